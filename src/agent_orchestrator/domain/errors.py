@@ -1,0 +1,108 @@
+"""Every error a user, a program or an agent can be told about, in one tree.
+
+Each class carries the exit status and the HTTP status it becomes, so a door
+needs one ``except``. The message says what happened and to what; the hint says
+what to do next. Raise where the rule is, catch only at a door.
+"""
+
+
+class OrchestratorError(Exception):
+    """Something went wrong that we understand."""
+
+    code = "error"
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Say what happened in *message* (one line) and what to do next in *hint* (one line, may be empty)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(OrchestratorError):
+    """What was asked cannot be meant: a wrong option, an impossible value, an empty goal."""
+
+    code = "bad_input"
+    exit_code = 2
+    http_status = 400
+
+
+class InvalidPlan(BadInput):
+    """A plan breaks a rule that repair must not bend: a cycle somebody wrote, a dependency on nothing."""
+
+    code = "invalid_plan"
+
+
+class Ambiguous(BadInput):
+    """A short name fits more than one thing."""
+
+    code = "ambiguous"
+
+
+class NothingToDo(OrchestratorError):
+    """The request is fine and there is nothing for it to act on."""
+
+    code = "nothing_to_do"
+    exit_code = 3
+    http_status = 404
+
+
+class NotFound(OrchestratorError):
+    """No such goal, task, agent, plan or specialist."""
+
+    code = "not_found"
+    exit_code = 4
+    http_status = 404
+
+
+class RefusedByState(OrchestratorError):
+    """The thing exists, but its state forbids what was asked."""
+
+    code = "refused_by_state"
+    exit_code = 5
+    http_status = 409
+
+
+class StaleLease(OrchestratorError):
+    """The caller no longer holds the task; someone else may be working on it, so its write changed nothing."""
+
+    code = "stale_lease"
+    exit_code = 5
+    http_status = 409
+
+
+class AlreadyRunning(OrchestratorError):
+    """Another supervisor serves this project."""
+
+    code = "already_running"
+    exit_code = 5
+    http_status = 409
+
+
+class LimitReached(OrchestratorError):
+    """A budget, a deadline or a provider's limit ended the work."""
+
+    code = "limit_reached"
+    exit_code = 7
+    http_status = 429
+
+
+class NotReady(OrchestratorError):
+    """The environment lacks something that must be there before anything starts."""
+
+    code = "not_ready"
+    exit_code = 8
+    http_status = 503
+
+
+class StoreUnusable(NotReady):
+    """The database cannot be used as it is: newer than we are, corrupt, read-only, or the disk is full."""
+
+    code = "store_unusable"
+
+
+class WorkspaceProblem(OrchestratorError):
+    """Git or the file system refused something that an attempt needs; nothing of the user's was changed."""
+
+    code = "workspace"

@@ -1,0 +1,59 @@
+"""The names of things: short, typeable, and safe in a path, a branch name and a command line.
+
+An id is one letter that says what it names and a few characters of an alphabet
+without look-alikes. Ids are drawn at random, so two machines may draw at the
+same time; the store refuses the rare repeat and the caller draws again.
+"""
+
+import re
+import secrets
+from typing import NewType
+
+GoalId = NewType("GoalId", str)
+TaskId = NewType("TaskId", str)
+AttemptId = NewType("AttemptId", str)
+AgentId = NewType("AgentId", str)
+Token = NewType("Token", int)
+"""A fencing token: drawn once per claim from one increasing sequence, carried by every later write of that claim."""
+
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+"""No 0/o, 1/l/i: an id read from a screen and typed must not be another id."""
+
+_LENGTH = 6
+"""31^6 is about 9e8 ids; the store's uniqueness check makes a repeat harmless."""
+
+_SLUG_LIMIT = 48
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def _draw(letter: str, length: int = _LENGTH) -> str:
+    return letter + "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def new_goal_id() -> GoalId:
+    """Draw an id for a goal, such as ``g7kq2mx``."""
+    return GoalId(_draw("g"))
+
+
+def new_task_id() -> TaskId:
+    """Draw an id for a task, such as ``t4hw9ab``."""
+    return TaskId(_draw("t"))
+
+
+def new_agent_id(kind: str) -> AgentId:
+    """Draw an id for one life of an agent, such as ``claude-x8f2``. A restarted agent gets another."""
+    return AgentId(f"{slug(kind) or 'agent'}-{_draw('', 5)}")
+
+
+def attempt_id(task: TaskId, number: int) -> AttemptId:
+    """Return the id of the *number*-th attempt at *task*, such as ``t4hw9ab.2``. Numbers start at 1."""
+    return AttemptId(f"{task}.{number}")
+
+
+def slug(text: str) -> str:
+    """Reduce *text* to ``[a-z0-9-]``, at most 48 characters, cut at a word. Empty when no Latin letter is in it."""
+    words = _NOT_SLUG.sub("-", text.lower()).strip("-")
+    if len(words) <= _SLUG_LIMIT:
+        return words
+    head = words[: _SLUG_LIMIT + 1]
+    return head[: head.rfind("-")] if "-" in head else head[:_SLUG_LIMIT]

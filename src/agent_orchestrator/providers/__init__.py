@@ -1,0 +1,192 @@
+"""How one agent is run: the contract that every provider fulfils.
+
+A provider never starts a process and never believes its agent. It turns a
+briefing into a command, turns each printed line into what it means, and, when
+the process has ended, says how the attempt looks from outside. Whether work
+was done is decided elsewhere, by looking at the work.
+
+Facts about the real command lines stand in the module of each provider with
+the version they were measured on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from agent_orchestrator.domain.attempt import Outcome, Usage
+from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.domain.task import Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefing:
+    """Everything one attempt's command is made from."""
+
+    prompt: str
+    """Goes to the agent's standard input: one argument is limited to 128 KiB on Linux, a file is not."""
+    role: str
+    """The specialist's text, for the system prompt where the CLI has one."""
+    workspace: Path
+    """Absolute; the process's working directory."""
+    run_dir: Path
+    """Absolute; private to the attempt. Extra files of the command are written there."""
+    executable: str
+    """Absolute path of the CLI that was found."""
+    tier: Tier = Tier.STANDARD
+    model: str | None = None
+    """A model's name that beats the tier. None means the provider's own mapping, else the CLI's default."""
+    session: str | None = None
+    """Id of a session to go on with, or None to begin one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the allow-list let through; read it to decide, do not repeat it in the command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to start. Argument lists only, never a shell."""
+
+    argv: tuple[str, ...]
+    stdin: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to add to, or replace in, the allowed environment."""
+    without: frozenset[str] = frozenset()
+    """Variables to take out, such as a key that must not be billed."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name within the run folder to content, written with mode 0600 before the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The agent's session began."""
+
+    session: str
+    model: str | None = None
+    cli_version: str | None = None
+    cwd: str | None = None
+    """Where the CLI itself says it works. A resumed session in the wrong place must be stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """The agent spoke."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTool:
+    """The agent acted: a command, an edit, a search."""
+
+    tool: str
+    detail: str = ""
+    """What a person wants to see: the command, the path. Capped by the reader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Usage was reported."""
+
+    usage: Usage
+    whole_session: bool
+    """True when the figures count from the session's beginning, over resumes: then the last one replaces, not adds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """The provider refuses for now. Not the agent's fault and not an attempt."""
+
+    kind: HoldKind
+    until: datetime | None
+    """UTC, when the provider said so. None means it did not."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The agent's own last word. There may be several in one run; the last one counts."""
+
+    ok: bool
+    """False when the CLI says that it ended in an error. True proves nothing."""
+    summary: str
+    error: str = ""
+    answer: str | None = None
+    """Structured answer as JSON text, when one was asked for and given."""
+
+
+Meaning = Started | Said | UsedTool | Spent | Limited | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an attempt looks once its process is gone and all its lines are read."""
+
+    outcome: Outcome | None
+    """None: the agent ended by itself without an error, so look at the work. Otherwise what went wrong."""
+    reason: str = ""
+    limited: Limited | None = None
+    """Set with the outcome ``limited``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question to a model that wants one JSON answer and no work."""
+
+    prompt: str
+    schema: Mapping[str, object]
+    """JSON Schema of the answer."""
+    run_dir: Path
+    executable: str
+    model: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """One kind of agent. All methods are pure: same input, same output, nothing touched."""
+
+    name: str
+    """As typed after ``--provider``."""
+    title: str
+    """As shown to people."""
+    binary: str | None
+    """The executable looked for on PATH. None when it needs none (it is part of us)."""
+    install: str
+    """One line that installs it, shown when it is missing."""
+    environment: tuple[str, ...]
+    """Names and ``PREFIX_*`` patterns of the variables its agents may inherit, beyond the basics."""
+    version_argv: tuple[str, ...]
+    """Arguments that make the executable print its version."""
+    is_demo: bool
+    """True when its work is a scripted show."""
+
+    def command(self, briefing: Briefing) -> Command:
+        """Return what to start for *briefing*."""
+        ...
+
+    def read(self, line: str) -> tuple[Meaning, ...]:
+        """Return what one line of standard output means. Unknown or broken lines mean nothing; never raises."""
+        ...
+
+    def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
+        """Say how the attempt ended.
+
+        *exit_code* is negative for a signal and None when the process never started; *last* is the last Finished;
+        *limited* the last Limited after which nothing but more trouble came; *stderr* the end of standard error.
+        """
+        ...
+
+    def ask(self, question: Question) -> Command | None:
+        """Return the command that asks for one structured answer, or None when this provider cannot."""
+        ...
+
+    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
+        """Return the JSON text of the answer from standard output or from *files* the command wrote; None if absent."""
+        ...
+
+    def payer(self, environment: Mapping[str, str], home: Path) -> str:
+        """Say in a few words who pays: ``a claude.ai login``, ``ANTHROPIC_API_KEY``, ``nobody (not logged in)``.
+
+        Looks only whether credential files exist, never into them.
+        """
+        ...

@@ -1,0 +1,200 @@
+"""Where an agent works, and all that is known of git: the contract.
+
+One :class:`Workspaces` serves one project folder. Attempts get checkouts from
+it; finished work comes back into the user's repository as branches under one
+prefix; landing merges there without touching anybody's working tree; the
+user's own branch moves only in :meth:`Workspaces.deliver` and
+:meth:`Workspaces.undo`, and only forward or with their tree clean.
+
+Every method may raise WorkspaceProblem with git's own words in one line.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the project folder is, seen once at the start of a run."""
+
+    folder: Path
+    """Absolute real path of the folder the user works in; may lie below the repository's root."""
+    root: Path | None
+    """The repository's top folder. None when there is no git repository."""
+    head: str | None
+    """Commit of HEAD. None in an empty repository or without git."""
+    branch: str | None
+    """Name of the checked-out branch. None when HEAD is detached or there is no git."""
+    dirty: tuple[str, ...] = ()
+    """Tracked files with uncommitted changes, relative to the root."""
+    untracked: tuple[str, ...] = ()
+    identity: bool = True
+    """Whether git knows the user's name and address; bridged by ours when not."""
+    signing: bool = False
+    """Whether the user signs commits; switched off for agents' and our commits."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: submodules, LFS, sparse, shallow, configured hooks that are neutralised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What makes a checkout usable, beyond its files."""
+
+    command: str | None = None
+    """Run in a new checkout with ``sh -c``; the operator's own words, never an agent's."""
+    copy: tuple[str, ...] = (".env",)
+    """Untracked files copied from the project, if they exist. Never links: a link reaches the user's own files."""
+    timeout_s: int = 900
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One attempt's place to work."""
+
+    path: Path
+    """Absolute; the agent's working directory. Lies below *root* when the project is a subfolder."""
+    root: Path
+    """Top of the checkout."""
+    isolation: Isolation
+    base: str | None
+    """Commit it started from. None without git."""
+    notes: tuple[str, ...] = ()
+    """What set-up did or could not do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What an attempt left behind, brought to safety in the user's repository."""
+
+    commit: str | None
+    """The work as one commit on the attempt's branch. None when nothing changed, or without git."""
+    branch: str | None
+    files: tuple[str, ...] = ()
+    """Changed paths relative to the root, sorted."""
+    insertions: int = 0
+    deletions: int = 0
+    diff: str = ""
+    """The start of the patch, capped at 64 KiB, for prompts and reports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Union:
+    """The result branch and one attempt's work, merged in memory."""
+
+    tree: str | None
+    """The merged tree. None when they conflict."""
+    conflicts: tuple[str, ...] = ()
+    """Paths in conflict."""
+    detail: str = ""
+    """Git's own account of the conflict with the lines of both sides, capped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What became of a result in the user's branch."""
+
+    done: bool
+    note: str
+    """One line for a person. When not done: why, and the one command that takes the work in."""
+    moved_from: str | None = None
+    moved_to: str | None = None
+
+
+class Workspaces(Protocol):
+    """All checkouts and all git work of one project."""
+
+    isolation: Isolation
+
+    def project(self) -> Project:
+        """Look at the project folder now."""
+        ...
+
+    def base(self, goal: GoalId, *, include_dirty: bool) -> str | None:
+        """Return the commit a goal starts from: HEAD, or with *include_dirty* a snapshot of the working tree.
+
+        None without git. The user's index, stash and working tree are not touched.
+        """
+        ...
+
+    def result_branch(self, goal: GoalId) -> str:
+        """Return the full branch name of a goal's result, such as ``orchestrate/g7kq2mx/result``.
+
+        A user's branch that stands in the way moves our prefix, not theirs.
+        """
+        ...
+
+    def tip(self, branch: str) -> str | None:
+        """Return the commit of *branch*, or None when it does not exist."""
+        ...
+
+    def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
+        """Make a usable checkout of *base* for *attempt*, or return the existing one of the same attempt unchanged."""
+        ...
+
+    def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
+        """Return the existing checkout at *path* for an attempt that continues another's session; None when it is gone."""
+        ...
+
+    def collect(
+        self, workspace: Workspace, *, goal: GoalId, task: TaskId, attempt: AttemptId, message: str
+    ) -> Collected:
+        """Commit whatever the agent left, squash it to one commit on the base, and fetch it into the user's repository.
+
+        The branch is ``orchestrate/<goal>/<task>.<attempt>``. Idempotent. Works when the agent committed, amended,
+        switched branches, left a merge half done, or left an index.lock. Never runs the repository's hooks.
+        """
+        ...
+
+    def close(self, workspace: Workspace) -> None:
+        """Give the checkout back for reuse. Its collected work must be reachable from a ref already."""
+        ...
+
+    def union(self, tip: str, commit: str) -> Union:
+        """Merge *commit* into *tip* in memory."""
+        ...
+
+    def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
+        """Write a commit object and return its id. *author* as ``Name <address>``, else the project's own identity."""
+        ...
+
+    def advance(self, branch: str, *, old: str | None, new: str) -> bool:
+        """Move *branch* from *old* to *new* by compare-and-set; create it when *old* is None. False when it moved."""
+        ...
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Say whether *commit* is an ancestor of, or is, the tip of *branch*."""
+        ...
+
+    def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
+        """Return ``Attempt:`` trailer to commit for everything on *branch* after *base*: what recovery looks at first."""
+        ...
+
+    def checked_out(self, tree_or_commit: str, *, setup: Setup) -> AbstractContextManager[Path]:
+        """Give a clean, usable checkout for running checks; the folder within it that corresponds to the project's.
+
+        One at a time per project; recycled warm. Nothing in it can reach the user's own files.
+        """
+        ...
+
+    def deliver(self, *, branch: str, into: str | None, base: str | None) -> Delivered:
+        """Take the result into the user's branch when that is a fast-forward and their tree is clean; never push."""
+        ...
+
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+        """Take a delivered result back out: reset when nothing came after it and the tree is clean, else a revert."""
+        ...
+
+    def diff(self, old: str, new: str, *, stat: bool = False) -> str:
+        """Return the patch from *old* to *new*, or its summary."""
+        ...
+
+    def branches(self, goal: GoalId) -> tuple[str, ...]:
+        """Return the goal's branches, for reports and for taking work in by hand."""
+        ...
