@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_orchestrator.domain.goal import Isolation
-from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+from agent_orchestrator.domain.ids import AttemptId, GoalId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +139,15 @@ class Workspaces(Protocol):
         ...
 
     def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
-        """Return the existing checkout at *path* for an attempt that continues another's session; None when it is gone."""
+        """Return the existing checkout at *path* for an attempt that goes on there; None if it is gone."""
         ...
 
     def collect(
         self, workspace: Workspace, *, goal: GoalId, task: TaskId, attempt: AttemptId, message: str
     ) -> Collected:
-        """Commit whatever the agent left, squash it to one commit on the base, and fetch it into the user's repository.
+        """Commit whatever the agent left, squash it to one commit on the base, fetch it into the user's repository.
 
-        The branch is ``orchestrate/<goal>/<task>.<attempt>``. Idempotent. Works when the agent committed, amended,
+        The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent. Works when the agent committed, amended,
         switched branches, left a merge half done, or left an index.lock. Never runs the repository's hooks.
         """
         ...
@@ -173,7 +173,7 @@ class Workspaces(Protocol):
         ...
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
-        """Return ``Attempt:`` trailer to commit for everything on *branch* after *base*: what recovery looks at first."""
+        """Return ``Attempt:`` trailer to commit for all on *branch* after *base*: what recovery looks at first."""
         ...
 
     def checked_out(self, tree_or_commit: str, *, setup: Setup) -> AbstractContextManager[Path]:
