@@ -145,8 +145,9 @@ class Workspaces(Protocol):
     def collect(self, workspace: Workspace, *, goal: GoalId, attempt: AttemptId, message: str) -> Collected:
         """Commit whatever the agent left, squash it to one commit on the base, fetch it into the user's repository.
 
-        The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent.
-        Works when the agent committed, amended, switched branches, left a merge half done, or left an index.lock. Never runs the repository's hooks.
+        The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent. Works when
+        the agent committed, amended, switched branches, left a merge half done, or left an index.lock. Never runs the
+        repository's hooks.
         """
         ...
 

@@ -1,0 +1,389 @@
+"""What is remembered: the contract of a store.
+
+The store is the one truth. A submit, a completion and an approval are durable
+before they are acknowledged. Every change happens inside
+:meth:`Store.transaction`; reads outside one see the latest committed state.
+One suite, ``tests/stores/test_contract.py``, is the rest of this contract and
+runs against every implementation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agent_orchestrator.domain.agent import Agent
+from agent_orchestrator.domain.attempt import Attempt, Usage
+from agent_orchestrator.domain.event import Event
+from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.goal import Goal, GoalState
+from agent_orchestrator.domain.hold import Hold
+from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
+from agent_orchestrator.domain.message import Message
+from agent_orchestrator.domain.task import Task, TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leadership:
+    """Who serves this project: the latest supervisor and what it was told."""
+
+    term: int
+    """Increases with every supervisor; a write of an earlier term is refused."""
+    pid: int
+    started_at: datetime
+    seen_at: datetime
+    max_agents: int
+    ended_at: datetime | None = None
+    stop_wished: int = 0
+    """0 go on, 1 wind down and save, 2 stop at once."""
+    options: Mapping[str, object] | None = None
+    """What it was started with, for display: provider, until, budget."""
+
+
+class GoalRows(Protocol):
+    """Goals."""
+
+    def add(self, goal: Goal) -> None:
+        """Remember a new goal. Raises RefusedByState if its id is taken."""
+        ...
+
+    def get(self, id: GoalId) -> Goal:
+        """Return the goal. Raises NotFound."""
+        ...
+
+    def save(self, goal: Goal, *, was: GoalState) -> None:
+        """Write every field, if its state is still *was*. Raises RefusedByState otherwise."""
+        ...
+
+    def find(self, text: str) -> list[Goal]:
+        """Return goals whose id starts with *text*."""
+        ...
+
+    def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200) -> list[Goal]:
+        """Return goals, newest first."""
+        ...
+
+
+class TaskRows(Protocol):
+    """Tasks, their dependencies, and the queue."""
+
+    def add(self, tasks: Sequence[Task], needs: Mapping[TaskId, Sequence[TaskId]]) -> None:
+        """Remember new tasks and what each needs. A need that is done already does not count as unmet."""
+        ...
+
+    def get(self, id: TaskId) -> Task:
+        """Return the task. Raises NotFound."""
+        ...
+
+    def find(self, text: str) -> list[Task]:
+        """Return tasks whose id starts with *text* or whose key is, or starts with, *text*."""
+        ...
+
+    def of_goal(self, goal: GoalId) -> list[Task]:
+        """Return the goal's tasks in the order they were added."""
+        ...
+
+    def in_states(self, states: Iterable[TaskState], *, goal: GoalId | None = None, limit: int = 1000) -> list[Task]:
+        """Return tasks in any of *states*, in scheduling order."""
+        ...
+
+    def claim(
+        self, by: AgentId, token: Token, *, goals: Sequence[GoalId] | None, providers: Sequence[str], now: datetime
+    ) -> Task | None:
+        """Lease the first ready task in scheduling order to *by*, or return None.
+
+        One statement, atomic across processes: two callers never get one task. Only tasks that insist on no
+        provider or on one of *providers*; only of *goals* when given.
+        """
+        ...
+
+    def save(self, task: Task, *, was: Task) -> None:
+        """Write every field, if state and token in the store are still those of *was*.
+
+        Raises:
+            StaleLease: somebody else moved or claimed it since.
+        """
+        ...
+
+    def release_dependents(self, id: TaskId, *, now: datetime) -> list[TaskId]:
+        """Count *id* as met for all that need it; return those that became ready."""
+        ...
+
+    def release_due(self, *, now: datetime) -> list[TaskId]:
+        """Make ready every blocked task whose pause is over and that misses nothing else; return them."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest pause ends, or None."""
+        ...
+
+    def needs(self, id: TaskId) -> list[TaskId]:
+        """Return what *id* depends on."""
+        ...
+
+    def needed_by(self, id: TaskId) -> list[TaskId]:
+        """Return what depends on *id*."""
+        ...
+
+    def edges(self, goal: GoalId) -> dict[TaskId, list[TaskId]]:
+        """Return every dependency within *goal*: task to what it needs."""
+        ...
+
+    def set_ranks(self, ranks: Mapping[TaskId, tuple[int, int]]) -> None:
+        """Store phase and scheduling rank per task, after the plan changed."""
+        ...
+
+    def counts(self, goal: GoalId | None = None) -> dict[TaskState, int]:
+        """Return how many tasks are in each state, from maintained totals: the cost does not grow with the queue."""
+        ...
+
+
+class AttemptRows(Protocol):
+    """Attempts and their evidence."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Remember a new attempt: the intent to start, before anything starts."""
+        ...
+
+    def get(self, id: AttemptId) -> Attempt:
+        """Return the attempt. Raises NotFound."""
+        ...
+
+    def save(self, attempt: Attempt) -> None:
+        """Write every field of an existing attempt."""
+        ...
+
+    def of_task(self, task: TaskId) -> list[Attempt]:
+        """Return the task's attempts, oldest first."""
+        ...
+
+    def open(self) -> list[Attempt]:
+        """Return the attempts that have no outcome yet."""
+        ...
+
+    def spent(self, *, goal: GoalId | None = None, since: datetime | None = None) -> Usage:
+        """Return the sum of what attempts used."""
+        ...
+
+    def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
+        """Remember what we saw of its work; replaces earlier evidence of the same attempt."""
+        ...
+
+    def evidence(self, attempt: AttemptId) -> Evidence | None:
+        """Return what we saw of its work, or None."""
+        ...
+
+
+class AgentRows(Protocol):
+    """Agents."""
+
+    def add(self, agent: Agent) -> None:
+        """Remember a new life of an agent."""
+        ...
+
+    def get(self, id: AgentId) -> Agent:
+        """Return the agent. Raises NotFound."""
+        ...
+
+    def save(self, agent: Agent) -> None:
+        """Write every field except the wish to stop, which only :meth:`wish_stop` sets."""
+        ...
+
+    def wish_stop(self, id: AgentId) -> None:
+        """Write down that somebody wants it stopped."""
+        ...
+
+    def find(self, text: str) -> list[Agent]:
+        """Return agents whose id starts with *text*, living ones first."""
+        ...
+
+    def list(self, *, living: bool = True, limit: int = 200) -> list[Agent]:
+        """Return agents, newest first."""
+        ...
+
+
+class EventRows(Protocol):
+    """The append-only log."""
+
+    def append(self, event: Event) -> int:
+        """Write one event; return its position."""
+        ...
+
+    def after(
+        self, seq: int = 0, *, goal: GoalId | None = None, task: TaskId | None = None, limit: int = 500
+    ) -> list[Event]:
+        """Return events after position *seq*, oldest first."""
+        ...
+
+    def last(self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None) -> list[Event]:
+        """Return the last *count* events, oldest first."""
+        ...
+
+
+class HoldRows(Protocol):
+    """Providers that wait."""
+
+    def put(self, hold: Hold) -> None:
+        """Set the provider's hold; a later reset replaces an earlier one."""
+        ...
+
+    def drop(self, provider: str) -> bool:
+        """Remove the provider's hold; say whether there was one."""
+        ...
+
+    def list(self) -> list[Hold]:
+        """Return all holds, the earliest end first."""
+        ...
+
+
+class MessageRows(Protocol):
+    """Messages and the goal-wide shared keys."""
+
+    def add(self, message: Message) -> int:
+        """Remember a message; return its position."""
+        ...
+
+    def of_goal(self, goal: GoalId, *, task: TaskId | None = None, limit: int = 50) -> list[Message]:
+        """Return the goal's newest messages, oldest first; with *task*, those about it or about no task."""
+        ...
+
+    def put_shared(self, goal: GoalId, key: str, value: object, *, author: str, now: datetime) -> None:
+        """Set a shared key of the goal."""
+        ...
+
+    def shared(self, goal: GoalId) -> dict[str, tuple[str, object]]:
+        """Return the goal's shared keys: author and value."""
+        ...
+
+
+class PlanRows(Protocol):
+    """Plans, one version after another; a planning session is a plan being edited."""
+
+    def add(self, id: str, document: Mapping[str, object], *, goal_text: str, now: datetime) -> None:
+        """Remember a new plan as its JSON document, in state ``planning``."""
+        ...
+
+    def get(self, id: str) -> tuple[str, Mapping[str, object], GoalId | None]:
+        """Return state, document and the goal it became. Raises NotFound."""
+        ...
+
+    def set_state(self, id: str, state: str, *, goal: GoalId | None, now: datetime) -> None:
+        """Move the plan to ``approved``, ``executed`` or ``rejected``."""
+        ...
+
+    def find(self, text: str) -> list[str]:
+        """Return ids that start with *text*."""
+        ...
+
+    def list(self, limit: int = 100) -> list[tuple[str, str, str, datetime]]:
+        """Return id, state, goal text and time of change, newest first."""
+        ...
+
+
+class BudgetRows(Protocol):
+    """Ceilings on spend, in micro-dollars."""
+
+    def put(self, goal: GoalId, limit_micro_usd: int) -> None:
+        """Set a goal's ceiling."""
+        ...
+
+    def get(self, goal: GoalId) -> int | None:
+        """Return a goal's ceiling, or None."""
+        ...
+
+
+class LeadershipRow(Protocol):
+    """The supervisor's own row."""
+
+    def begin(self, *, pid: int, max_agents: int, options: Mapping[str, object], now: datetime) -> Leadership:
+        """Start a new term. The caller holds the project's file lock."""
+        ...
+
+    def get(self) -> Leadership | None:
+        """Return the latest term, or None when there never was one."""
+        ...
+
+    def renew(self, term: int, *, now: datetime, max_agents: int | None = None) -> Leadership:
+        """Write a sign of life; return the row with its wishes. Raises StaleLease when a later term has begun."""
+        ...
+
+    def wish(self, *, stop: int | None = None, max_agents: int | None = None) -> None:
+        """Write down what somebody wants of the running supervisor."""
+        ...
+
+    def end(self, term: int, *, now: datetime) -> None:
+        """Mark the term as ended, if it is still the latest."""
+        ...
+
+
+class Store(Protocol):
+    """Everything that is remembered of one project."""
+
+    @property
+    def goals(self) -> GoalRows:
+        """Goals."""
+        ...
+
+    @property
+    def tasks(self) -> TaskRows:
+        """Tasks and the queue."""
+        ...
+
+    @property
+    def attempts(self) -> AttemptRows:
+        """Attempts and their evidence."""
+        ...
+
+    @property
+    def agents(self) -> AgentRows:
+        """Agents."""
+        ...
+
+    @property
+    def events(self) -> EventRows:
+        """The log."""
+        ...
+
+    @property
+    def holds(self) -> HoldRows:
+        """Providers that wait."""
+        ...
+
+    @property
+    def messages(self) -> MessageRows:
+        """Messages and shared keys."""
+        ...
+
+    @property
+    def plans(self) -> PlanRows:
+        """Plans."""
+        ...
+
+    @property
+    def budgets(self) -> BudgetRows:
+        """Ceilings on spend."""
+        ...
+
+    @property
+    def leadership(self) -> LeadershipRow:
+        """The supervisor's terms."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make everything inside one atomic, durable change.
+
+        Nested uses join the outermost. An exception undoes everything.
+
+        Raises:
+            StoreUnusable: the disk is full, the file is read-only or broken, or another program kept it locked.
+        """
+        ...
+
+    def draw_token(self) -> Token:
+        """Return the next fencing token. Only inside a transaction."""
+        ...
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        ...

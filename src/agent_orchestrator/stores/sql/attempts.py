@@ -1,0 +1,151 @@
+"""Attempts and their evidence."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+
+from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.errors import NotFound
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+from agent_orchestrator.stores.sql.columns import (
+    Database,
+    Row,
+    Value,
+    assignments,
+    insertion,
+    moment,
+    time_of,
+    written,
+)
+
+_USAGE = ("input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "cost_is_estimate")
+_COLUMNS = (
+    "id, task, goal, number, token, agent, provider, run_dir, outcome, reason, cli_version, cli_path, model, "
+    'workspace, branch, base_commit, "commit", session, resumes, pid, stdout_offset, last_action, '
+    "input_tokens, cached_tokens, output_tokens, cost_micro_usd, cost_is_estimate, prompt_sha256, feedback, "
+    "started_at, ended_at"
+)
+
+
+def _row(attempt: Attempt) -> dict[str, Value]:
+    return {
+        "id": attempt.id,
+        "task": attempt.task,
+        "goal": attempt.goal,
+        "number": attempt.number,
+        "token": attempt.token,
+        "agent": attempt.agent,
+        "provider": attempt.provider,
+        "run_dir": attempt.run_dir,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "cli_version": attempt.cli_version,
+        "cli_path": attempt.cli_path,
+        "model": attempt.model,
+        "workspace": attempt.workspace,
+        "branch": attempt.branch,
+        "base_commit": attempt.base_commit,
+        "commit": attempt.commit,
+        "session": attempt.session,
+        "resumes": attempt.resumes,
+        "pid": attempt.pid,
+        "stdout_offset": attempt.stdout_offset,
+        "last_action": attempt.last_action,
+        "input_tokens": attempt.usage.input_tokens,
+        "cached_tokens": attempt.usage.cached_tokens,
+        "output_tokens": attempt.usage.output_tokens,
+        "cost_micro_usd": attempt.usage.cost_micro_usd,
+        "cost_is_estimate": int(attempt.usage.cost_is_estimate),
+        "prompt_sha256": attempt.prompt_sha256,
+        "feedback": attempt.feedback,
+        "started_at": moment(attempt.started_at),
+        "ended_at": moment(attempt.ended_at),
+    }
+
+
+def _attempt(row: Row) -> Attempt:
+    usage = _usage({name: row.pop(name) for name in _USAGE})
+    return Attempt(
+        **{
+            **row,
+            "outcome": Outcome(row["outcome"]) if row["outcome"] else None,
+            "usage": usage,
+            "started_at": time_of(row["started_at"]),
+            "ended_at": time_of(row["ended_at"]),
+        }
+    )
+
+
+def _usage(row: Row) -> Usage:
+    return Usage(**{**row, "cost_is_estimate": bool(row["cost_is_estimate"])})
+
+
+class Attempts:
+    """The rows of table ``attempts``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, attempt: Attempt) -> None:
+        """Remember a new attempt: the intent to start, before anything starts."""
+        row = _row(attempt)
+        self._db.change(insertion("attempts", row), written(row))
+
+    def get(self, id: AttemptId) -> Attempt:
+        """Return the attempt."""
+        row = self._db.row(f"SELECT {_COLUMNS} FROM attempts WHERE id = ?", (id,))
+        if row is None:
+            raise NotFound(f"no attempt {id}")
+        return _attempt(row)
+
+    def save(self, attempt: Attempt) -> None:
+        """Write every field of an existing attempt."""
+        row = _row(attempt)
+        self._db.change(f"UPDATE attempts SET {assignments(row)} WHERE id = ?", (*written(row), attempt.id))
+
+    def of_task(self, task: TaskId) -> list[Attempt]:
+        """Return the task's attempts, oldest first."""
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM attempts WHERE task = ? ORDER BY number", (task,))
+        return [_attempt(row) for row in rows]
+
+    def open(self) -> list[Attempt]:
+        """Return the attempts that have no outcome yet."""
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM attempts WHERE outcome IS NULL ORDER BY token")
+        return [_attempt(row) for row in rows]
+
+    def spent(self, *, goal: GoalId | None = None, since: datetime | None = None) -> Usage:
+        """Return the sum of what attempts used."""
+        sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _USAGE[:-1])
+        row = self._db.row(
+            f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate FROM attempts "
+            "WHERE (?1 IS NULL OR goal = ?1) AND (?2 IS NULL OR started_at >= ?2)",
+            (goal, moment(since)),
+        )
+        assert row is not None
+        return _usage(row)
+
+    def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
+        """Remember what we saw of its work; replaces earlier evidence of the same attempt."""
+        document = json.dumps(asdict(evidence), ensure_ascii=False)
+        self._db.change("UPDATE attempts SET evidence = ? WHERE id = ?", (document, attempt))
+
+    def evidence(self, attempt: AttemptId) -> Evidence | None:
+        """Return what we saw of its work, or None."""
+        row = self._db.row("SELECT evidence FROM attempts WHERE id = ?", (attempt,))
+        return _evidence(json.loads(row["evidence"])) if row and row["evidence"] else None
+
+
+def _evidence(document: dict[str, object]) -> Evidence:
+    data: Row = dict(document)
+    checks = tuple(
+        CheckRun(
+            **{
+                **check,
+                "result": CheckResult(check["result"]),
+                "failures": None if check["failures"] is None else tuple(check["failures"]),
+            }
+        )
+        for check in data.pop("checks")
+    )
+    return Evidence(**{**data, "checks": checks, "files": tuple(data["files"]), "notes": tuple(data["notes"])})

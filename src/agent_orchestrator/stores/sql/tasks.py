@@ -1,0 +1,243 @@
+"""Tasks, their dependencies, and the queue."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from agent_orchestrator.domain.errors import NotFound, StaleLease
+from agent_orchestrator.domain.ids import AgentId, GoalId, TaskId, Token
+from agent_orchestrator.domain.task import Size, Task, TaskState, Tier, Verdict
+from agent_orchestrator.stores.sql.columns import (
+    Database,
+    Row,
+    Value,
+    assignments,
+    insertion,
+    like_prefix,
+    moment,
+    placeholders,
+    texts,
+    texts_of,
+    time_of,
+    written,
+)
+
+
+def _row(task: Task) -> dict[str, Value]:
+    return {
+        "id": task.id,
+        "goal": task.goal,
+        "key": task.key,
+        "title": task.title,
+        "description": task.description,
+        "specialist": task.specialist,
+        "state": task.state,
+        "reason": task.reason,
+        "priority": task.priority,
+        "tier": task.tier,
+        "size": task.size,
+        "owns": texts(task.owns),
+        "acceptance": texts(task.acceptance),
+        "verify": task.verify,
+        "expects_change": int(task.expects_change),
+        "provider": task.provider,
+        "context": task.context,
+        "phase": task.phase,
+        "goal_rank": task.goal_rank,
+        "task_rank": task.task_rank,
+        "unmet": task.unmet,
+        "attempts": task.attempts,
+        "max_attempts": task.max_attempts,
+        "not_before": moment(task.not_before),
+        "token": task.token,
+        "holder": task.holder,
+        "attempt": task.attempt,
+        "cancel_wished": int(task.cancel_wished),
+        "verdict": task.verdict,
+        "summary": task.summary,
+        "commit": task.commit,
+        "created_at": moment(task.created_at),
+        "updated_at": moment(task.updated_at),
+    }
+
+
+def _task(row: Row) -> Task:
+    del row["seq"]
+    return Task(
+        **{
+            **row,
+            "state": TaskState(row["state"]),
+            "tier": Tier(row["tier"]),
+            "size": Size(row["size"]),
+            "owns": texts_of(row["owns"]),
+            "acceptance": texts_of(row["acceptance"]),
+            "expects_change": bool(row["expects_change"]),
+            "cancel_wished": bool(row["cancel_wished"]),
+            "verdict": Verdict(row["verdict"]) if row["verdict"] else None,
+            "not_before": time_of(row["not_before"]),
+            "created_at": time_of(row["created_at"]),
+            "updated_at": time_of(row["updated_at"]),
+        }
+    )
+
+
+class Tasks:
+    """The rows of tables ``tasks``, ``dependencies`` and ``task_counts``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, tasks: Sequence[Task], needs: Mapping[TaskId, Sequence[TaskId]]) -> None:
+        """Remember new tasks and what each needs. A need that is done already does not count as unmet."""
+        if not tasks:
+            return
+        rows = [_row(task) for task in tasks]
+        self._db.many(insertion("tasks", rows[0]), [written(row) for row in rows])
+        pairs = [(task, need) for task, all_of_it in needs.items() for need in dict.fromkeys(all_of_it)]
+        self._db.many("INSERT INTO dependencies (task, needs) VALUES (?, ?)", pairs)
+        self._db.many(
+            """
+            UPDATE tasks SET unmet = (
+                SELECT count(*) FROM dependencies JOIN tasks AS need ON need.id = dependencies.needs
+                WHERE dependencies.task = tasks.id AND need.state <> 'done'
+            ) WHERE id = ?
+            """,
+            [(task,) for task in needs],
+        )
+        self._db.many(
+            "UPDATE tasks SET state = 'blocked' WHERE id = ? AND state = 'ready' AND unmet > 0",
+            [(task.id,) for task in tasks],
+        )
+
+    def get(self, id: TaskId) -> Task:
+        """Return the task."""
+        row = self._db.row("SELECT * FROM tasks WHERE id = ?", (id,))
+        if row is None:
+            raise NotFound(f"no task {id}")
+        return _task(row)
+
+    def find(self, text: str) -> list[Task]:
+        """Return tasks whose id starts with *text* or whose key is, or starts with, *text*."""
+        low, high = like_prefix(text)
+        rows = self._db.rows(
+            """
+            SELECT * FROM tasks WHERE seq IN (
+                SELECT seq FROM tasks WHERE id >= ? AND id < ? UNION SELECT seq FROM tasks WHERE key >= ? AND key < ?
+            ) ORDER BY seq LIMIT 20
+            """,
+            (low, high, low, high),
+        )
+        return [_task(row) for row in rows]
+
+    def of_goal(self, goal: GoalId) -> list[Task]:
+        """Return the goal's tasks in the order they were added."""
+        return [_task(row) for row in self._db.rows("SELECT * FROM tasks WHERE goal = ? ORDER BY seq", (goal,))]
+
+    def in_states(self, states: Iterable[TaskState], *, goal: GoalId | None = None, limit: int = 1000) -> list[Task]:
+        """Return tasks in any of *states*, in scheduling order.
+
+        One state at a time with the state spelled out, so that SQLite can use the partial index made for it.
+        """
+        found: list[Task] = []
+        for state in states:
+            where = f"state = '{state.value}'" + ("" if goal is None else " AND goal = ?")
+            rows = self._db.rows(
+                f"SELECT * FROM tasks WHERE {where} ORDER BY goal_rank, task_rank, seq LIMIT ?",
+                (limit,) if goal is None else (goal, limit),
+            )
+            found.extend(_task(row) for row in rows)
+        return found
+
+    def claim(
+        self, by: AgentId, token: Token, *, goals: Sequence[GoalId] | None, providers: Sequence[str], now: datetime
+    ) -> Task | None:
+        """Lease the first ready task in scheduling order to *by*, or return None."""
+        only = "" if goals is None else f" AND goal IN ({placeholders(goals)})"
+        row = self._db.row(
+            f"""
+            UPDATE tasks SET state = 'claimed', reason = '', token = ?, holder = ?, updated_at = ?
+            WHERE seq = (
+                SELECT seq FROM tasks INDEXED BY tasks_ready
+                WHERE state = 'ready' AND (provider IS NULL OR provider IN ({placeholders(providers)})){only}
+                ORDER BY goal_rank, task_rank, seq LIMIT 1
+            ) RETURNING *
+            """,
+            (token, by, moment(now), *providers, *(goals or ())),
+        )
+        return None if row is None else _task(row)
+
+    def save(self, task: Task, *, was: Task) -> None:
+        """Write every field, if state and token in the store are still those of *was*."""
+        row = _row(task)
+        changed = self._db.change(
+            f"UPDATE tasks SET {assignments(row)} WHERE id = ? AND state = ? AND token = ?",
+            (*written(row), task.id, was.state, was.token),
+        )
+        if not changed:
+            raise StaleLease(f"task {task.id} was moved by somebody else; token {was.token} changes nothing")
+
+    def release_dependents(self, id: TaskId, *, now: datetime) -> list[TaskId]:
+        """Count *id* as met for all that need it; return those that became ready."""
+        self._db.change(
+            "UPDATE tasks SET unmet = unmet - 1 WHERE id IN (SELECT task FROM dependencies WHERE needs = ?)", (id,)
+        )
+        rows = self._db.rows(
+            """
+            UPDATE tasks SET state = 'ready', reason = '', updated_at = ?
+            WHERE id IN (SELECT task FROM dependencies WHERE needs = ?)
+              AND state = 'blocked' AND unmet = 0 AND not_before IS NULL
+            RETURNING id
+            """,
+            (moment(now), id),
+        )
+        return [TaskId(row["id"]) for row in rows]
+
+    def release_due(self, *, now: datetime) -> list[TaskId]:
+        """Make ready every blocked task whose pause is over and that misses nothing else; return them."""
+        rows = self._db.rows(
+            """
+            UPDATE tasks SET state = 'ready', reason = '', not_before = NULL, updated_at = ?
+            WHERE state = 'blocked' AND not_before IS NOT NULL AND not_before <= ? AND unmet = 0
+            RETURNING id
+            """,
+            (moment(now), moment(now)),
+        )
+        return [TaskId(row["id"]) for row in rows]
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest pause ends, or None."""
+        row = self._db.row(
+            "SELECT min(not_before) AS at FROM tasks WHERE state = 'blocked' AND not_before IS NOT NULL AND unmet = 0"
+        )
+        return time_of(row["at"]) if row else None
+
+    def needs(self, id: TaskId) -> list[TaskId]:
+        """Return what *id* depends on."""
+        return [TaskId(row["needs"]) for row in self._db.rows("SELECT needs FROM dependencies WHERE task = ?", (id,))]
+
+    def needed_by(self, id: TaskId) -> list[TaskId]:
+        """Return what depends on *id*."""
+        return [TaskId(row["task"]) for row in self._db.rows("SELECT task FROM dependencies WHERE needs = ?", (id,))]
+
+    def edges(self, goal: GoalId) -> dict[TaskId, list[TaskId]]:
+        """Return every dependency within *goal*: task to what it needs."""
+        found: dict[TaskId, list[TaskId]] = {}
+        rows = self._db.rows(
+            "SELECT task, needs FROM dependencies JOIN tasks ON tasks.id = dependencies.task WHERE tasks.goal = ?",
+            (goal,),
+        )
+        for row in rows:
+            found.setdefault(TaskId(row["task"]), []).append(TaskId(row["needs"]))
+        return found
+
+    def set_ranks(self, ranks: Mapping[TaskId, tuple[int, int]]) -> None:
+        """Store phase and scheduling rank per task, after the plan changed."""
+        self._db.many(
+            "UPDATE tasks SET phase = ?, task_rank = ? WHERE id = ?",
+            [(phase, rank, id) for id, (phase, rank) in ranks.items()],
+        )
+
+    def counts(self, goal: GoalId | None = None) -> dict[TaskState, int]:
+        """Return how many tasks are in each state, from maintained totals."""
+        rows = self._db.rows("SELECT state, n FROM task_counts WHERE goal = ?", (goal or "",))
+        found = {TaskState(row["state"]): row["n"] for row in rows}
+        return {state: found.get(state, 0) for state in TaskState}
