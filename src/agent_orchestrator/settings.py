@@ -1,0 +1,286 @@
+"""Every setting, once: its name, unit, default and why, and where its value came from.
+
+A value comes from the first of: a flag of the command, the environment, the
+project's ``.orchestrate/config.toml``, the user's ``config.toml``, the default.
+A project's ``.env`` counts as environment for an allow-list of names only, so
+that a cloned repository cannot point us at another endpoint or another file.
+
+This module reads files and variables and imports nothing heavy: it is on the
+path of every command.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.domain.goal import Isolation
+
+CONFIG_FOLDER = ".orchestrate"
+_DOT_ENV_NAMES = frozenset({"ANTHROPIC_API_KEY", "MAX_AGENTS"})
+"""Names a project's ``.env`` may set. Endpoints, paths and commands are not among them."""
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _yes_no(text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError("must be true or false")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[,\s]+", text) if word)
+
+
+def _isolation(text: str) -> Isolation | None:
+    if text in {"auto", ""}:
+        return None
+    try:
+        return Isolation(text)
+    except ValueError as error:
+        raise ValueError("must be auto, checkout, worktree or shared") from error
+
+
+def _optional(text: str) -> str | None:
+    return text or None
+
+
+def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
+    """Describe one setting. *about* is a sentence with its unit; *variables* are names it has beside ORCHESTRATE_*."""
+    return field(default=default, metadata={"parse": parse, "about": about, "variables": variables})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values that hold for this command, and where each came from."""
+
+    max_agents: int = _setting(
+        3, _whole(1, 100), "How many agents run at once. Three suits a laptop and one subscription.", "MAX_AGENTS"
+    )
+    provider: str = _setting(
+        "auto", str, "Which agents do the work: claude, codex, generic, demo, or auto for the first one installed."
+    )
+    planner: str = _setting(
+        "auto", str, "Who splits a goal: claude, codex, rules, or auto for the first model available, else rules."
+    )
+    planner_seconds: int = _setting(300, _whole(1, 3600), "Seconds the planner may take before the rules plan instead.")
+    isolation: Isolation | None = _setting(
+        None,
+        _isolation,
+        "Where attempts work: checkout, worktree or shared; auto takes a checkout where git allows it.",
+    )
+    verify: str | None = _setting(
+        None,
+        _optional,
+        "Shell command that checks a task's work. Empty means the project's own test command, detected.",
+    )
+    setup: str | None = _setting(
+        None, _optional, "Shell command run in a new checkout to make it usable, such as npm ci. Empty means none."
+    )
+    copy: tuple[str, ...] = _setting(
+        (".env",), _words, "Untracked files copied into each checkout, separated by commas."
+    )
+    attempt_minutes: int = _setting(
+        240,
+        _whole(1, 10_000),
+        "Minutes one attempt may run. Four hours: a limit against endless loops, not a schedule.",
+    )
+    silence_minutes: int = _setting(
+        15,
+        _whole(1, 10_000),
+        "Minutes without output, CPU use and file changes after which an agent counts as stalled.",
+    )
+    check_minutes: int = _setting(
+        30, _whole(1, 1000), "Minutes one run of the checks may take; a test command in watch mode ends here."
+    )
+    max_attempts: int = _setting(
+        3, _whole(1, 20), "Attempts before a task goes to a person. Usage limits and our own stops do not count."
+    )
+    retry_seconds: int = _setting(
+        5, _whole(0, 3600), "Seconds before a failed task's second attempt; doubles each time, with jitter."
+    )
+    stop_seconds: int = _setting(
+        10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
+    )
+    hold_minutes: int = _setting(
+        15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
+    )
+    generic_command: str | None = _setting(
+        None, _optional, "Command of the generic provider, such as: aider --yes --message-file {prompt_file}"
+    )
+    claude_model: str | None = _setting(
+        None, _optional, "Model for every claude task. Empty lets the task's tier decide."
+    )
+    codex_model: str | None = _setting(None, _optional, "Model for every codex task. Empty lets the CLI decide.")
+    claude_uses_key: bool = _setting(
+        False, _yes_no, "Let claude bill ANTHROPIC_API_KEY although it is logged in. It would do so silently otherwise."
+    )
+    pass_env: tuple[str, ...] = _setting(
+        (), _words, "Names or PREFIX_* of further environment variables that agents and checks inherit."
+    )
+    demo_pace: str = _setting("1", str, "Factor on the demo agents' pauses; 0 takes them out.")
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Setting to where its value came from: ``default``, a file's path, ``$NAME`` or a flag. Absent means default."""
+
+
+FIELDS = tuple(one for one in fields(Settings) if one.name != "origins")
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of setting *name*."""
+    return f"ORCHESTRATE_{name.upper()}"
+
+
+def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings that hold in *folder*.
+
+    *flags* are values given on the command line, by setting; None among them means not given.
+
+    Raises:
+        BadInput: a value that its setting cannot have, or an unknown name in a file, with the place it stands.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    known = {one.name: one for one in FIELDS}
+    for file in (config_home(environ) / "config.toml", folder / CONFIG_FOLDER / "config.toml"):
+        for name, value in _read_toml(file).items():
+            if name not in known:
+                raise BadInput(
+                    f"{file}: unknown setting {name!r}", hint=_nearest(name, known) or "see: orchestrate config"
+                )
+            values[name] = _parsed(known[name].metadata["parse"], value, f"{file}: {name}")
+            origins[name] = str(file)
+    for one in FIELDS:
+        for name in (variable(one.name), *one.metadata["variables"]):
+            if environ.get(name):
+                values[one.name] = _parsed(one.metadata["parse"], environ[name], f"${name}")
+                origins[one.name] = f"${name}"
+                break
+    for name, flag in (flags or {}).items():
+        if flag is not None:
+            values[name], origins[name] = flag, f"--{name.replace('_', '-')}"
+    return Settings(**values, origins=origins)
+
+
+def with_dot_env(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return *environ* with the allowed names of the user's and the project's ``.env``; real variables win."""
+    found = dict(environ)
+    for file, allowed in ((folder / ".env", _DOT_ENV_NAMES), (config_home(environ) / ".env", None)):
+        if not file.is_file():
+            continue
+        from dotenv import dotenv_values
+
+        for name, value in dotenv_values(file, interpolate=False).items():
+            ours = allowed is None and (name in _DOT_ENV_NAMES or name.startswith("ORCHESTRATE_"))
+            if value and (ours or (allowed is not None and name in allowed)):
+                found.setdefault(name, value)
+    return found
+
+
+def config_home(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's own configuration."""
+    return (
+        Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".config")
+        / "orchestrate"
+    )
+
+
+def state_home(environ: Mapping[str, str]) -> Path:
+    """Return the folder of everything we remember.
+
+    The same place on macOS: its usual folder has a space in its name, which breaks builds in checkouts kept there.
+    """
+    home = Path(environ.get("HOME") or "~").expanduser()
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "orchestrate"
+
+
+def project_folder(start: Path) -> Path:
+    """Return the project that *start* lies in: the nearest folder upward with ``.orchestrate`` or ``.git``, else itself.
+
+    The user's home folder is never taken for a project just because it is under version control.
+    """
+    start = start.resolve()
+    home = Path(os.environ.get("HOME") or "/nonexistent")
+    for folder in (start, *start.parents):
+        if folder != start and folder == home:
+            break
+        if (folder / CONFIG_FOLDER).is_dir() or (folder / ".git").exists():
+            return folder
+    return start
+
+
+def project_state(folder: Path, environ: Mapping[str, str]) -> Path:
+    """Return where everything about the project at *folder* is kept: outside it, beyond ``git clean`` and syncing."""
+    real = str(folder.resolve())
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "root"
+    return state_home(environ) / f"{name[:40]}-{hashlib.sha256(real.encode()).hexdigest()[:8]}"
+
+
+def database_path(folder: Path, environ: Mapping[str, str]) -> Path:
+    """Return the project's database file; ``ORCHESTRATE_DB`` overrides it."""
+    override = environ.get("ORCHESTRATE_DB")
+    return Path(override).absolute() if override else project_state(folder, environ) / "tasks.db"
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"{file}: {error}", hint="mend the file or move it aside") from error
+
+
+def _parsed(parse: Callable[[str], Any], value: object, place: str) -> Any:
+    if isinstance(value, list):
+        text = ",".join(str(part) for part in value)
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    else:
+        text = str(value)
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadInput(f"{place}: {text!r} {error}", hint="see: orchestrate config") from error
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def dot_env_example() -> str:
+    """Return the text of ``.env.example``: every setting as a commented line with its meaning."""
+    lines = [
+        "# Settings of Agent Orchestrator as environment variables. Copy what you need to",
+        "# ~/.config/orchestrate/.env, export it in your shell, or use config.toml (see: orchestrate config).",
+        "# Generated from src/agent_orchestrator/settings.py; a test compares.",
+        "",
+        "# Key for planning with the Anthropic API's models; `claude` gets it only when it has no login of its own.",
+        "# ANTHROPIC_API_KEY=",
+    ]
+    for one in FIELDS:
+        default = one.default
+        shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
+        lines += ["", f"# {one.metadata['about']}", f"# {variable(one.name)}={shown}"]
+    return "\n".join(lines) + "\n"
