@@ -211,7 +211,7 @@ def state_home(environ: Mapping[str, str]) -> Path:
 
 
 def project_folder(start: Path) -> Path:
-    """Return the project that *start* lies in: the nearest folder upward with ``.orchestrate`` or ``.git``, else itself.
+    """Return the project *start* lies in: the nearest folder upward with ``.orchestrate`` or ``.git``, else itself.
 
     The user's home folder is never taken for a project just because it is under version control.
     """

@@ -11,7 +11,7 @@ class Notifier(Protocol):
         ...
 
     def listen(self) -> int | None:
-        """Start listening; return a file descriptor that becomes readable on a wake, or None when that cannot be had."""
+        """Start listening; return a file descriptor that becomes readable on a wake, or None where there is none."""
         ...
 
     def drain(self) -> None:

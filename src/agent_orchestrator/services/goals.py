@@ -1,0 +1,292 @@
+"""Goals: accept a plan into the queue, add to it, cancel it, and say when it is over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent_orchestrator.domain.clock import Clock, to_ms
+from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
+from agent_orchestrator.domain.goal import (
+    GOAL_NEXT,
+    GOAL_OPEN,
+    Goal,
+    GoalState,
+    goal_rank,
+    title_of,
+)
+from agent_orchestrator.domain.ids import GoalId, TaskId, new_goal_id, new_task_id, slug
+from agent_orchestrator.domain.plan import Plan, PlannedTask, order
+from agent_orchestrator.domain.ranking import ranks
+from agent_orchestrator.domain.task import HELD, MAX_ATTEMPTS_DEFAULT, OPEN, PRIORITY_DEFAULT, Task, TaskState, Verdict
+from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.stores import Store
+
+TEXT_LIMIT = 256 * 1024
+"""Bytes a goal may have. A long requirements document fits; a pasted binary does not."""
+
+
+def checked_text(text: str) -> str:
+    """Return the goal's text if it can be one.
+
+    Raises:
+        BadInput: it is empty, longer than 256 KiB, or has a NUL in it, which no program's argument can carry.
+    """
+    if not text.strip():
+        raise BadInput("the goal is empty", hint='say what you want: orchestrate submit "Add a health check endpoint"')
+    if "\0" in text:
+        raise BadInput("the goal has a NUL character in it", hint="it looks like a binary file; give text")
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if size > TEXT_LIMIT:
+        raise BadInput(
+            f"the goal has {size:,} bytes; the limit is {TEXT_LIMIT:,}",
+            hint="put the long part into a file of the project and name that file in the goal",
+        )
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How a goal is to be taken in, beside its plan."""
+
+    text: str
+    priority: int = PRIORITY_DEFAULT
+    verify: str | None = None
+    context: str = ""
+    provider: str | None = None
+    max_attempts: int = MAX_ATTEMPTS_DEFAULT
+    budget_micro_usd: int | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """What can be asked of goals."""
+
+    store: Store
+    clock: Clock
+    events: Events
+    notifier: Notifier
+
+    def accept(self, plan: Plan, submission: Submission) -> tuple[Goal, list[Task]]:
+        """Take *plan* into the queue as one new goal. Durable when this returns.
+
+        Raises:
+            BadInput: the text cannot be a goal.
+            InvalidPlan: the plan is empty, has a cycle, or names a dependency that it does not have.
+        """
+        text = checked_text(submission.text)
+        _check(plan)
+        now = self.clock.now()
+        goal = Goal(
+            id=new_goal_id(),
+            text=text,
+            title=title_of(text),
+            state=GoalState.READY,
+            priority=submission.priority,
+            source=plan.source,
+            notice=plan.notice,
+            verify=submission.verify,
+            demo=submission.demo,
+            created_at=now,
+        )
+        ids = {planned.id: new_task_id() for planned in plan.tasks}
+        tasks = [self._task(planned, goal, ids[planned.id], submission) for planned in plan.tasks]
+        needs = {ids[planned.id]: [ids[need] for need in planned.depends_on] for planned in plan.tasks}
+        ranked = ranks(tasks, needs)
+        tasks = [replace(task, phase=ranked[task.id][0], task_rank=ranked[task.id][1]) for task in tasks]
+        with self.store.transaction():
+            self.store.goals.add(goal)
+            self.store.tasks.add(tasks, needs)
+            if submission.budget_micro_usd is not None:
+                self.store.budgets.put(goal.id, submission.budget_micro_usd)
+            self.events.record("goal.accepted", goal=goal, title=goal.title, tasks=len(tasks), source=plan.source)
+        self.notifier.wake()
+        return goal, self.store.tasks.of_goal(goal.id)
+
+    def extend(self, planned: PlannedTask, after: Sequence[Task], submission: Submission) -> tuple[Goal, Task]:
+        """Put one more task into the goal of the tasks *after*, which it will wait for.
+
+        Raises:
+            BadInput: they belong to different goals.
+            RefusedByState: the goal was cancelled or rejected.
+        """
+        owners = {task.goal for task in after}
+        if len(owners) != 1:
+            raise BadInput("the tasks to wait for belong to different goals", hint="depend on tasks of one goal")
+        checked_text(submission.text)
+        with self.store.transaction():
+            goal = self.store.goals.get(owners.pop())
+            if goal.state in {GoalState.CANCELLED, GoalState.REJECTED}:
+                raise RefusedByState(f"goal {goal.id} is {goal.state}", hint="submit a new goal")
+            present = self.store.tasks.of_goal(goal.id)
+            key = _free_key(planned.id, {task.key for task in present})
+            task = self._task(replace(planned, id=key), goal, new_task_id(), submission)
+            self.store.tasks.add([task], {task.id: [need.id for need in after]})
+            edges = self.store.tasks.edges(goal.id)
+            self.store.tasks.set_ranks(ranks([*present, task], edges))
+            if goal.state not in GOAL_OPEN:
+                reopened = replace(goal, state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
+                self.store.goals.save(reopened, was=goal.state)
+                goal = reopened
+            self.events.record("task.added", task=task, title=task.title)
+        self.notifier.wake()
+        return goal, self.store.tasks.get(task.id)
+
+    def _task(self, planned: PlannedTask, goal: Goal, id: TaskId, submission: Submission) -> Task:
+        assert goal.created_at is not None
+        return Task(
+            id=id,
+            goal=goal.id,
+            key=planned.id,
+            title=planned.title,
+            description=planned.description,
+            specialist=planned.agent_type,
+            state=TaskState.READY,
+            priority=planned.priority if planned.priority != PRIORITY_DEFAULT else submission.priority,
+            tier=planned.tier,
+            size=planned.size,
+            owns=planned.owns,
+            acceptance=planned.acceptance,
+            verify=planned.verify,
+            expects_change=planned.expects_change,
+            provider=submission.provider,
+            context=submission.context,
+            phase=planned.phase,
+            goal_rank=goal_rank(to_ms(goal.created_at), goal.priority),
+            max_attempts=submission.max_attempts,
+            created_at=self.clock.now(),
+            updated_at=self.clock.now(),
+        )
+
+    def resolve(self, text: str) -> Goal:
+        """Return the goal that *text* names: an id, an unambiguous start of one, or ``last``.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        if text == "last":
+            newest = self.store.goals.list(limit=1)
+            if newest:
+                return newest[0]
+            raise NotFound("there is no goal yet", hint='submit one: orchestrate submit "…"')
+        found = self.store.goals.find(text) if text else []
+        exact = [goal for goal in found if goal.id == text]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise NotFound(f"no goal {text!r}", hint="orchestrate status lists them")
+        raise Ambiguous(f"{text!r} could be {', '.join(goal.id for goal in found)}", hint="type more of the id")
+
+    def recent(self, *, limit: int = 200) -> list[Goal]:
+        """Return goals, newest first."""
+        return self.store.goals.list(limit=limit)
+
+    def open(self) -> list[Goal]:
+        """Return the goals from which work may still come, oldest first."""
+        return self.store.goals.list(states=GOAL_OPEN)[::-1]
+
+    def update(self, id: GoalId, **changes: object) -> Goal:
+        """Change fields of a goal, its state included.
+
+        Raises:
+            RefusedByState: the table GOAL_NEXT does not allow the new state.
+        """
+        with self.store.transaction():
+            goal = self.store.goals.get(id)
+            changed = replace(goal, **changes)  # type: ignore[arg-type] # the caller names fields of Goal
+            if changed.state is not goal.state:
+                if changed.state not in GOAL_NEXT[goal.state]:
+                    raise RefusedByState(f"goal {id} is {goal.state} and cannot become {changed.state}")
+                self.events.record(f"goal.{changed.state}", goal=id, reason=changed.reason)
+            self.store.goals.save(changed, was=goal.state)
+        return changed
+
+    def cancel(self, id: GoalId) -> Goal:
+        """Cancel the goal and every task that is not over. Work in progress is asked to stop; what landed stays.
+
+        Raises:
+            RefusedByState: it is over already.
+        """
+        with self.store.transaction():
+            goal = self.store.goals.get(id)
+            if goal.state not in GOAL_OPEN and goal.state is not GoalState.FAILED:
+                raise RefusedByState(f"goal {id} is {goal.state} already")
+            for task in self.store.tasks.of_goal(id):
+                if task.state in HELD:
+                    self.store.tasks.save(replace(task, cancel_wished=True), was=task)
+                elif task.state in OPEN or task.state is TaskState.FAILED:
+                    moved = replace(task.moved(TaskState.CANCELLED, reason="its goal was cancelled"))
+                    self.store.tasks.save(replace(moved, updated_at=self.clock.now()), was=task)
+            goal = self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason="cancelled by the user")
+        self.notifier.wake()
+        return goal
+
+    def settle(self, id: GoalId) -> Goal | None:
+        """Return the goal as it should end now, or None while work can still come from it. Changes nothing.
+
+        A goal is completed when every task is done. It has failed when no task can move again by itself: one is in
+        the dead letter or cancelled, and what is left waits for it.
+        """
+        goal = self.store.goals.get(id)
+        if goal.state not in GOAL_OPEN:
+            return None
+        tasks = self.store.tasks.of_goal(id)
+        over = {task.id for task in tasks if task.state in {TaskState.FAILED, TaskState.CANCELLED}}
+        edges = self.store.tasks.edges(id)
+        stuck = set(over)
+        for task in sorted(tasks, key=lambda one: one.phase):
+            if any(need in stuck for need in edges.get(task.id, ())):
+                stuck.add(task.id)
+        if any(task.state in OPEN and task.id not in stuck for task in tasks):
+            return None
+        if any(task.state in HELD for task in tasks):
+            return None
+        if not over:
+            verdicts = {task.verdict for task in tasks}
+            verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
+            return replace(goal, state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
+        return replace(
+            goal, state=GoalState.FAILED, verdict=None, reason=_why_failed(tasks, stuck), ended_at=self.clock.now()
+        )
+
+
+def _why_failed(tasks: Sequence[Task], stuck: set[TaskId]) -> str:
+    failed = [task for task in tasks if task.state is TaskState.FAILED]
+    cancelled = [task for task in tasks if task.state is TaskState.CANCELLED]
+    waiting = sum(1 for task in tasks if task.id in stuck and task.state in OPEN)
+    parts = []
+    if failed:
+        parts.append(f"{len(failed)} failed ({', '.join(task.key for task in failed[:3])})")
+    if cancelled:
+        parts.append(f"{len(cancelled)} cancelled")
+    if waiting:
+        parts.append(f"{waiting} wait for them")
+    return ", ".join(parts)
+
+
+def _check(plan: Plan) -> None:
+    if not plan.tasks:
+        raise InvalidPlan("the plan has no tasks")
+    seen: dict[str, int] = {}
+    for task in plan.tasks:
+        seen[task.id] = seen.get(task.id, 0) + 1
+    for id, count in seen.items():
+        if count > 1:
+            raise InvalidPlan(f"the plan has {count} tasks named {id}")
+    for task in plan.tasks:
+        for need in task.depends_on:
+            if need not in seen:
+                raise InvalidPlan(f"task {task.id} depends on {need}, which the plan does not have")
+    order(plan.tasks)
+
+
+def _free_key(wanted: str, taken: set[str]) -> str:
+    key, number = slug(wanted) or "task", 2
+    while key in taken:
+        key, number = f"{slug(wanted) or 'task'}-{number}", number + 1
+    return key
+
+
+def summarised(counts: Mapping[TaskState, int]) -> str:
+    """Return counts in words, such as ``3 done, 1 running``; states with none are left out."""
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no tasks"

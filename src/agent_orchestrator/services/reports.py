@@ -1,0 +1,300 @@
+"""One snapshot of everything, used by status, watch and report, so that no two views disagree.
+
+A snapshot is plain JSON values: the programs that call us get it as it is, and
+the views for people are drawn from it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent_orchestrator.domain.agent import Agent
+from agent_orchestrator.domain.attempt import Attempt, Usage
+from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import NotFound
+from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.goal import GOAL_OPEN, Goal
+from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.services.supervision import is_alive
+from agent_orchestrator.stores import Store
+
+Json = dict[str, Any]
+
+RECENT_GOALS = 5
+"""Ended goals that a snapshot shows beside the open ones."""
+WAITING_SHOWN = 50
+"""Waiting tasks listed one by one; beyond that their number must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Read-only views of one project."""
+
+    store: Store
+    clock: Clock
+    project: Path
+    database: Path
+
+    def snapshot(self) -> Json:
+        """Return what is going on: counts, open and recent goals, running agents, what waits and why, holds, spend."""
+        now = self.clock.now()
+        leadership = self.store.leadership.get()
+        goals = self.store.goals.list(states=GOAL_OPEN)[::-1]
+        recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
+        holds = [hold for hold in self.store.holds.list() if hold.until > now]
+        return {
+            "project": str(self.project),
+            "database": str(self.database),
+            "now": _time(now),
+            "supervisor": {
+                "running": is_alive(leadership),
+                "pid": leadership.pid if leadership else None,
+                "max_agents": leadership.max_agents if leadership else None,
+                "since": _time(leadership.started_at) if leadership else None,
+                "stopping": bool(leadership and leadership.stop_wished),
+            },
+            "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
+            "goals": [self._goal(goal) for goal in [*goals, *recent]],
+            "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
+            "waiting": self._waiting(goals, [hold.provider for hold in holds]),
+            "failed": [_task(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
+            "holds": [
+                {
+                    "provider": hold.provider,
+                    "kind": hold.kind.value,
+                    "until": _time(hold.until),
+                    "stated": hold.stated,
+                    "reason": hold.reason,
+                }
+                for hold in holds
+            ],
+            "spend": _usage(self.store.attempts.spent()),
+        }
+
+    def goal(self, goal: Goal) -> Json:
+        """Return everything about one goal: its tasks in order, each with its attempts and evidence."""
+        tasks = self.store.tasks.of_goal(goal.id)
+        edges = self.store.tasks.edges(goal.id)
+        keys = {task.id: task.key for task in tasks}
+        return {
+            **self._goal(goal),
+            "text": goal.text,
+            "tasks": [
+                {
+                    **_task(task),
+                    "depends_on": [keys[need] for need in edges.get(task.id, []) if need in keys],
+                    "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)],
+                }
+                for task in tasks
+            ],
+        }
+
+    def task(self, id: TaskId) -> Json:
+        """Return everything about one task."""
+        task = self.store.tasks.get(id)
+        goal = self.store.goals.get(task.goal)
+        return {
+            **_task(task),
+            "description": task.description,
+            "goal_title": goal.title,
+            "demo": goal.demo,
+            "depends_on": [self._brief(need) for need in self.store.tasks.needs(id)],
+            "needed_by": [self._brief(need) for need in self.store.tasks.needed_by(id)],
+            "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(id)],
+        }
+
+    def agents(self, *, living: bool = True) -> list[Json]:
+        """Return agents with what each does now, newest first."""
+        now = self.clock.now()
+        return [self._agent(agent, now) for agent in self.store.agents.list(living=living)]
+
+    def _goal(self, goal: Goal) -> Json:
+        counts = self.store.tasks.counts(goal.id)
+        return {
+            "id": goal.id,
+            "title": goal.title,
+            "state": goal.state.value,
+            "reason": goal.reason,
+            "source": goal.source,
+            "notice": goal.notice,
+            "demo": goal.demo,
+            "verdict": goal.verdict.value if goal.verdict else None,
+            "delivery": goal.delivery.value,
+            "delivery_note": goal.delivery_note,
+            "result_branch": goal.result_branch,
+            "base_branch": goal.base_branch,
+            "base_commit": goal.base_commit,
+            "isolation": goal.isolation.value if goal.isolation else None,
+            "priority": goal.priority,
+            "created_at": _time(goal.created_at),
+            "started_at": _time(goal.started_at),
+            "ended_at": _time(goal.ended_at),
+            "counts": {state.value: count for state, count in counts.items() if count},
+            "phases": self._phases(goal),
+            "spend": _usage(self.store.attempts.spent(goal=goal.id)),
+        }
+
+    def _phases(self, goal: Goal) -> list[Json]:
+        """Return per phase how many tasks are in which state. Goals of more than 500 tasks show no phases."""
+        if sum(self.store.tasks.counts(goal.id).values()) > 500:
+            return []
+        found: dict[int, Counter[str]] = {}
+        for task in self.store.tasks.of_goal(goal.id):
+            found.setdefault(task.phase, Counter())[task.state.value] += 1
+        return [{"phase": phase, "counts": dict(found[phase])} for phase in sorted(found)]
+
+    def _agent(self, agent: Agent, now: datetime) -> Json:
+        title = key = None
+        if agent.task:
+            try:
+                task = self.store.tasks.get(agent.task)
+                title, key = task.title, task.key
+            except NotFound:
+                pass
+        ended = agent.ended_at or now
+        return {
+            "id": agent.id,
+            "provider": agent.provider,
+            "specialist": agent.specialist,
+            "state": agent.state.value,
+            "task": agent.task,
+            "task_key": key,
+            "task_title": title,
+            "attempt": agent.attempt,
+            "pid": agent.pid,
+            "doing": agent.doing,
+            "elapsed_s": round((ended - agent.started_at).total_seconds(), 1) if agent.started_at else None,
+            "silent_s": round((now - agent.seen_at).total_seconds(), 1)
+            if agent.seen_at and not agent.ended_at
+            else None,
+            "stop_wished": agent.stop_wished,
+            "started_at": _time(agent.started_at),
+            "ended_at": _time(agent.ended_at),
+        }
+
+    def _waiting(self, goals: Sequence[Goal], held: Sequence[str]) -> list[Json]:
+        """Return what is ready or blocked, each with what it waits for in words."""
+        found: list[Json] = []
+        for goal in goals:
+            states = [TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED]
+            for task in self.store.tasks.in_states(states, goal=goal.id, limit=WAITING_SHOWN):
+                if len(found) >= WAITING_SHOWN:
+                    return found
+                found.append({**_task(task), "waits_for": self._why(task, held)})
+        return found
+
+    def _why(self, task: Task, held: Sequence[str]) -> str:
+        match task.state:
+            case TaskState.VERIFYING:
+                return "its checks"
+            case TaskState.LANDING:
+                return "being landed"
+            case TaskState.READY:
+                return f"{', '.join(held)} (on hold)" if held else "a free agent"
+            case _:
+                needs = [self.store.tasks.get(need) for need in self.store.tasks.needs(task.id)]
+                open_needs = [f"{need.key} ({need.state})" for need in needs if need.state is not TaskState.DONE]
+                if open_needs:
+                    return ", ".join(open_needs)
+                return task.reason or (f"until {_time(task.not_before)}" if task.not_before else "the next look")
+
+    def _attempt(self, attempt: Attempt) -> Json:
+        return {
+            "id": attempt.id,
+            "number": attempt.number,
+            "agent": attempt.agent,
+            "provider": attempt.provider,
+            "model": attempt.model,
+            "cli_version": attempt.cli_version,
+            "cli_path": attempt.cli_path,
+            "outcome": attempt.outcome.value if attempt.outcome else None,
+            "reason": attempt.reason,
+            "doing": attempt.last_action,
+            "session": attempt.session,
+            "workspace": attempt.workspace,
+            "branch": attempt.branch,
+            "base_commit": attempt.base_commit,
+            "commit": attempt.commit,
+            "prompt_sha256": attempt.prompt_sha256,
+            "transcript": f"{attempt.run_dir}/stdout.log",
+            "run_dir": attempt.run_dir,
+            "usage": _usage(attempt.usage),
+            "started_at": _time(attempt.started_at),
+            "ended_at": _time(attempt.ended_at),
+            "evidence": _evidence(self.store.attempts.evidence(attempt.id)),
+        }
+
+    def _brief(self, id: TaskId) -> Json:
+        task = self.store.tasks.get(id)
+        return {"id": task.id, "key": task.key, "title": task.title, "state": task.state.value}
+
+
+def _task(task: Task) -> Json:
+    return {
+        "id": task.id,
+        "goal": task.goal,
+        "key": task.key,
+        "title": task.title,
+        "specialist": task.specialist,
+        "state": task.state.value,
+        "reason": task.reason,
+        "phase": task.phase,
+        "priority": task.priority,
+        "tier": task.tier.value,
+        "size": task.size.value,
+        "provider": task.provider,
+        "acceptance": list(task.acceptance),
+        "owns": list(task.owns),
+        "verify": task.verify,
+        "attempts_used": task.attempts,
+        "max_attempts": task.max_attempts,
+        "not_before": _time(task.not_before),
+        "verdict": task.verdict.value if task.verdict else None,
+        "summary": task.summary,
+        "commit": task.commit,
+    }
+
+
+def _evidence(evidence: Evidence | None) -> Json | None:
+    if evidence is None:
+        return None
+    return {
+        "files": list(evidence.files),
+        "insertions": evidence.insertions,
+        "deletions": evidence.deletions,
+        "base_commit": evidence.base_commit,
+        "commit": evidence.commit,
+        "notes": list(evidence.notes),
+        "checks": [
+            {
+                "command": check.command,
+                "origin": check.origin,
+                "result": check.result.value,
+                "exit_code": check.exit_code,
+                "duration_ms": check.duration_ms,
+                "tail": check.tail,
+                "failures": None if check.failures is None else list(check.failures),
+                "tree": check.tree,
+                "cached": check.cached,
+            }
+            for check in evidence.checks
+        ],
+    }
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "cost_usd": round(usage.cost_micro_usd / 1_000_000, 6),
+        "cost_is_estimate": usage.cost_is_estimate,
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,306 @@
+"""The queue: hand out tasks, take results back, and decide what becomes of what failed."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agent_orchestrator.domain.agent import Agent, AgentState
+from agent_orchestrator.domain.attempt import FREE, Attempt, Outcome
+from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState, StaleLease
+from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.goal import GOAL_OPEN, GoalState
+from agent_orchestrator.domain.ids import GoalId, TaskId, attempt_id, new_agent_id
+from agent_orchestrator.domain.message import Message
+from agent_orchestrator.domain.task import HELD, OPEN, Task, TaskState, Verdict
+from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.stores import Store
+
+RETRY_LIMIT = timedelta(minutes=10)
+"""The longest pause between two attempts of one task."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQueue:
+    """Hand out tasks and take results back. Every door calls this, nothing else."""
+
+    store: Store
+    clock: Clock
+    events: Events
+    notifier: Notifier
+    retry_pause: timedelta = timedelta(seconds=5)
+    """Before the second attempt; doubles each time, with jitter."""
+
+    def claim(
+        self,
+        provider: str,
+        *,
+        run_dir: Callable[[Task, int], Path],
+        others: Sequence[str] = (),
+        goals: Sequence[GoalId] | None = None,
+    ) -> tuple[Task, Attempt] | None:
+        """Lease the first task that may start, and write down the intent to start an attempt at it.
+
+        The attempt is by *provider*, unless the task insists on one of *others*. *run_dir* names the attempt's
+        private folder from the task and the attempt's number.
+        """
+        now = self.clock.now()
+        with self.store.transaction():
+            token = self.store.draw_token()
+            agent = new_agent_id(provider)
+            task = self.store.tasks.claim(agent, token, goals=goals, providers=[provider, *others], now=now)
+            if task is None:
+                return None
+            by = task.provider or provider
+            if by != provider:
+                agent = new_agent_id(by)
+            earlier = self.store.attempts.of_task(task.id)
+            number = len(earlier) + 1
+            attempt = Attempt(
+                id=attempt_id(task.id, number),
+                task=task.id,
+                goal=task.goal,
+                number=number,
+                token=token,
+                agent=agent,
+                provider=by,
+                run_dir=str(run_dir(task, number)),
+                started_at=now,
+            )
+            held = replace(task, attempt=attempt.id, holder=agent)
+            self.store.tasks.save(held, was=task)
+            self.store.attempts.add(attempt)
+            self.store.agents.add(
+                Agent(
+                    id=agent,
+                    provider=by,
+                    specialist=task.specialist,
+                    task=task.id,
+                    attempt=attempt.id,
+                    started_at=now,
+                    seen_at=now,
+                )
+            )
+            self.events.record("task.claimed", attempt=attempt, title=task.title, provider=by)
+        return held, attempt
+
+    def started(self, attempt: Attempt) -> Attempt:
+        """Record that the attempt's process runs. Raises StaleLease."""
+        with self.store.transaction():
+            task = self._held(attempt, {TaskState.CLAIMED})
+            self._save(task.moved(TaskState.RUNNING), was=task)
+            self.store.attempts.save(attempt)
+            agent = self.store.agents.get(attempt.agent)
+            self.store.agents.save(replace(agent, state=AgentState.WORKING, pid=attempt.pid, seen_at=self.clock.now()))
+            self.events.record(
+                "task.started", attempt=attempt, pid=attempt.pid, cli_version=attempt.cli_version, title=task.title
+            )
+        return attempt
+
+    def progressed(self, attempt: Attempt, *, alive: bool = True) -> None:
+        """Remember how far the attempt is: session, offset, spend, what its agent does. Not an event."""
+        with self.store.transaction():
+            self.store.attempts.save(attempt)
+            if alive:
+                agent = self.store.agents.get(attempt.agent)
+                self.store.agents.save(
+                    replace(agent, doing=attempt.last_action, seen_at=self.clock.now(), pid=attempt.pid)
+                )
+
+    def handed_in(self, attempt: Attempt) -> None:
+        """Record that the agent has ended and its work is being looked at. Raises StaleLease."""
+        with self.store.transaction():
+            task = self._held(attempt, {TaskState.RUNNING, TaskState.CLAIMED})
+            if task.state is TaskState.CLAIMED:  # its end was seen before its start was written, after a crash of ours
+                self._save(task.moved(TaskState.RUNNING), was=task)
+                task = self.store.tasks.get(task.id)
+            self._save(task.moved(TaskState.VERIFYING), was=task)
+            self.store.attempts.save(attempt)
+            self._agent_ended(attempt)
+            self.events.record("task.handed_in", attempt=attempt, title=task.title)
+
+    def landing(self, attempt: Attempt, evidence: Evidence) -> None:
+        """Record that the checks are through and the work is being put on the goal's branch. Raises StaleLease."""
+        with self.store.transaction():
+            task = self._held(attempt, {TaskState.VERIFYING})
+            self._save(task.moved(TaskState.LANDING), was=task)
+            self.store.attempts.save(attempt)
+            self.store.attempts.add_evidence(attempt.id, evidence)
+
+    def finished(self, attempt: Attempt, *, verdict: Verdict, commit: str | None, evidence: Evidence) -> list[TaskId]:
+        """Record that the work is landed: the task is done, what waited for it may start. Returns the released.
+
+        Raises:
+            StaleLease: the attempt no longer holds the task.
+        """
+        now = self.clock.now()
+        with self.store.transaction():
+            task = self._held(attempt, {TaskState.LANDING})
+            done = replace(task.moved(TaskState.DONE), verdict=verdict, commit=commit, holder=None)
+            self._save(done, was=task)
+            self.store.attempts.save(replace(attempt, outcome=Outcome.SUCCEEDED, ended_at=now))
+            self.store.attempts.add_evidence(attempt.id, evidence)
+            released = self.store.tasks.release_dependents(task.id, now=now)
+            self.events.record("task.done", attempt=attempt, title=task.title, verdict=verdict, commit=commit)
+        self.notifier.wake()
+        return released
+
+    def noted(self, task: TaskId, summary: str) -> None:
+        """Keep what the task's agent said it did."""
+        with self.store.transaction():
+            found = self.store.tasks.get(task)
+            self.store.tasks.save(replace(found, summary=summary), was=found)
+
+    def ended(
+        self,
+        attempt: Attempt,
+        *,
+        outcome: Outcome,
+        reason: str,
+        evidence: Evidence | None = None,
+        not_before: datetime | None = None,
+        final: bool = False,
+    ) -> Task:
+        """Record that the attempt ended without landing; give the task back, pause it, or put it to the dead letter.
+
+        A usage limit or our own stop is not charged. With *final* the task goes to the dead letter whatever is left,
+        because trying again cannot help. ``attempt.feedback`` is what the next attempt's prompt will carry.
+
+        Raises:
+            StaleLease: the attempt no longer holds the task; nothing was changed.
+        """
+        now = self.clock.now()
+        with self.store.transaction():
+            task = self._held(attempt, HELD)
+            self.store.attempts.save(replace(attempt, outcome=outcome, reason=reason, ended_at=now))
+            if evidence is not None:
+                self.store.attempts.add_evidence(attempt.id, evidence)
+            self._agent_ended(attempt)
+            charged = task.attempts + (0 if outcome in FREE else 1)
+            if task.cancel_wished:
+                after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
+            elif final or charged >= task.max_attempts:
+                after = task.moved(TaskState.FAILED, reason=reason)
+            else:
+                pause = not_before or (None if outcome in FREE else now + self._pause(charged))
+                waits = pause is not None and pause > now
+                after = task.moved(TaskState.BLOCKED if waits else TaskState.READY, reason=reason if waits else "")
+                after = replace(after, not_before=pause if waits else None)
+            after = replace(after, attempts=charged, holder=None, cancel_wished=False)
+            self._save(after, was=task)
+            self.events.record(
+                f"attempt.{outcome}",
+                attempt=attempt,
+                title=task.title,
+                reason=reason,
+                then=after.state,
+                charged=charged,
+            )
+            if after.state is TaskState.FAILED:
+                self.events.record("task.failed", attempt=attempt, title=task.title, reason=reason)
+        self.notifier.wake()
+        return after
+
+    def _pause(self, charged: int) -> timedelta:
+        seconds = self.retry_pause.total_seconds() * 2 ** max(charged - 1, 0)
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 # spreads retries, guards nothing
+        return min(timedelta(seconds=seconds * jitter), RETRY_LIMIT)
+
+    def release_due(self) -> list[TaskId]:
+        """Let every task start whose pause is over."""
+        with self.store.transaction():
+            return self.store.tasks.release_due(now=self.clock.now())
+
+    def resolve(self, text: str) -> Task:
+        """Return the task that *text* names: an id, its key, or an unambiguous start of either.
+
+        A key that several goals have means the newest goal's task.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        found = self.store.tasks.find(text) if text else []
+        for match in (
+            [task for task in found if task.id == text],
+            [task for task in found if task.key == text][-1:],
+            found,
+        ):
+            if len(match) == 1:
+                return match[0]
+        if not found:
+            raise NotFound(f"no task {text!r}", hint="orchestrate status lists them")
+        shown = ", ".join(f"{task.id} ({task.key})" for task in found[:5])
+        raise Ambiguous(f"{text!r} could be {shown}", hint="type more of it")
+
+    def cancel(self, id: TaskId) -> Task:
+        """Cancel the task: at once if nobody works on it, else as soon as its agent has been stopped.
+
+        Raises:
+            RefusedByState: it is over already.
+        """
+        with self.store.transaction():
+            task = self.store.tasks.get(id)
+            if task.state in HELD:
+                after = replace(task, cancel_wished=True)
+            elif task.state in OPEN or task.state is TaskState.FAILED:
+                after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
+            else:
+                raise RefusedByState(f"task {id} is {task.state} already")
+            self._save(after, was=task)
+            self.events.record("task.cancelled" if after.state not in HELD else "task.cancel_wished", task=after)
+        self.notifier.wake()
+        return after
+
+    def retry(self, id: TaskId, *, comment: str = "") -> Task:
+        """Give a failed or cancelled task a fresh set of attempts; *comment* goes into the next prompt.
+
+        Raises:
+            RefusedByState: it is not in the dead letter, cancelled, or pausing after a failure.
+        """
+        now = self.clock.now()
+        with self.store.transaction():
+            task = self.store.tasks.get(id)
+            pausing = task.state is TaskState.BLOCKED and task.not_before is not None
+            if task.state not in {TaskState.FAILED, TaskState.CANCELLED} and not pausing:
+                hint = "its work is landed; orchestrate undo takes a goal back" if task.state is TaskState.DONE else ""
+                raise RefusedByState(
+                    f"task {id} is {task.state}; only failed or cancelled tasks are retried", hint=hint
+                )
+            to = TaskState.BLOCKED if task.unmet else TaskState.READY
+            after = replace(task, state=to, reason="") if pausing else task.moved(to)
+            after = replace(after, attempts=0, not_before=None, cancel_wished=False)
+            self._save(after, was=task)
+            goal = self.store.goals.get(task.goal)
+            if goal.state not in GOAL_OPEN:
+                again = replace(goal, state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
+                self.store.goals.save(again, was=goal.state)
+            if comment.strip():
+                self.store.messages.add(
+                    Message(id=0, goal=task.goal, task=id, author="user", to="@all", body=comment.strip(), at=now)
+                )
+            self.events.record("task.retried", task=after, comment=bool(comment.strip()))
+        self.notifier.wake()
+        return after
+
+    def _held(self, attempt: Attempt, states: frozenset[TaskState] | set[TaskState]) -> Task:
+        """Return the attempt's task if the attempt still holds it in one of *states*; raise StaleLease otherwise."""
+        task = self.store.tasks.get(attempt.task)
+        if task.token != attempt.token or task.state not in states:
+            self.events.record("attempt.fenced", attempt=attempt, state=task.state, current_token=task.token)
+            raise StaleLease(
+                f"attempt {attempt.id} with token {attempt.token} came too late: "
+                f"task {task.id} is {task.state} under token {task.token}"
+            )
+        return task
+
+    def _save(self, task: Task, *, was: Task) -> None:
+        self.store.tasks.save(replace(task, updated_at=self.clock.now()), was=was)
+
+    def _agent_ended(self, attempt: Attempt) -> None:
+        agent = self.store.agents.get(attempt.agent)
+        if agent.state is not AgentState.ENDED:
+            now = self.clock.now()
+            self.store.agents.save(replace(agent, state=AgentState.ENDED, ended_at=now, seen_at=now))
