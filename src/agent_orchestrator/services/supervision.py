@@ -52,7 +52,7 @@ class Supervision:
         return latest if is_alive(latest) else None
 
     def stop(self, *, now: bool = False) -> Leadership:
-        """Wish that the supervisor stops: it starts nothing more, asks its agents to end, saves and requeues their work.
+        """Wish that the supervisor stops: it starts nothing more, asks its agents to end, saves and requeues work.
 
         With *now* the agents are killed at once; what they had written is still collected.
 
