@@ -1,0 +1,1 @@
+"""The running system: the supervisor, the processes it starts, and what it does with their work."""

@@ -1,0 +1,123 @@
+"""Read what an agent printed: line by line, from a file that still grows, in bounded memory.
+
+Agents write to files, so a supervisor that was killed reads on where it had stopped: the only state worth keeping is
+a byte offset, and every line carries the one to store with what was made of it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LINE_BYTES = 1 << 20
+"""Longest line kept whole. Result lines of agent CLIs stay far below; one of 200 MB was seen to be no result."""
+
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a transcript."""
+
+    text: str
+    """Without its newline; bytes that are not UTF-8 stand as U+FFFD. Not cleaned for display: see `domain/text.py`."""
+    offset: int
+    """Byte offset after the line and its newline: a `Tailer` started there returns the next one."""
+    truncated: bool = False
+    """Whether only the first `LINE_BYTES` of the line are in *text*."""
+    dropped_bytes: int = 0
+    """How many bytes of the line are not in *text*."""
+
+
+class Tailer:
+    """Return the complete lines of a growing file, each once, in order.
+
+    Holds at most one line of `LINE_BYTES` and one chunk, whatever the file holds. A file that does not exist yet
+    is read as empty. Close it, or use it in a `with` statement.
+    """
+
+    def __init__(self, path: Path, offset: int = 0, *, line_bytes: int = LINE_BYTES) -> None:
+        self._path = path
+        self._line_bytes = line_bytes
+        self._fd = -1
+        self._read_to = offset
+        self._offset = offset
+        self._head = bytearray()
+        self._dropped = 0
+
+    @property
+    def offset(self) -> int:
+        """Byte offset after the last line returned; store it to continue later."""
+        return self._offset
+
+    def read(self, max_bytes: int = 8 << 20) -> list[Line]:
+        """Return the lines completed since the last call, reading at most *max_bytes* (at least one chunk of 64 KiB).
+
+        An empty list means that nothing new is complete, or that the bound ended within a line: only a `read` that
+        leaves `behind` false has seen everything. A last line without newline stays unread until `finish`.
+        """
+        lines: list[Line] = []
+        end = self._read_to + max(max_bytes, _CHUNK_BYTES)
+        while self._read_to < end and (chunk := self._chunk()):
+            self._split(chunk, lines)
+        return lines
+
+    @property
+    def behind(self) -> bool:
+        """Whether the file holds bytes that no `read` has seen."""
+        return self._open() and os.fstat(self._fd).st_size > self._read_to
+
+    def finish(self) -> list[Line]:
+        """Return everything that is left, the last line even without its newline. Call it when the writer has ended."""
+        lines: list[Line] = []
+        while chunk := self._chunk():
+            self._split(chunk, lines)
+        if self._head or self._dropped:
+            lines.append(self._take(self._read_to))
+        return lines
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Tailer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> bool:
+        if self._fd < 0:
+            try:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _chunk(self) -> bytes:
+        return os.pread(self._fd, _CHUNK_BYTES, self._read_to) if self._open() else b""
+
+    def _split(self, chunk: bytes, lines: list[Line]) -> None:
+        start = 0
+        while (newline := chunk.find(b"\n", start)) >= 0:
+            self._keep(chunk[start:newline])
+            start = newline + 1
+            lines.append(self._take(self._read_to + start))
+        self._keep(chunk[start:])
+        self._read_to += len(chunk)
+
+    def _keep(self, piece: bytes) -> None:
+        room = self._line_bytes - len(self._head)
+        self._head += piece[:room]
+        self._dropped += max(0, len(piece) - room)
+
+    def _take(self, offset: int) -> Line:
+        text = self._head.decode(errors="replace")
+        line = Line(text=text, offset=offset, truncated=self._dropped > 0, dropped_bytes=self._dropped)
+        self._head = bytearray()
+        self._dropped = 0
+        self._offset = offset
+        return line
