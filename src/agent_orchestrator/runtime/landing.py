@@ -126,7 +126,8 @@ class Landing:
         branch = goal.result_branch
         tip = self.workspaces.tip(branch) if branch else None
         if branch is None or tip is None or tip == goal.base_commit:
-            note = "the agents worked in the folder itself" if goal.isolation is Isolation.SHARED else "nothing changed"
+            in_place = goal.isolation is Isolation.SHARED
+            note = "the agents worked in the folder itself" if in_place else "nothing changed"
             return replace(goal, delivery=Delivery.NOTHING, delivery_note=note)
         theirs = self.workspaces.tip(goal.base_branch) if goal.base_branch else None
         if theirs is not None and not self.workspaces.contains(branch, theirs):

@@ -6,8 +6,6 @@ a single thread, is the merge queue. Agents write to files; this loop reads on
 where it stopped. Whatever dies, the database and the files say how to go on.
 """
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Callable
