@@ -116,3 +116,13 @@ def test_goals_are_named_by_an_unambiguous_start_or_last(app: App) -> None:
         app.goals.resolve("g")
     with pytest.raises(NotFound):
         app.goals.resolve("zzz")
+
+
+def test_an_id_that_is_taken_is_drawn_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, tasks = accept(app, planned("a"))
+    draws = iter([tasks["a"].id, "tfresh2", "tfresh3", "tfresh3", "tfresh4"])
+    monkeypatch.setattr("agent_orchestrator.services.goals.new_task_id", lambda: next(draws))
+
+    _, more = accept(app, planned("a"), planned("b"))
+
+    assert {task.id for task in more.values()} == {"tfresh2", "tfresh3"}

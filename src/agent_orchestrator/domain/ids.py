@@ -2,7 +2,7 @@
 
 An id is one letter that says what it names and a few characters of an alphabet
 without look-alikes. Ids are drawn at random, so two machines may draw at the
-same time; the store refuses the rare repeat and the caller draws again.
+same time; who adds rows asks the store for the rare repeat and draws again.
 """
 
 import re
@@ -20,7 +20,7 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """No 0/o, 1/l/i: an id read from a screen and typed must not be another id."""
 
 _LENGTH = 6
-"""31^6 is about 9e8 ids; the store's uniqueness check makes a repeat harmless."""
+"""31^6 is about 9e8 ids. Short enough to type; among 100,000 a handful of repeats is expected, and drawn again."""
 
 _SLUG_LIMIT = 48
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")

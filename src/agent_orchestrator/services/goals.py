@@ -89,7 +89,7 @@ class Goals:
             demo=submission.demo,
             created_at=now,
         )
-        ids = {planned.id: new_task_id() for planned in plan.tasks}
+        ids = self._fresh_ids([planned.id for planned in plan.tasks])
         tasks = [self._task(planned, goal, ids[planned.id], submission) for planned in plan.tasks]
         needs = {ids[planned.id]: [ids[need] for need in planned.depends_on] for planned in plan.tasks}
         ranked = ranks(tasks, needs)
@@ -120,7 +120,7 @@ class Goals:
                 raise RefusedByState(f"goal {goal.id} is {goal.state}", hint="submit a new goal")
             present = self.store.tasks.of_goal(goal.id)
             key = _free_key(planned.id, {task.key for task in present})
-            task = self._task(replace(planned, id=key), goal, new_task_id(), submission)
+            task = self._task(replace(planned, id=key), goal, self._fresh_ids([key])[key], submission)
             self.store.tasks.add([task], {task.id: [need.id for need in after]})
             edges = self.store.tasks.edges(goal.id)
             self.store.tasks.set_ranks(ranks([*present, task], edges))
@@ -131,6 +131,17 @@ class Goals:
             self.events.record("task.added", task=task, title=task.title)
         self.notifier.wake()
         return goal, self.store.tasks.get(task.id)
+
+    def _fresh_ids(self, keys: Sequence[str]) -> dict[str, TaskId]:
+        """Draw an id for each key, none of which names a task yet."""
+        ids: dict[str, TaskId] = {}
+        used: set[TaskId] = set()
+        while missing := [key for key in keys if key not in ids]:
+            drawn = {new_task_id() for _ in missing} - used
+            for key, id in zip(missing, drawn - self.store.tasks.taken(sorted(drawn)), strict=False):
+                ids[key] = id
+            used.update(drawn)
+        return ids
 
     def _task(self, planned: PlannedTask, goal: Goal, id: TaskId, submission: Submission) -> Task:
         assert goal.created_at is not None

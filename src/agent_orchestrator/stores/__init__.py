@@ -72,6 +72,10 @@ class TaskRows(Protocol):
         """Remember new tasks and what each needs. A need that is done already does not count as unmet."""
         ...
 
+    def taken(self, ids: Sequence[TaskId]) -> set[TaskId]:
+        """Return those of *ids* that name a task already."""
+        ...
+
     def get(self, id: TaskId) -> Task:
         """Return the task. Raises NotFound."""
         ...

@@ -108,6 +108,15 @@ class Tasks:
             [(task.id,) for task in tasks],
         )
 
+    def taken(self, ids: Sequence[TaskId]) -> set[TaskId]:
+        """Return those of *ids* that name a task already."""
+        found: set[TaskId] = set()
+        for start in range(0, len(ids), 500):
+            some = tuple(ids[start : start + 500])
+            rows = self._db.rows(f"SELECT id FROM tasks WHERE id IN ({placeholders(some)})", some)
+            found.update(TaskId(row["id"]) for row in rows)
+        return found
+
     def get(self, id: TaskId) -> Task:
         """Return the task."""
         row = self._db.row("SELECT * FROM tasks WHERE id = ?", (id,))
