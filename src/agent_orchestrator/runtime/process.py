@@ -31,6 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -386,13 +387,11 @@ class _Search:
                 continue
             except psutil.AccessDenied:  # of the signal: it is ours and stays
                 found.add(pid)
-        for pid, (parent, process) in sorted(others.items()):
-            if parent in found:
+        while below := [pid for pid, (parent, _) in others.items() if parent in found]:
+            for pid in below:
                 found.add(pid)
-                try:
-                    process.kill()
-                except psutil.Error:
-                    continue
+                with suppress(psutil.Error):  # gone, or a survivor: the next look tells
+                    others.pop(pid)[1].kill()
         self.killed |= found
         return found
 
