@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from runtime.conftest import Start
-from runtime.trees import SHAPES, living, wait_for
+from runtime.trees import SHAPES, living, start_time, wait_for
 
 from agent_orchestrator.runtime.process import ExitRecord, Process, Why
 
@@ -178,6 +178,19 @@ def test_a_kill_cuts_the_grace_period_of_a_stop_short(tree: Tree, witness: Path)
     record = ended(process)
     assert (record.why, record.rc) == (Why.STOPPED, -signal.SIGKILL)
     assert living(witness) == []
+
+
+def test_an_agent_that_ended_before_it_was_stopped_has_ended_by_itself(start: Start, tmp_path: Path) -> None:
+    process = start("sh", "-c", "until test -e go; do sleep 0.02; done")
+    agent = wait_for(lambda: process.agent)
+    os.kill(process.minder.pid, signal.SIGSTOP)
+    (tmp_path / "go").touch()
+    wait_for(lambda: start_time(agent.pid) is None)
+
+    process.stop()
+    os.kill(process.minder.pid, signal.SIGCONT)
+
+    assert ended(process).why is Why.EXITED
 
 
 def test_the_wall_clock_ends_an_agent_that_is_busy(start: Start) -> None:

@@ -118,6 +118,20 @@ def test_an_agent_whose_supervisors_lock_is_held_again_is_no_orphan(
             assert adopted.exit().why is Why.ORPHANED
 
 
+def test_time_with_a_supervisor_does_not_count_towards_an_orphans_end(
+    abandoned: Callable[..., Spawn], witness: Path, tmp_path: Path
+) -> None:
+    with (tmp_path / "supervisor.lock").open("w") as lock:
+        made = abandoned("plain", supervisor_lock=tmp_path / "supervisor.lock", orphan_ttl_s=1.6)
+        with Process.adopt(made.run_dir) as adopted:
+            assert not select.select([adopted], [], [], 0.5)[0]
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert not select.select([adopted], [], [], 1.5)[0]
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert not select.select([adopted], [], [], 0.8)[0]
+            assert select.select([adopted], [], [], 30)[0]
+
+
 def test_the_limits_hold_without_a_supervisor(abandoned: Callable[..., Spawn], witness: Path) -> None:
     made = abandoned("ignores_term", wall_s=1.5)
 
@@ -196,9 +210,10 @@ print(sweep(pathlib.Path({str(process.run_dir)!r})).clear)
 """
     env = {**os.environ, "ORCHESTRATE_RUN_ID": "nested"}
 
-    run = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    shell = ["sh", "-c", '"$@"; echo spared', "sh", sys.executable, "-c", script]  # its parent has the mark as well
+    run = subprocess.run(shell, env=env, capture_output=True, text=True, check=False)
 
-    assert run.stdout == "True\n", run.stderr
+    assert run.stdout == "True\nspared\n", run.stderr
 
 
 def test_a_living_minder_is_not_swept_away(start: Start) -> None:
@@ -247,7 +262,8 @@ def test_a_reused_session_number_is_no_proof(start: Start) -> None:
     wait_for(lambda: trees.start_time(agent.pid) is None)
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     record = json.loads((process.run_dir / "pid.json").read_bytes())
-    record["agent"]["pid"] = stranger.pid  # started earlier than the stranger that now has its pid
+    started = int(trees.start_time(stranger.pid))
+    record["agent"] = {"pid": stranger.pid, "start_time": started - 1}  # whose pid the stranger now has
     (process.run_dir / "pid.json").write_text(json.dumps(record))
 
     left = sweep(process.run_dir)

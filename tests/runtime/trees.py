@@ -22,7 +22,7 @@ SHAPES = {
     "daemon_without_environment": 2,
     "main_exits_daemon_stays": 2,
     "fork_chain": 5,
-    "fork_chain_without_pause": 50,
+    "fork_chains_without_pause": 100,
     "stopped_child": 2,
 }
 """Each shape, and how many processes must have shown themselves before it counts as standing."""
@@ -133,8 +133,9 @@ def _be(shape: str, witness: Path) -> None:
             os._exit(0)
         case "fork_chain":
             _fork_chain(witness, 0.002)
-        case "fork_chain_without_pause":
-            _fork_chain(witness, 0)
+        case "fork_chains_without_pause":
+            for _ in range(8):
+                _fork_chain(witness, 0)
         case "plain_one":
             pass
         case _:

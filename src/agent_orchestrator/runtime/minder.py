@@ -225,7 +225,8 @@ class Minder:
         }
         try:
             _write(f"{self.run_dir}/pid.json", identity)
-            os.write(opener, b"!")
+            with contextlib.suppress(BrokenPipeError):  # it failed before the gate; its report says why
+                os.write(opener, b"!")
         except OSError:
             os.kill(self.agent, signal.SIGKILL)
             os.waitpid(self.agent, 0)
