@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
@@ -90,7 +90,10 @@ class Spent:
 
     usage: Usage
     whole_session: bool
-    """True when the figures count from the session's beginning, over resumes: then the last one replaces, not adds."""
+    """True when the figures count from the session's beginning, over resumes: then the last one replaces, not adds.
+
+    An attempt that resumes costs the difference to what the session had cost before, and never less than nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +113,35 @@ class Finished:
     ok: bool
     """False when the CLI says that it ended in an error. True proves nothing."""
     summary: str
+    """Empty when the CLI's last line does not repeat its last words; then the last Said is the summary."""
     error: str = ""
     answer: str | None = None
     """Structured answer as JSON text, when one was asked for and given."""
 
 
 Meaning = Started | Said | UsedTool | Spent | Limited | Finished
+
+SESSION_LOST = "session lost: "
+"""How the reason of an Ending begins when the session to go on with is gone: start afresh, not again with that id."""
+
+
+def still_limited(before: Limited | None, meaning: Meaning) -> Limited | None:
+    """Return the limit that holds after *meaning*, given the one that held before it; what ``conclude`` is told.
+
+    Work after a limit means that the CLI got over it. Of two limits in a row the stated and later time counts,
+    because a structured field comes before a text that is rounded down to the minute.
+    """
+    match meaning:
+        case Limited(kind=kind, until=until):
+            if before is None or before.until is None or kind == HoldKind.LOGIN:
+                return meaning
+            return meaning if until is not None and until > before.until else before
+        case Said() | UsedTool() | Finished(ok=True):
+            return None
+        case Started() | Spent() | Finished():
+            return before
+        case _:
+            assert_never(meaning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,20 +171,40 @@ class Question:
 class Provider(Protocol):
     """One kind of agent. All methods are pure: same input, same output, nothing touched."""
 
-    name: str
-    """As typed after ``--provider``."""
-    title: str
-    """As shown to people."""
-    binary: str | None
-    """The executable looked for on PATH. None when it needs none (it is part of us)."""
-    install: str
-    """One line that installs it, shown when it is missing."""
-    environment: tuple[str, ...]
-    """Names and ``PREFIX_*`` patterns of the variables its agents may inherit, beyond the basics."""
-    version_argv: tuple[str, ...]
-    """Arguments that make the executable print its version."""
-    is_demo: bool
-    """True when its work is a scripted show."""
+    @property
+    def name(self) -> str:
+        """As typed after ``--provider``."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As shown to people."""
+        ...
+
+    @property
+    def binary(self) -> str | None:
+        """The executable looked for on PATH. None when it needs none (it is part of us)."""
+        ...
+
+    @property
+    def install(self) -> str:
+        """One line that installs it, shown when it is missing."""
+        ...
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Names and ``PREFIX_*`` patterns of the variables its agents may inherit, beyond the basics."""
+        ...
+
+    @property
+    def version_argv(self) -> tuple[str, ...]:
+        """Arguments that make the executable print its version."""
+        ...
+
+    @property
+    def is_demo(self) -> bool:
+        """True when its work is a scripted show."""
+        ...
 
     def command(self, briefing: Briefing) -> Command:
         """Return what to start for *briefing*."""

@@ -1,0 +1,44 @@
+"""The one explicit list of providers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.providers import Provider, generic
+from agent_orchestrator.providers.claude import ENVIRONMENT, Claude, cloud, logged_in
+from agent_orchestrator.providers.codex import Codex
+from agent_orchestrator.providers.demo import Demo
+
+
+def providers(
+    *,
+    clock: Clock,
+    environ: Mapping[str, str],
+    home: Path,
+    root: bool,
+    claude_uses_key: bool = False,
+    codex_model: str | None = None,
+    generic_command: str | None = None,
+    demo_pace: str = "1",
+) -> dict[str, Provider]:
+    """Return every provider by its name, in the order in which ``auto`` tries them; ``demo`` is never tried.
+
+    *environ* and *home* are looked at for the existence of logins, never for what is in them. *root* says whether
+    agents will run as root. ``generic`` is there only when the user gave its command.
+
+    Raises:
+        BadInput: *generic_command* cannot be meant.
+    """
+    back_end = cloud(environ)
+    claude = Claude(
+        clock=clock,
+        root=root,
+        has_login=logged_in(environ, home),
+        uses_key=claude_uses_key,
+        environment=ENVIRONMENT + (back_end[1] if back_end else ()),
+    )
+    found: list[Provider] = [claude, Codex(clock=clock, model=codex_model)]
+    if generic_command:
+        found.append(generic.Generic(words=generic.split(generic_command), clock=clock))
+    found.append(Demo(pace=demo_pace))
+    return {provider.name: provider for provider in found}

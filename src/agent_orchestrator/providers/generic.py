@@ -1,0 +1,143 @@
+"""Any other agent that is a command line, such as ``aider --yes --message-file {prompt_file}``: the user's template.
+
+Nothing is known of such an agent but its lines and its exit code; what it did is seen by looking at the work.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+
+from agent_orchestrator.domain.attempt import Outcome
+from agent_orchestrator.domain.clock import Clock, SystemClock
+from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.providers import (
+    Briefing,
+    Command,
+    Ending,
+    Finished,
+    Limited,
+    Meaning,
+    Question,
+    Said,
+    conclusion,
+    fields,
+    limits,
+)
+
+PLACEHOLDERS = ("prompt_file", "workspace", "role_file", "model", "run_dir")
+PROMPT_FILE = "prompt.md"
+ROLE_FILE = "role.md"
+LAST_LINES = 3
+"""Lines at the end of standard error in which a limit is looked for. Further up they may speak of the work."""
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def split(template: str) -> tuple[str, ...]:
+    """Return the words of *template*, split once as a shell would; placeholders are filled in later, word by word.
+
+    Raises:
+        BadInput: it is empty, a quote is open, its program is a placeholder, or a placeholder is unknown.
+    """
+    try:
+        words = tuple(shlex.split(template))
+    except ValueError as error:
+        raise BadInput(f"the agent command {template!r} cannot be read: {error}", hint="close its quotes") from error
+    if not words or _PLACEHOLDER.search(words[0]):
+        raise BadInput(
+            f"the agent command {template!r} names no program",
+            hint="write it like: my-agent --cwd {workspace}",
+        )
+    for name in _PLACEHOLDER.findall(" ".join(words)):
+        if name not in PLACEHOLDERS:
+            known = " ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            raise BadInput(f"the agent command knows no {{{name}}}", hint=f"use one of {known}")
+    return words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generic:
+    """The provider ``generic``."""
+
+    words: tuple[str, ...]
+    """The command's words with their placeholders; see :func:`split`."""
+    clock: Clock = field(default_factory=SystemClock)
+    zone: tzinfo | None = None
+    environment: tuple[str, ...] = ()
+    """Nothing beyond the basics: whose key an unknown agent needs is the user's to say."""
+    name: str = "generic"
+    install: str = "install the program that your agent command names, or correct the command"
+    version_argv: tuple[str, ...] = ("--version",)
+    is_demo: bool = False
+
+    @property
+    def title(self) -> str:
+        """The program's name."""
+        return Path(self.words[0]).name
+
+    @property
+    def binary(self) -> str | None:
+        """The template's first word: a name on PATH, or a path."""
+        return self.words[0]
+
+    def command(self, briefing: Briefing) -> Command:
+        """Return the template with its placeholders filled in; the prompt is also on standard input.
+
+        Where no model is named, a word that is just ``{model}`` goes, with the option before it. A role that the
+        template does not ask for is the head of the prompt.
+        """
+        values = {
+            "prompt_file": str(briefing.run_dir / PROMPT_FILE),
+            "role_file": str(briefing.run_dir / ROLE_FILE),
+            "workspace": str(briefing.workspace),
+            "run_dir": str(briefing.run_dir),
+            "model": briefing.model or "",
+        }
+        argv = [briefing.executable]
+        for word in self.words[1:]:
+            if word == "{model}" and not briefing.model:
+                if len(argv) > 1 and argv[-1].startswith("-"):
+                    argv.pop()
+                continue
+            argv.append(_PLACEHOLDER.sub(lambda found: values[found[1]], word))
+        takes_role = any("{role_file}" in word for word in self.words)
+        prompt = briefing.prompt if takes_role or not briefing.role else f"{briefing.role}\n\n{briefing.prompt}"
+        files = {PROMPT_FILE: prompt} | ({ROLE_FILE: briefing.role} if takes_role else {})
+        return Command(argv=tuple(argv), stdin=prompt, files=files)
+
+    def read(self, line: str) -> tuple[Meaning, ...]:
+        """Every line that is not blank is something said."""
+        words = fields.text(line).strip()
+        return (Said(text=words),) if words else ()
+
+    def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
+        """Exit code 0 means: look at the work. Else the end of standard error tells a limit from a failure."""
+        del last, limited  # read() never says either
+        if exit_code == 0:
+            return Ending(outcome=None)
+        words = conclusion.tail(stderr, LAST_LINES)
+        kind = limits.refusal(words)
+        if kind is None or exit_code is None:
+            return conclusion.crashed(exit_code, stderr, who=self.title)
+        until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
+        found = Limited(kind=kind, until=until, text=words[-fields.DETAIL_LIMIT :])
+        return Ending(outcome=Outcome.LIMITED, reason=found.text, limited=found)
+
+    def ask(self, question: Question) -> Command | None:
+        """It cannot: nothing is known of its answers."""
+        del question
+        return None
+
+    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
+        """There is none; see :meth:`ask`."""
+        del output, files
+        return None
+
+    def payer(self, environment: Mapping[str, str], home: Path) -> str:
+        """We cannot know."""
+        del environment, home
+        return f"whoever {self.title} is set up with"
