@@ -8,7 +8,7 @@ _SEQUENCES = re.compile(
     r"""
     (?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?                      # CSI: colours, cursor, erasing
     | (?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])              # OSC, DCS, SOS, PM, APC: titles, links, clipboard ...
-      [^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?              # ... with what they carry; an unclosed one ends with its line
+      [^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?              # ... with their payload; an open one ends with its line
     | \x1b[ -/]*[0-~]?                                     # every other escape sequence
     """,
     re.VERBOSE,

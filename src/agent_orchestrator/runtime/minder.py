@@ -6,8 +6,9 @@ Run as a program, once per attempt, outliving the supervisor that started it::
 
 Standard library only, and little of it: every agent waits for this file to load. `process.py` is the other side.
 
-Files in RUN_DIR: ``spawn.json`` is read; ``stdout.log`` and ``stderr.log`` take the agent's output; ``pid.json`` is
-durable *before* the agent executes, so an attempt without one never ran; ``exit.json`` is durable before we leave.
+Files in RUN_DIR: ``spawn.json`` is read and removed, because it holds the agent's secrets; ``stdout.log`` and
+``stderr.log`` take the agent's output; ``pid.json`` is durable *before* the agent executes, so an attempt without one
+never ran; ``exit.json`` is durable before we leave.
 
 On Linux we are a child subreaper: whatever the agent starts, however it detaches itself, stays below us, so
 ``waitpid`` failing with ECHILD proves the tree empty. If we are killed, PDEATHSIG kills the agent's first process.
@@ -180,6 +181,7 @@ class Minder:
     def _load(self) -> None:
         with open(f"{self.run_dir}/spawn.json", encoding="utf-8") as file:
             spawn = json.load(file)
+        os.unlink(file.name)
         self.argv: list[str] = spawn["argv"]
         self.cwd: str = spawn["cwd"]
         self.run_id: str = spawn["run_id"]
@@ -223,7 +225,8 @@ class Minder:
         }
         try:
             _write(f"{self.run_dir}/pid.json", identity)
-            os.write(opener, b"!")
+            with contextlib.suppress(BrokenPipeError):  # it failed before the gate; its report says why
+                os.write(opener, b"!")
         except OSError:
             os.kill(self.agent, signal.SIGKILL)
             os.waitpid(self.agent, 0)
@@ -343,10 +346,10 @@ class Minder:
             self._reap()  # an agent that ended by itself before this wish was heard has "exited"
             if self.status is not None:
                 return
+        if soft:
+            self.end("stopped", self.grace_s)
         if hard:
             self.end("killed", 0)
-        elif soft:
-            self.end("stopped", self.grace_s)
 
     def _record(self) -> None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINE_BYTES = 1 << 20
-"""Longest line kept whole. Result lines of agent CLIs stay far below; one of 200 MB was seen to be no result."""
+"""Longest line kept whole: 1 MiB, so that one line of an agent gone wild costs no more than that."""
 
 _CHUNK_BYTES = 1 << 16
 
@@ -51,11 +51,12 @@ class Tailer:
         """Byte offset after the last line returned; store it to continue later."""
         return self._offset
 
-    def read(self, max_bytes: int = 8 << 20) -> list[Line]:
+    def read(self, max_bytes: int = 256 << 10) -> list[Line]:
         """Return the lines completed since the last call, reading at most *max_bytes* (at least one chunk of 64 KiB).
 
         An empty list means that nothing new is complete, or that the bound ended within a line: only a `read` that
         leaves `behind` false has seen everything. A last line without newline stays unread until `finish`.
+        The default of 256 KiB also bounds the list: a flood of empty lines makes one value of each byte.
         """
         lines: list[Line] = []
         end = self._read_to + max(max_bytes, _CHUNK_BYTES)
@@ -68,14 +69,9 @@ class Tailer:
         """Whether the file holds bytes that no `read` has seen."""
         return self._open() and os.fstat(self._fd).st_size > self._read_to
 
-    def finish(self) -> list[Line]:
-        """Return everything that is left, the last line even without its newline. Call it when the writer has ended."""
-        lines: list[Line] = []
-        while chunk := self._chunk():
-            self._split(chunk, lines)
-        if self._head or self._dropped:
-            lines.append(self._take(self._read_to))
-        return lines
+    def finish(self) -> Line | None:
+        """Return the last line if it has no newline. Call it when the writer has ended and nothing is `behind`."""
+        return self._take(self._read_to) if self._head or self._dropped else None
 
     def close(self) -> None:
         """Release the file."""

@@ -1,0 +1,519 @@
+"""Start an agent under its minder, find it again after our own death, and prove what became of it.
+
+What may be concluded about an attempt, and from what (everything else is unknown, and unknown is not dead):
+
+* **Never started**: nobody holds ``RUN_DIR/lock`` and there is no ``pid.json``. We lock the file before the minder
+  exists and the minder inherits the lock, so there is no gap; and the agent may execute only after pid.json is durable.
+* **Starting**: the lock is held and there is no pid.json yet.
+* **Running**: the lock is held. Only the minder can hold it: it closes the descriptor at the agent's exec, so no agent
+  has it, and the kernel releases it at the minder's death however it dies. Neither a reused pid nor a permission error
+  can imitate that. Before a signal is sent, boot id, pid and start time must name the same process as well.
+* **Ended**: ``exit.json`` exists. It is renamed into place complete and fsynced, after the kernel reported that no
+  child is left (ECHILD; on Linux the minder is a subreaper, so that means the whole tree), or with what is left in
+  `ExitRecord.unaccounted`.
+* **Vanished**: pid.json, no exit.json, and the lock is free: the minder was killed, or the machine restarted. PDEATHSIG
+  killed the agent's first process (Linux); its descendants may live. `sweep` finds those in the agent's session, those
+  with the run's mark in their environment, and their descendants. A process that left the session *and* cleared its
+  environment *and* lost its parent cannot be found; `Leftovers.clear` means "nothing that can be found".
+
+A different boot id proves every process of the attempt dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from agent_orchestrator.runtime import minder
+
+SWEEP_PATIENCE_S = 10.0
+"""How long `sweep` repeats SIGKILL before it reports survivors."""
+
+_EMPTY_LOOKS = 3  # a fork chain can hide from one look between two of its links
+_INHERITED = (minder.MARK, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # to be found in turn; to load a shared libpython
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one attempt may use. Enforced by its minder, with or without a supervisor.
+
+    Raises:
+        ValueError: a limit is not a positive finite number (the grace period may be 0).
+    """
+
+    wall_s: float = 4 * 3600
+    """Seconds of monotonic time: a suspended machine costs nothing. Passing it stops the agent, with grace."""
+    silence_s: float = 15 * 60
+    """Seconds without any output, CPU use (1 % of a core) or changed file. Passing it stops the agent, with grace.
+    A model may think for minutes without a sign; every agent CLI tried outlived 150 s in some failure (2026-11)."""
+    output_bytes: int = 256 << 20
+    """Bytes of stdout and stderr together. Passing it kills the agent at once."""
+    grace_s: float = 10
+    """Seconds between SIGTERM and SIGKILL."""
+    memory_bytes: int | None = None
+    """Resident bytes of the whole tree, shared pages counted once. Passing it kills the agent at once; None: never."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and (not math.isfinite(value) or value < 0 or (value == 0 and name != "grace_s")):
+                raise ValueError(f"{name} must be a positive number, not {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawn:
+    """Everything needed to start one attempt's agent."""
+
+    run_dir: Path
+    """A folder of this attempt alone; made with mode 0700. Never reused."""
+    run_id: str
+    """Unique for ever; every process of the agent carries it in `ORCHESTRATE_RUN_ID`."""
+    argv: tuple[str, ...]
+    """The command. Without a slash it is looked up in the PATH of *env*."""
+    cwd: Path
+    env: Mapping[str, str]
+    """The agent's complete environment: nothing of ours is added but the mark."""
+    stdin: Path | None = None
+    """A regular file, usually the prompt (one argument may hold only 128 KiB); None is /dev/null."""
+    limits: Limits = field(default_factory=Limits)
+    supervisor_lock: Path | None = None
+    """The file a supervisor holds an exclusive `flock` on while it lives. None: the agent never becomes an orphan.
+
+    Minders whose supervisor died try a shared lock on it, for some microseconds every few seconds: whoever fails to get
+    the exclusive lock without waiting tries again for a moment before concluding that someone has it.
+    """
+    orphan_ttl_s: float = 900
+    """Seconds an agent goes on without any supervisor before its minder stops it."""
+    watch: Path | None = None
+    """The workspace: a changed file in it is a sign of life."""
+
+
+class State(StrEnum):
+    """What is proven about an attempt; the module's docstring says how."""
+
+    NEVER_STARTED = "never_started"
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDED = "ended"
+    VANISHED = "vanished"
+
+
+class Why(StrEnum):
+    """What ended an attempt: the first cause, also when others followed."""
+
+    EXITED = "exited"
+    """The agent's first process ended by itself, whatever its exit code."""
+    STOPPED = "stopped"
+    KILLED = "killed"
+    WALL_CLOCK = "wall_clock"
+    SILENCE = "silence"
+    OUTPUT_LIMIT = "output_limit"
+    MEMORY = "memory"
+    ORPHANED = "orphaned"
+    SPAWN_FAILED = "spawn_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One process, never another one that got its pid later, as long as the boot id is the same."""
+
+    pid: int
+    start_time: int
+    """See `minder.start_time`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitRecord:
+    """How an attempt ended, as its minder saw it."""
+
+    rc: int | None
+    """Exit code of the agent's first process, minus the signal's number if one killed it, None if it never ran."""
+    why: Why
+    error: str | None
+    """Why the agent could not be started, for people; None otherwise."""
+    started_at: int
+    """Milliseconds since the epoch, UTC."""
+    ended_at: int
+    """Milliseconds since the epoch, UTC. A set clock may put it before the start: use `duration_ms`."""
+    duration_ms: int
+    """Monotonic."""
+    kill_rounds: int
+    """How often SIGKILL went to the whole tree. 0: everything ended when asked, or by itself."""
+    cpu_ms: int
+    """User and system time of all processes that were waited for."""
+    max_rss_kb: int
+    """Largest resident memory of one process, or of the whole tree at one of the minder's looks."""
+    unaccounted: tuple[Identity, ...]
+    """Processes alive in spite of SIGKILL, e.g. of another user. Empty in all but strange cases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """What `sweep` found of an attempt without minder."""
+
+    killed: tuple[int, ...] = ()
+    """Pids that got SIGKILL."""
+    survivors: tuple[int, ...] = ()
+    """Pids of the attempt that are still alive."""
+    unreadable: tuple[int, ...] = ()
+    """Our user's processes, younger than the agent, whose environment we were not allowed to read."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing is left that can be found. Unreadable processes count as left: unknown is not dead."""
+        return not self.survivors and not self.unreadable
+
+
+class Process:
+    """An agent and its minder, seen from the supervisor. Get one from `start` or `adopt`; close it.
+
+    Closing ends nothing: the agent goes on under its limits, as if the supervisor had died.
+    """
+
+    def __init__(
+        self, run_dir: Path, minder_id: Identity, popen: subprocess.Popen[bytes] | None, lifeline: int
+    ) -> None:
+        self.run_dir = run_dir
+        self.minder = minder_id
+        self._popen = popen
+        self._lifeline = lifeline
+        self._end = _end_of(minder_id.pid)
+
+    @classmethod
+    def start(cls, spawn: Spawn) -> Self:
+        """Start the minder, which starts the agent; returns without waiting for either.
+
+        What keeps the agent from starting (no such program, no such folder) is found in `exit`, as SPAWN_FAILED.
+
+        Raises:
+            FileExistsError: *run_dir* was used before.
+            OSError: the minder could not be started.
+        """
+        spawn.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(spawn.run_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _write_private(spawn.run_dir / "spawn.json", _as_json(spawn))
+            heard, lifeline = os.pipe()
+            try:
+                popen = _start_minder(spawn.run_dir, heard, lock)
+            except BaseException:
+                os.close(lifeline)
+                raise
+            finally:
+                os.close(heard)
+        finally:
+            os.close(lock)
+        started = minder.start_time(popen.pid)
+        assert started is not None, "an unreaped child has a start time"
+        return cls(spawn.run_dir, Identity(pid=popen.pid, start_time=started), popen, lifeline)
+
+    @classmethod
+    def adopt(cls, run_dir: Path) -> Self | None:
+        """Return the attempt of an earlier supervisor if its minder lives, else None: ask `state` what became of it."""
+        if state(run_dir) is not State.RUNNING:
+            return None
+        recorded = _read_json(run_dir / "pid.json")
+        if recorded is None or recorded["boot_id"] != minder.boot_id():
+            return None
+        identity = Identity(**recorded["minder"])
+        try:
+            adopted = cls(run_dir, identity, None, -1)
+        except ProcessLookupError:
+            return None
+        if minder.start_time(identity.pid) != identity.start_time:  # after the pidfd: now the pid cannot change hands
+            adopted.close()
+            return None
+        return adopted
+
+    @property
+    def agent(self) -> Identity | None:
+        """The agent's first process, leader of its own session; None until the minder has recorded it."""
+        recorded = _read_json(self.run_dir / "pid.json")
+        return None if recorded is None else Identity(**recorded["agent"])
+
+    def exit(self) -> ExitRecord | None:
+        """Return how the attempt ended, None before that, and for ever if the minder vanished: ask `state`."""
+        self._reap()
+        return exit_record(self.run_dir)
+
+    def stop(self) -> None:
+        """Ask for the end: SIGTERM to the whole tree, SIGKILL after the grace period. Returns at once."""
+        self._tell(b"T", signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ask for SIGKILL to the whole tree, also during the grace period of a `stop`. Returns at once."""
+        self._tell(b"K", signal.SIGUSR1)
+
+    def fileno(self) -> int:
+        """Return a descriptor that becomes readable when the minder has ended: then `exit` or `state` is final.
+
+        A pidfd (Linux 5.3), elsewhere a kqueue (not verified on macOS).
+        """
+        return self._end.fileno()
+
+    def close(self) -> None:
+        """Give back the descriptors, and the minder's entry in the process table if it has ended or is about to."""
+        if self._popen is not None and exit_record(self.run_dir) is not None:
+            self._popen.wait(timeout=10)
+        self._reap()
+        if self._popen is not None and self._popen.returncode is None:
+            self._popen.returncode = 0  # else its finaliser warns; a supervisor that leaves takes the entry with it
+        self._end.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _reap(self) -> None:
+        if self._popen is not None:
+            self._popen.poll()
+
+    def _tell(self, word: bytes, number: signal.Signals) -> None:
+        if self._lifeline >= 0:
+            try:
+                os.write(self._lifeline, word)
+            except BrokenPipeError:
+                return  # it has ended meanwhile
+        else:
+            self._end.send(number, self.minder)
+
+
+def state(run_dir: Path) -> State:
+    """Return what is proven about the attempt in *run_dir*.
+
+    Raises:
+        OSError: its files cannot be read, so nothing is known.
+    """
+    if (run_dir / "exit.json").exists():
+        return State.ENDED
+    held = _is_held(run_dir / "lock")
+    begun = (run_dir / "pid.json").exists()
+    if held:
+        return State.RUNNING if begun else State.STARTING
+    if (run_dir / "exit.json").exists():  # it may have ended between the first two looks
+        return State.ENDED
+    return State.VANISHED if begun else State.NEVER_STARTED
+
+
+def exit_record(run_dir: Path) -> ExitRecord | None:
+    """Return how the attempt in *run_dir* ended, None if no end is recorded."""
+    recorded = _read_json(run_dir / "exit.json")
+    if recorded is None:
+        return None
+    unaccounted = tuple(Identity(pid=pid, start_time=start) for pid, start in recorded.pop("unaccounted"))
+    return ExitRecord(**{**recorded, "why": Why(recorded["why"])}, unaccounted=unaccounted)
+
+
+def sweep(run_dir: Path) -> Leftovers:
+    """Kill what a vanished minder left behind, and say whether anything may be left.
+
+    Never touches this process or those above it, also when they carry the mark.
+
+    Raises:
+        RuntimeError: the minder lives; stop it instead.
+        OSError: the files of the attempt cannot be read.
+    """
+    if _is_held(run_dir / "lock"):
+        raise RuntimeError(f"the minder of {run_dir.name} is alive: stop it, it does this better")
+    recorded = _read_json(run_dir / "pid.json")
+    if recorded is None or recorded["boot_id"] != minder.boot_id():
+        return Leftovers()
+    search = _Search(recorded["run_id"], Identity(**recorded["agent"]))
+    deadline = time.monotonic() + SWEEP_PATIENCE_S
+    empty_looks = 0
+    while empty_looks < _EMPTY_LOOKS and time.monotonic() < deadline:
+        empty_looks = 0 if search.kill() else empty_looks + 1
+        time.sleep(0.002)
+    survivors = search.kill() if empty_looks < _EMPTY_LOOKS else set()
+    return Leftovers(
+        killed=tuple(sorted(search.killed - survivors)),
+        survivors=tuple(sorted(survivors)),
+        unreadable=tuple(sorted(search.unreadable)),
+    )
+
+
+class _Search:
+    """Look for the processes of one attempt by session, mark and descent."""
+
+    def __init__(self, run_id: str, agent: Identity) -> None:
+        import psutil
+
+        self._run_id = run_id
+        self._agent = agent
+        self._spared = {0, 1, os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+        self.killed: set[int] = set()
+        self.unreadable: set[int] = set()
+
+    def kill(self) -> set[int]:
+        """Send SIGKILL to every living process found in one look; return their pids.
+
+        Newest first, and each as soon as it is recognised: that is where a fork chain is.
+        """
+        import psutil
+
+        found: set[int] = set()
+        others: dict[int, tuple[int, psutil.Process]] = {}
+        self.unreadable = set()
+        with_session = minder.start_time(self._agent.pid) in (None, self._agent.start_time)  # else the number is reused
+        for pid in sorted(psutil.pids(), reverse=True):
+            if pid in self._spared:
+                continue
+            try:
+                process = psutil.Process(pid)
+                if self._is_ours(process, with_session=with_session):
+                    process.kill()
+                    found.add(pid)
+                else:
+                    others[pid] = (process.ppid(), process)
+            except psutil.NoSuchProcess:
+                continue
+            except psutil.AccessDenied:  # of the signal: it is ours and stays
+                found.add(pid)
+        while below := [pid for pid, (parent, _) in others.items() if parent in found]:
+            for pid in below:
+                found.add(pid)
+                with suppress(psutil.Error):  # gone, or a survivor: the next look tells
+                    others.pop(pid)[1].kill()
+        self.killed |= found
+        return found
+
+    def _is_ours(self, process: Any, *, with_session: bool) -> bool:
+        import psutil
+
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        try:
+            if with_session and os.getsid(process.pid) == self._agent.pid:
+                return True
+            return bool(process.environ().get(minder.MARK) == self._run_id)
+        except ProcessLookupError:
+            return False
+        except (psutil.AccessDenied, PermissionError):
+            started = minder.start_time(process.pid)
+            if process.uids().real == os.getuid() and started is not None and started >= self._agent.start_time:
+                self.unreadable.add(process.pid)
+            return False
+
+
+class _PidFd:
+    """One process, held by a descriptor of the kernel: signals cannot reach another one with its pid."""
+
+    def __init__(self, pid: int) -> None:
+        self._fd = os.pidfd_open(pid)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def send(self, number: signal.Signals, _identity: Identity) -> None:
+        try:
+            signal.pidfd_send_signal(self._fd, number)
+        except ProcessLookupError:
+            return
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+if sys.platform != "linux":
+
+    class _Kqueue:
+        """The same where there is no pidfd."""
+
+        def __init__(self, pid: int) -> None:
+            self._queue = select.kqueue()
+            exit_of = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+            self._queue.control([exit_of], 0)
+
+        def fileno(self) -> int:
+            return self._queue.fileno()
+
+        def send(self, number: signal.Signals, identity: Identity) -> None:
+            if minder.start_time(identity.pid) == identity.start_time:
+                os.kill(identity.pid, number)
+
+        def close(self) -> None:
+            self._queue.close()
+
+    _end_of = _Kqueue
+else:
+    _end_of = _PidFd
+
+
+def _start_minder(run_dir: Path, lifeline: int, lock: int) -> subprocess.Popen[bytes]:
+    log = os.open(run_dir / "minder.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    options = [str(run_dir.absolute()), "--lifeline", str(lifeline), "--lock", str(lock)]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-E", minder.__file__, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd="/",
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            start_new_session=True,
+            pass_fds=(lifeline, lock),
+        )
+    finally:
+        os.close(log)
+
+
+def _as_json(spawn: Spawn) -> dict[str, object]:
+    return {
+        "argv": spawn.argv,
+        "cwd": str(spawn.cwd.absolute()),
+        "env": dict(spawn.env),
+        "stdin": spawn.stdin and str(spawn.stdin.absolute()),
+        "run_id": spawn.run_id,
+        "limits": asdict(spawn.limits),
+        "supervisor_lock": spawn.supervisor_lock and str(spawn.supervisor_lock.absolute()),
+        "orphan_ttl_s": spawn.orphan_ttl_s,
+        "watch": spawn.watch and str(spawn.watch.absolute()),
+    }
+
+
+def _write_private(path: Path, value: object) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return value
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        fd = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
