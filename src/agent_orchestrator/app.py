@@ -1,0 +1,398 @@
+"""The wiring: the only file that names concrete classes.
+
+Everything is made when it is first asked for, so that a command pays for what
+it uses: ``status`` opens the store and nothing else.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent_orchestrator import settings as _settings
+from agent_orchestrator.domain.clock import Clock, SystemClock
+from agent_orchestrator.domain.errors import BadInput, NotReady
+from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.settings import Settings
+from agent_orchestrator.stores import Store
+
+if TYPE_CHECKING:
+    from agent_orchestrator.domain.goal import Goal
+    from agent_orchestrator.domain.task import Task
+    from agent_orchestrator.planning.decomposer import TaskDecomposer
+    from agent_orchestrator.planning.profile import Profile
+    from agent_orchestrator.planning.roster import Roster
+    from agent_orchestrator.providers import Provider
+    from agent_orchestrator.runtime.clis import Installed
+    from agent_orchestrator.runtime.landing import Landing
+    from agent_orchestrator.runtime.spawner import AgentSpawner
+    from agent_orchestrator.runtime.supervisor import RunOptions, Supervisor
+    from agent_orchestrator.runtime.verification import CheckCommand
+    from agent_orchestrator.services.agents import Agents
+    from agent_orchestrator.services.budget import Budgets
+    from agent_orchestrator.services.context import ContextManager
+    from agent_orchestrator.services.goals import Goals
+    from agent_orchestrator.services.holds import Holds
+    from agent_orchestrator.services.messages import Messages
+    from agent_orchestrator.services.reports import Reports
+    from agent_orchestrator.services.supervision import Supervision
+    from agent_orchestrator.services.tasks import TaskQueue
+    from agent_orchestrator.workspaces import Setup, Workspaces
+
+
+class App:
+    """One project and everything that can be asked of it: ``app.<noun>.<verb>()``."""
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], settings: Settings, *, create: bool, clock: Clock
+    ) -> None:
+        """Hold what everything else is made from; use :func:`build`."""
+        self.folder = folder
+        """The project's folder, absolute."""
+        self.environ = environ
+        self.settings = settings
+        self.clock = clock
+        self._create = create
+
+    @cached_property
+    def database(self) -> Path:
+        """The project's database file."""
+        return _settings.database_path(self.folder, self.environ)
+
+    @cached_property
+    def state(self) -> Path:
+        """The project's folder in the state directory: checkouts, transcripts, locks."""
+        return _settings.project_state(self.folder, self.environ)
+
+    @cached_property
+    def store(self) -> Store:
+        """What is remembered."""
+        from agent_orchestrator.stores.sqlite import SqliteStore
+
+        return SqliteStore(self.database, create=self._create)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """The project's bell."""
+        from agent_orchestrator.notifiers.fifo import FifoNotifier
+
+        return FifoNotifier(self.state / "bell")
+
+    @cached_property
+    def events(self) -> Events:
+        """The log."""
+        return Events(self.store, self.clock)
+
+    @cached_property
+    def goals(self) -> "Goals":
+        """Goals."""
+        from agent_orchestrator.services.goals import Goals
+
+        return Goals(self.store, self.clock, self.events, self.notifier)
+
+    @cached_property
+    def tasks(self) -> "TaskQueue":
+        """The queue."""
+        from agent_orchestrator.services.tasks import TaskQueue
+
+        pause = timedelta(seconds=self.settings.retry_seconds)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+
+    @cached_property
+    def agents(self) -> "Agents":
+        """Agents."""
+        from agent_orchestrator.services.agents import Agents
+
+        return Agents(self.store, self.clock, self.events, self.notifier)
+
+    @cached_property
+    def messages(self) -> "Messages":
+        """Messages."""
+        from agent_orchestrator.services.messages import Messages
+
+        return Messages(self.store, self.clock, self.events)
+
+    @cached_property
+    def holds(self) -> "Holds":
+        """Providers that wait."""
+        from agent_orchestrator.services.holds import Holds
+
+        default = timedelta(minutes=self.settings.hold_minutes)
+        return Holds(self.store, self.clock, self.events, self.notifier, default)
+
+    @cached_property
+    def budgets(self) -> "Budgets":
+        """Money."""
+        from agent_orchestrator.services.budget import Budgets
+
+        return Budgets(self.store, self.clock)
+
+    @cached_property
+    def context(self) -> "ContextManager":
+        """What agents are told and what they leave for each other."""
+        from agent_orchestrator.services.context import ContextManager
+
+        return ContextManager(self.store, self.clock, self.events, self.folder)
+
+    @cached_property
+    def reports(self) -> "Reports":
+        """Views of everything."""
+        from agent_orchestrator.services.reports import Reports
+
+        return Reports(self.store, self.clock, self.folder, self.database)
+
+    @cached_property
+    def supervision(self) -> "Supervision":
+        """The running supervisor, seen from outside."""
+        from agent_orchestrator.services.supervision import Supervision
+
+        return Supervision(self.store, self.events, self.notifier)
+
+    @cached_property
+    def roster(self) -> "Roster":
+        """The specialists: built in, the project's and the user's."""
+        from agent_orchestrator.planning.roster import Roster
+
+        return Roster(project=self.folder, user=_settings.config_home(self.environ))
+
+    @cached_property
+    def profile(self) -> "Profile":
+        """What the project is: languages, layout, test command."""
+        from agent_orchestrator.planning.profile import profile
+
+        return profile(self.folder)
+
+    @cached_property
+    def providers(self) -> "dict[str, Provider]":
+        """Every provider that this version knows, by name."""
+        from agent_orchestrator.providers.all import providers
+
+        return providers(
+            clock=self.clock,
+            environ=self.environ,
+            generic_command=self.settings.generic_command,
+            claude_uses_key=self.settings.claude_uses_key,
+        )
+
+    def installed(self, name: str) -> "Installed":
+        """Return where the provider *name* is installed.
+
+        Raises:
+            BadInput: there is no such provider.
+            NotReady: it is not installed; the hint is the line that installs it.
+        """
+        from agent_orchestrator.runtime.clis import require
+
+        return require(self.provider(name), self.environ)
+
+    def provider(self, name: str) -> "Provider":
+        """Return the provider *name*. Raises BadInput with the nearest name."""
+        if name not in self.providers:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, self.providers, 1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(self.providers)}"
+            raise BadInput(f"no provider {name!r}", hint=hint)
+        return self.providers[name]
+
+    # Planning
+
+    def planners(self) -> "Sequence[str]":
+        """Return the models that could plan here, best first, as the setting ``planner`` allows; empty means rules."""
+        from agent_orchestrator.runtime.clis import find
+
+        chosen = self.settings.planner
+        if chosen == "rules":
+            return []
+        if chosen != "auto":
+            self.installed(chosen)
+            return [chosen]
+        return [name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None]
+
+    def decomposer(self, planner: str | None) -> "TaskDecomposer":
+        """Return what splits a goal, asking the model of *planner*, or the rules when it is None."""
+        from agent_orchestrator.planning.decomposer import TaskDecomposer
+
+        complete: Callable[[str, Mapping[str, object]], str] | None = None
+        if planner is not None:
+            complete = self._complete(planner)
+        return TaskDecomposer(roster=self.roster, profile=self.profile, complete=complete, source=planner or "rules")
+
+    def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
+        from agent_orchestrator.runtime.asking import ask
+
+        provider, installed = self.provider(planner), self.installed(planner)
+
+        def complete(prompt: str, schema: Mapping[str, object]) -> str:
+            return ask(
+                provider,
+                installed,
+                prompt,
+                schema,
+                environ=self.environ,
+                pass_env=self.settings.pass_env,
+                model=self._models().get(planner),
+                state=self.state,
+                timeout_s=self.settings.planner_seconds,
+            )
+
+        return complete
+
+    # Running
+
+    def run_providers(self) -> tuple[str, ...]:
+        """Return the providers of a run, the preferred first, from the setting ``provider``.
+
+        Raises:
+            NotReady: none is installed, or one that was named is not; says which line installs it.
+        """
+        from agent_orchestrator.runtime.clis import find
+
+        if self.settings.provider != "auto":
+            names = tuple(name for name in self.settings.provider.split(",") if name)
+            for name in names:
+                self.installed(name)
+            return names
+        found = tuple(name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None)
+        if not found and self.settings.generic_command:
+            self.installed("generic")
+            found = ("generic",)
+        if not found:
+            raise NotReady(
+                "no agent CLI is installed: neither claude nor codex is on PATH",
+                hint=f"{self.providers['claude'].install} (to see a show without one: orchestrate demo)",
+            )
+        return found
+
+    @cached_property
+    def workspaces(self) -> "Workspaces":
+        """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
+        from agent_orchestrator.domain.goal import Isolation
+        from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces, detect
+        from agent_orchestrator.workspaces.shared import SharedWorkspaces
+        from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
+
+        wanted = self.settings.isolation
+        project = detect(self.folder)
+        if wanted is None:
+            wanted = Isolation.CHECKOUT if project.head else Isolation.SHARED
+        elif wanted is not Isolation.SHARED and not project.head:
+            raise NotReady(
+                f"{self.folder} has no git commit to make a {wanted} from",
+                hint="make a first commit (orchestrate init --git does it), or use --isolation shared",
+            )
+        match wanted:
+            case Isolation.CHECKOUT:
+                return CheckoutWorkspaces(folder=self.folder, state=self.state)
+            case Isolation.WORKTREE:
+                return WorktreeWorkspaces(folder=self.folder, state=self.state)
+            case Isolation.SHARED:
+                return SharedWorkspaces(folder=self.folder, state=self.state)
+
+    @cached_property
+    def landing(self) -> "Landing":
+        """The merge queue, delivery and undo."""
+        from agent_orchestrator.runtime.landing import Landing
+
+        return Landing(
+            store=self.store,
+            queue=self.tasks,
+            context=self.context,
+            workspaces=self.workspaces,
+            verification=self._verification(),
+            check_for=self.check_for,
+        )
+
+    def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
+        """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
+        from agent_orchestrator.runtime.verification import choose
+
+        return choose(task, goal, self.settings.verify or self.profile.test_command)
+
+    def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
+        """Return a supervisor for one run."""
+        from agent_orchestrator.runtime.leadership import Leader
+        from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+
+        pieces = Pieces(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            goals=self.goals,
+            queue=self.tasks,
+            holds=self.holds,
+            budgets=self.budgets,
+            notifier=self.notifier,
+            spawner=self._spawner(),
+            landing=self.landing,
+            leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
+            providers=self.providers,
+            state=self.state,
+        )
+        return Supervisor(pieces, options, log=log)
+
+    def _spawner(self) -> "AgentSpawner":
+        from agent_orchestrator.runtime.process import Limits
+        from agent_orchestrator.runtime.spawner import AgentSpawner
+
+        settings = self.settings
+
+        def check_text(task: "Task", goal: "Goal") -> str | None:
+            check = self.check_for(task, goal)
+            return check.command if check else None
+
+        return AgentSpawner(
+            store=self.store,
+            context=self.context,
+            workspaces=self.workspaces,
+            providers=self.providers,
+            installed=lambda provider: self.installed(provider.name),
+            specialist=self.roster.get,
+            check_for=check_text,
+            environ=self.environ,
+            pass_env=settings.pass_env,
+            setup=self._setup(),
+            limits=Limits(
+                wall_s=settings.attempt_minutes * 60,
+                silence_s=settings.silence_minutes * 60,
+                grace_s=settings.stop_seconds,
+            ),
+            lock=self.state / "supervisor.lock",
+            models=self._models(),
+        )
+
+    def _models(self) -> dict[str, str]:
+        chosen = {"claude": self.settings.claude_model, "codex": self.settings.codex_model}
+        return {name: model for name, model in chosen.items() if model}
+
+    def _setup(self) -> "Setup":
+        from agent_orchestrator.runtime.environment import allowed
+        from agent_orchestrator.workspaces import Setup
+
+        environment = allowed(self.environ, self.settings.pass_env)
+        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment)
+
+
+def build(
+    start: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+    create: bool = True,
+    clock: Clock | None = None,
+) -> App:
+    """Return the app of the project that *start* (the current folder) lies in.
+
+    *flags* are settings given on a command line. With *create* false an untouched project stays untouched: an empty
+    queue in memory stands in for the database that is not there.
+
+    Raises:
+        BadInput: a setting has a value it cannot have.
+    """
+    folder = _settings.project_folder(start or Path.cwd())
+    variables = _settings.with_dot_env(folder, os.environ if environ is None else environ)
+    settings = _settings.load(folder, variables, flags)
+    return App(folder, variables, settings, create=create, clock=clock or SystemClock())

@@ -1,0 +1,129 @@
+"""The door for people, agents and programs: parse, call ``app.<noun>.<verb>``, print.
+
+Commands are loaded when they are called: ``orchestrate --help`` imports none of
+them, and their one-line helps stand in the table below.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Plan": {
+        "submit": ("goals", "Put a goal into the queue, as one task or (-d) split into several."),
+        "plan": ("plans", "Split a goal, show the plan, and queue it when you agree."),
+        "plan-list": ("plans", "List saved plans."),
+        "plan-continue": ("plans", "Show a saved plan again and decide on it."),
+        "execute-plan": ("plans", "Queue a saved plan and run it."),
+    },
+    "Run": {
+        "run": ("run", "Work on the queue with up to N agents until it is done."),
+        "demo": ("run", "See the whole thing at work on a sample project, without keys or agents."),
+        "stop": ("run", "Ask the running supervisor to stop, saving and requeueing work."),
+        "kill": ("agents", "Stop one agent; its task goes back to the queue."),
+        "retry": ("tasks", "Give a failed or cancelled task new attempts."),
+        "cancel": ("goals", "Cancel a task or a whole goal."),
+        "undo": ("goals", "Take a delivered goal back out of your branch."),
+        "cleanup": ("cleanup", "Free what ended work left behind; shows what it would free first."),
+    },
+    "Look": {
+        "status": ("reports", "What is going on: goals, agents, what waits and why, spend."),
+        "watch": ("live", "The same, live."),
+        "task": ("tasks", "Everything about one task: attempts, evidence, cost."),
+        "agents": ("agents", "Who works, on what, and what each is doing."),
+        "logs": ("tasks", "What a task's agent said and did."),
+        "events": ("reports", "The log of everything that happened."),
+        "report": ("reports", "The morning's report on a goal."),
+        "diff": ("tasks", "What a task's work changes."),
+        "specialists": ("agents", "The specialists and who would get a task."),
+    },
+    "Set up": {
+        "init": ("setup", "Prepare a project: configuration file, git if wanted."),
+        "doctor": ("setup", "Find what would spoil a night, before the night."),
+        "config": ("setup", "Show every setting, its value and where it came from."),
+        "completion": ("setup", "Print shell completion for bash, zsh or fish."),
+    },
+}
+"""Section to command to module and help. A test compares the helps with the commands' own."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command, section by section."""
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None when there is no such verb."""
+        for section in SECTIONS.values():
+            if cmd_name in section:
+                module = import_module(f"agent_orchestrator.cli.{section[cmd_name][0]}")
+                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a mistyped one gets the nearest name."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, self.list_commands(ctx), 1)
+            nearest = f" Did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"No such command {name!r}.{nearest}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections from the table, without importing a command."""
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, about) for name, (_, about) in commands.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agent-orchestrator", prog_name="orchestrate", message="%(prog)s %(version)s")
+def orchestrate() -> None:
+    """Submit a goal before leaving work; review verified, landed work in the morning.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 nothing to do, 4 not found, 5 refused by state, 6 ended but some tasks
+    failed or need a person, 7 stopped by a budget, deadline or hold, 8 environment not ready, 130 interrupted.
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code; no traceback ever reaches a user."""
+    from agent_orchestrator.cli import doors
+    from agent_orchestrator.domain.errors import OrchestratorError
+
+    words = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in words
+    try:
+        result: Any = orchestrate.main(args=words, prog_name="orchestrate", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except OrchestratorError as error:
+        doors.fail(error, as_json=as_json)
+    except click.ClickException as error:
+        _usage(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        doors.tell("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
+        sys.exit(141)
+
+
+def _usage(error: click.ClickException, *, as_json: bool) -> None:
+    from agent_orchestrator.cli import doors
+
+    if as_json:
+        doors.answer({"error": {"code": "usage", "message": error.format_message(), "hint": "see --help"}})
+        sys.exit(error.exit_code)
+    where = f"\n  see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
+    doors.tell(f"orchestrate: {error.format_message()}{where}")
+    sys.exit(error.exit_code)

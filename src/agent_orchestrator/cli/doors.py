@@ -1,0 +1,46 @@
+"""What every command shares: the app of the current folder, and one way to answer a program or a person."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import click
+
+from agent_orchestrator.app import App, build
+from agent_orchestrator.domain.errors import OrchestratorError
+
+
+def app(*, create: bool = True, flags: Mapping[str, object] | None = None) -> App:
+    """Return the app of the current folder. Looking commands pass ``create=False`` and leave no file behind."""
+    return build(create=create, flags=flags)
+
+
+def answer(document: object) -> None:
+    """Print one JSON document, the whole answer to a program."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def stream(document: object) -> None:
+    """Print one line of NDJSON."""
+    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+
+
+def tell(text: str) -> None:
+    """Print a line for people to standard error, which never mixes with results."""
+    click.echo(text, err=True)
+
+
+def interactive() -> bool:
+    """Say whether a person can be asked: standard input and output are terminals."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def fail(error: OrchestratorError, *, as_json: bool) -> NoReturn:
+    """End with the error's exit code: one line for a person, one document for a program."""
+    if as_json:
+        details: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+        answer({"error": details})
+    else:
+        tell(f"orchestrate: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+    sys.exit(error.exit_code)

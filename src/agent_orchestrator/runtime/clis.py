@@ -1,0 +1,64 @@
+"""Which agent CLIs are on this machine, where, and in which version."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_orchestrator.domain.errors import NotReady
+from agent_orchestrator.domain.text import clean
+from agent_orchestrator.providers import Provider
+
+VERSION_TIMEOUT_S = 20
+"""A CLI that cannot say its version in 20 s will not do work either; slow disks need several seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A provider that can be started here."""
+
+    path: str
+    """Absolute, links resolved at the time of looking: an update in the middle of a run may replace the link."""
+    version: str
+    """First line of what it printed; ``unknown`` when it printed nothing usable."""
+
+
+def find(provider: Provider, environ: Mapping[str, str]) -> Installed | None:
+    """Return where *provider*'s executable is and its version, or None when it is not on PATH."""
+    if provider.binary is None:
+        return Installed(path="", version="built in")
+    path = shutil.which(provider.binary, path=environ.get("PATH"))
+    return (
+        None if path is None else Installed(path=str(Path(path).absolute()), version=_version(path, provider, environ))
+    )
+
+
+def require(provider: Provider, environ: Mapping[str, str]) -> Installed:
+    """Return where *provider*'s executable is.
+
+    Raises:
+        NotReady: it is not installed; the hint is the line that installs it.
+    """
+    found = find(provider, environ)
+    if found is None:
+        raise NotReady(f"{provider.name} is not installed ({provider.binary} is not on PATH)", hint=provider.install)
+    return found
+
+
+def _version(path: str, provider: Provider, environ: Mapping[str, str]) -> str:
+    if not provider.version_argv:
+        return "unknown"
+    try:
+        ran = subprocess.run(
+            [path, *provider.version_argv],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    lines = clean(ran.stdout.decode("utf-8", "replace")).strip().splitlines()
+    return lines[0][:80] if ran.returncode == 0 and lines else "unknown"

@@ -1,0 +1,273 @@
+"""The merge queue: collect, union, verify once on the union, compare-and-set the result branch, deliver.
+
+One at a time per project, so that what was verified is exactly what is landed:
+nothing moves the result branch between the check and the move but this queue,
+and the move itself is a compare-and-set. A task's work becomes one commit whose
+trailers make ``git log`` read like the report. Landed means that the commit is
+an ancestor of the result branch, and nothing less.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.errors import WorkspaceProblem
+from agent_orchestrator.domain.evidence import CheckRun, Evidence
+from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
+from agent_orchestrator.domain.task import Task, Verdict
+from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
+from agent_orchestrator.services.context import ContextManager
+from agent_orchestrator.services.tasks import TaskQueue
+from agent_orchestrator.stores import Store
+from agent_orchestrator.workspaces import Collected, Union, Workspace, Workspaces
+
+DIFF_IN_FEEDBACK = 6_000
+"""Characters of the earlier attempt's own patch that a fresh start after a conflict is shown."""
+ROUNDS = 5
+"""How often a landing is begun again because the result branch moved under it. Only a stranger can move it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """What can be done with finished work. Every method runs in the merge queue's own thread."""
+
+    store: Store
+    queue: TaskQueue
+    context: ContextManager
+    workspaces: Workspaces
+    verification: Verification
+    check_for: Callable[[Task, Goal], CheckCommand | None]
+
+    def process(self, attempt: Attempt, provider: Provider, workspace: Workspace) -> Outcome:
+        """Take an ended attempt's work all the way to the result branch, or give the task back with the evidence.
+
+        Writes through the queue, fenced by the attempt's token. Returns the attempt's outcome.
+
+        Raises:
+            StaleLease: the attempt no longer holds its task; its work is kept on its branch.
+        """
+        task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
+        collected = self.save(attempt, workspace)
+        attempt = replace(attempt, commit=collected.commit, branch=collected.branch)
+        for refusal in self.context.take_in(goal.id, task):
+            attempt = replace(attempt, feedback=_joined(attempt.feedback, f"Not taken into the context: {refusal}"))
+        if task.expects_change and not collected.files:
+            reason = "the agent ended and nothing had changed"
+            return self._give_back(attempt, Outcome.NO_EVIDENCE, reason, Evidence(), feedback=reason)
+        if workspace.isolation is Isolation.SHARED:
+            return self._settle_in_place(task, goal, attempt, workspace, collected)
+        if collected.commit is None:  # an answer was asked for, and there is nothing to land
+            evidence = Evidence(base_commit=workspace.base, notes=("the result is an answer; no file changed",))
+            self.queue.landing(attempt, evidence)
+            self.queue.finished(attempt, verdict=Verdict.UNVERIFIED, commit=None, evidence=evidence)
+            return Outcome.SUCCEEDED
+        return self._land(task, goal, attempt, provider, collected, collected.commit)
+
+    def save(self, attempt: Attempt, workspace: Workspace) -> Collected:
+        """Bring whatever an attempt left to safety, on a branch of its own in the user's repository."""
+        task = self.store.tasks.get(attempt.task)
+        message = f"{task.title}\n\nWork of attempt {attempt.id}, not verified.\n"
+        return self.workspaces.collect(workspace, goal=attempt.goal, attempt=attempt.id, message=message)
+
+    def _land(
+        self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str
+    ) -> Outcome:
+        assert goal.result_branch is not None
+        for _ in range(ROUNDS):
+            tip = self.workspaces.tip(goal.result_branch)
+            onto = tip or goal.base_commit
+            assert onto is not None
+            union = self.workspaces.union(onto, commit)
+            evidence = _evidence(collected, base=onto)
+            if union.tree is None:
+                return self._conflict(attempt, union, collected, evidence)
+            check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
+            evidence = replace(evidence, checks=(check,), notes=_outside(task, collected))
+            judged = verdict(check)
+            if judged is Verdict.REJECTED:
+                return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
+            self.queue.landing(attempt, evidence)
+            landed = self.workspaces.commit_tree(
+                union.tree, parents=(onto,), message=_message(task, attempt, provider, check, judged)
+            )
+            if self.workspaces.advance(goal.result_branch, old=tip, new=landed) and self.workspaces.contains(
+                goal.result_branch, landed
+            ):
+                evidence = replace(evidence, commit=landed)
+                self.queue.finished(attempt, verdict=judged, commit=landed, evidence=evidence)
+                return Outcome.SUCCEEDED
+        reason = f"{goal.result_branch} kept moving while we were landing on it"
+        return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
+
+    def recover(self, attempt: Attempt) -> bool:
+        """Say whether the attempt's work stands on the result branch already, and if so finish its task.
+
+        The supervisor may have died between moving the branch and writing that down.
+        """
+        task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
+        if goal.result_branch is None:
+            return False
+        commit = self.workspaces.landed(goal.result_branch, goal.base_commit).get(attempt.id)
+        if commit is None:
+            return False
+        evidence = self.store.attempts.evidence(attempt.id) or Evidence(base_commit=goal.base_commit)
+        evidence = replace(evidence, commit=commit)
+        judged = verdict(evidence.checks[-1]) if evidence.checks else Verdict.UNVERIFIED
+        self.queue.landing(attempt, evidence)
+        self.queue.finished(attempt, verdict=judged, commit=commit, evidence=evidence)
+        return task.id == attempt.task
+
+    def deliver(self, goal: Goal) -> Goal:
+        """Take a completed goal's result into the user's branch, if that can be done without touching what is theirs.
+
+        When their branch moved meanwhile, both are merged and the union is verified first.
+        """
+        branch = goal.result_branch
+        tip = self.workspaces.tip(branch) if branch else None
+        if branch is None or tip is None or tip == goal.base_commit:
+            in_place = goal.isolation is Isolation.SHARED
+            note = "the agents worked in the folder itself" if in_place else "nothing changed"
+            return replace(goal, delivery=Delivery.NOTHING, delivery_note=note)
+        theirs = self.workspaces.tip(goal.base_branch) if goal.base_branch else None
+        if theirs is not None and not self.workspaces.contains(branch, theirs):
+            problem = self._merge_theirs(goal, branch, tip, theirs)
+            if problem:
+                return replace(goal, delivery=Delivery.WAITING, delivery_note=problem)
+        done = self.workspaces.deliver(branch=branch, into=goal.base_branch, base=goal.base_commit)
+        return replace(
+            goal,
+            delivery=Delivery.DELIVERED if done.done else Delivery.WAITING,
+            delivery_note=done.note,
+            delivered_from=done.moved_from,
+            delivered_to=done.moved_to,
+        )
+
+    def undo(self, goal: Goal) -> Goal:
+        """Take a delivered goal back out of the user's branch.
+
+        Raises:
+            WorkspaceProblem: their tree is not clean, or git cannot take it out; nothing was changed.
+        """
+        assert goal.delivered_from is not None and goal.delivered_to is not None
+        done = self.workspaces.undo(into=goal.base_branch, moved_from=goal.delivered_from, moved_to=goal.delivered_to)
+        if not done.done:
+            raise WorkspaceProblem(done.note)
+        return replace(goal, delivery=Delivery.UNDONE, delivery_note=done.note)
+
+    def check_base(self, goal: Goal) -> CheckRun | None:
+        """Run the project's check on the goal's base: a red base is known before the night. None if there is no check."""
+        tasks = self.store.tasks.of_goal(goal.id)
+        without_own = next((task for task in tasks if task.verify is None), None)
+        command = self.check_for(without_own, goal) if without_own else None
+        if command is None or goal.base_commit is None or goal.isolation is Isolation.SHARED:
+            return None
+        return self.verification.base_health(command, base=goal.base_commit)
+
+    def _merge_theirs(self, goal: Goal, branch: str, tip: str, theirs: str) -> str:
+        """Merge the user's newer commits with the result on the result branch; return what prevents it, or nothing."""
+        by_hand = f"take it in by hand: git merge {branch}"
+        union = self.workspaces.union(theirs, tip)
+        if union.tree is None:
+            return f"{goal.base_branch} moved and conflicts in {', '.join(union.conflicts[:5])}; {by_hand}"
+        tasks = self.store.tasks.of_goal(goal.id)
+        check = self.verification.check(self.check_for(tasks[-1], goal), tree=union.tree, base=theirs)
+        if verdict(check) is Verdict.REJECTED:
+            return f"{goal.base_branch} moved and the checks fail on both together ({_why(check)}); {by_hand}"
+        merged = self.workspaces.commit_tree(
+            union.tree,
+            parents=(theirs, tip),
+            message=f"Merge the result of {goal.id}: {goal.title}\n\nGoal: {goal.id}\n",
+        )
+        if not self.workspaces.advance(branch, old=tip, new=merged):
+            return f"{branch} moved while it was being delivered; {by_hand}"
+        return ""
+
+    def _settle_in_place(
+        self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace, collected: Collected
+    ) -> Outcome:
+        check = self.verification.check_folder(self.check_for(task, goal), workspace.path)
+        evidence = replace(_evidence(collected, base=workspace.base), checks=(check,), notes=_outside(task, collected))
+        judged = verdict(check)
+        if judged is Verdict.REJECTED:
+            return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
+        self.queue.landing(attempt, evidence)
+        self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
+        return Outcome.SUCCEEDED
+
+    def _conflict(self, attempt: Attempt, union: Union, collected: Collected, evidence: Evidence) -> Outcome:
+        """Give the task back once with both sides of the conflict; the second conflict goes to a person."""
+        before = [one for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
+        again = any(one.outcome is Outcome.CONFLICT for one in before)
+        reason = f"its work conflicts with what landed before it, in {', '.join(union.conflicts[:5])}"
+        told = (
+            f"{reason}. Your new checkout holds what landed. Do the task again on top of it.\n\n"
+            f"The conflict:\n{union.detail}\n\nYour earlier patch:\n{collected.diff[:DIFF_IN_FEEDBACK]}"
+        )
+        return self._give_back(attempt, Outcome.CONFLICT, reason, evidence, feedback=told, final=again)
+
+    def _give_back(
+        self,
+        attempt: Attempt,
+        outcome: Outcome,
+        reason: str,
+        evidence: Evidence,
+        *,
+        feedback: str,
+        final: bool = False,
+    ) -> Outcome:
+        told = replace(attempt, feedback=_joined(attempt.feedback, feedback))
+        self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence, final=final)
+        return outcome
+
+
+def _evidence(collected: Collected, *, base: str | None) -> Evidence:
+    return Evidence(
+        files=collected.files, insertions=collected.insertions, deletions=collected.deletions, base_commit=base
+    )
+
+
+def _outside(task: Task, collected: Collected) -> tuple[str, ...]:
+    """Return a note for a reviewer when work left the scope that the plan gave it."""
+    if not task.owns:
+        return ()
+    from fnmatch import fnmatchcase
+
+    strays = [file for file in collected.files if not any(fnmatchcase(file, glob) for glob in task.owns)]
+    return (f"outside the task's scope: {', '.join(strays[:10])}",) if strays else ()
+
+
+def _why(check: CheckRun) -> str:
+    """Return in one line why a check does not accept the work."""
+    if check.exit_code is None:
+        return f"`{check.command}` did not end in time"
+    failing = f": {', '.join(check.failures[:3])}" if check.failures else ""
+    return f"`{check.command}` failed with exit code {check.exit_code}{failing}"
+
+
+def _told(check: CheckRun) -> str:
+    """Return what the next attempt must know of a failed check."""
+    return f"{_why(check)}\nThe end of its output:\n{check.tail}"
+
+
+def _message(task: Task, attempt: Attempt, provider: Provider, check: CheckRun, judged: Verdict) -> str:
+    """Return the landed commit's message: what was done, and trailers that say by whom and on what evidence."""
+    said = task.summary.strip()
+    body = f"{said}\n\n" if said else ""
+    cost = attempt.usage.cost_micro_usd / 1_000_000
+    verified = f"{check.command} ({check.result})" if judged is Verdict.VERIFIED else f"nothing ({check.result})"
+    estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
+    demo = " (scripted demo)" if provider.is_demo else ""
+    return (
+        f"{task.title}\n\n{body}"
+        f"Task: {task.id} {task.key}\n"
+        f"Attempt: {attempt.id}\n"
+        f"Specialist: {task.specialist}\n"
+        f"Agent: {attempt.agent} ({attempt.provider} {attempt.cli_version or 'unknown'}){demo}\n"
+        f"Verified-by: {' '.join(verified.split())}\n"
+        f"Cost-USD: {cost:.4f}{estimate}\n"
+    )
+
+
+def _joined(before: str, more: str) -> str:
+    return f"{before}\n{more}" if before else more

@@ -1,0 +1,192 @@
+"""Task -> briefing -> workspace -> provider command -> process.
+
+Preparing is slow (git, set-up commands) and runs in a thread; it touches the
+attempt's own folders and nothing of the run's state. Starting is quick and is
+done by the supervisor's own thread, after the intent is in the database.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.goal import Goal, Isolation
+from agent_orchestrator.domain.ids import AttemptId
+from agent_orchestrator.domain.specialist import Specialist
+from agent_orchestrator.domain.task import Task
+from agent_orchestrator.providers import Briefing, Command, Provider
+from agent_orchestrator.runtime import prompt
+from agent_orchestrator.runtime.clis import Installed
+from agent_orchestrator.runtime.environment import allowed
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.services.context import ContextManager
+from agent_orchestrator.stores import Store
+from agent_orchestrator.workspaces import Setup, Workspace, Workspaces
+
+FRESH_START = frozenset({Outcome.CONFLICT})
+"""Outcomes after which going on in the old checkout cannot help: its base is what no longer fits."""
+PORTS_FIRST, PORTS_EACH = 20_000, 20
+"""Each attempt gets its own block of ports, so that two test suites can listen at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """An attempt that is ready to start."""
+
+    attempt: Attempt
+    provider: Provider
+    workspace: Workspace
+    spawn: Spawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpawner:
+    """Make attempts ready and start them."""
+
+    store: Store
+    context: ContextManager
+    workspaces: Workspaces
+    providers: Mapping[str, Provider]
+    installed: Callable[[Provider], Installed]
+    """Finds a provider's executable; raises NotReady when it is gone."""
+    specialist: Callable[[str], Specialist]
+    check_for: Callable[[Task, Goal], str | None]
+    """The command that will judge a task, to be named in its prompt."""
+    environ: Mapping[str, str]
+    pass_env: tuple[str, ...]
+    setup: Setup
+    limits: Limits
+    lock: Path
+    """The supervisor's lock file; minders watch it to learn whether they are orphans."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Provider to the model the user chose for all its tasks."""
+
+    def prepare(self, task: Task, goal: Goal, attempt: Attempt) -> Launch:
+        """Make the attempt's checkout, prompt and command. Slow; safe to run in a thread.
+
+        Raises:
+            WorkspaceProblem, NotReady: it cannot be made ready; nothing was started.
+        """
+        provider = self.providers[attempt.provider]
+        found = self.installed(provider)
+        earlier = [one for one in self.store.attempts.of_task(task.id) if one.number < attempt.number]
+        workspace, before = self._workspace(goal, attempt, earlier)
+        run_dir = Path(attempt.run_dir)
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        view = self.context.write_view(goal, task)
+        text = self._prompt(task, goal, view, earlier, before)
+        role = self.specialist(task.specialist)
+        inherited = allowed(self.environ, (*provider.environment, *self.pass_env))
+        command = provider.command(
+            Briefing(
+                prompt=text,
+                role=role.prompt,
+                workspace=workspace.path,
+                run_dir=run_dir,
+                executable=found.path,
+                tier=task.tier,
+                model=self.models.get(provider.name) or role.model,
+                session=before.session if before else None,
+                environment=inherited,
+            )
+        )
+        prompt_file = run_dir / "prompt.txt"
+        _write_private(prompt_file, command.stdin)
+        for name, content in command.files.items():
+            _write_private(run_dir / name, content)
+        known = replace(
+            attempt,
+            cli_version=found.version,
+            cli_path=found.path or None,
+            workspace=str(workspace.path),
+            base_commit=workspace.base,
+            resumes=before.id if before else None,
+            session=before.session if before else None,
+            prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
+        )
+        spawn = Spawn(
+            run_dir=run_dir,
+            run_id=attempt.id,
+            argv=command.argv,
+            cwd=workspace.path,
+            env=self._environment(inherited, command, task, goal, attempt, view),
+            stdin=prompt_file,
+            limits=self.limits,
+            supervisor_lock=self.lock,
+            watch=workspace.path,
+        )
+        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn)
+
+    def start(self, launch: Launch) -> Process:
+        """Start the minder of a prepared attempt. Quick."""
+        return Process.start(launch.spawn)
+
+    def reopen(self, attempt: Attempt, goal: Goal) -> Workspace | None:
+        """Return the checkout an attempt of an earlier supervisor worked in, or None when it is gone."""
+        if attempt.workspace is None:
+            return None
+        return self.workspaces.reopen(Path(attempt.workspace), base=attempt.base_commit or goal.base_commit)
+
+    def _workspace(self, goal: Goal, attempt: Attempt, earlier: list[Attempt]) -> tuple[Workspace, Attempt | None]:
+        """Return the checkout, and the attempt whose session goes on in it, if one does."""
+        last = earlier[-1] if earlier else None
+        if last is not None and last.outcome not in FRESH_START and last.provider == attempt.provider and last.session:
+            same = self.reopen(last, goal)
+            if same is not None:
+                return same, last
+        tip = self.workspaces.tip(goal.result_branch) if goal.result_branch else None
+        return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
+
+    def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
+        check = self.check_for(task, goal)
+        messages = self.store.messages.of_goal(goal.id, task=task.id)
+        if before is not None:
+            return prompt.again(task, check=check, messages=messages, before=before, view=view)
+        return prompt.first(
+            task,
+            goal,
+            check=check,
+            results=self.context.results(task),
+            shared=self.context.shared(goal.id),
+            messages=messages,
+            view=view,
+            earlier=earlier,
+        )
+
+    def _environment(
+        self,
+        inherited: Mapping[str, str],
+        command: Command,
+        task: Task,
+        goal: Goal,
+        attempt: Attempt,
+        view: Path,
+    ) -> dict[str, str]:
+        environment = {name: value for name, value in inherited.items() if name not in command.without}
+        environment.update(command.environment)
+        environment.update(
+            ORCHESTRATE_GOAL=goal.id,
+            ORCHESTRATE_TASK=task.id,
+            ORCHESTRATE_ATTEMPT=attempt.id,
+            ORCHESTRATE_CONTEXT=str(view),
+            ORCHESTRATE_PORT_BASE=str(PORTS_FIRST + PORTS_EACH * (attempt.token % 500)),
+        )
+        return environment
+
+
+def isolation_allows_landing(isolation: Isolation | None) -> bool:
+    """Say whether work comes back as commits to be landed; in the shared folder it is there already."""
+    return isolation is not Isolation.SHARED
+
+
+def run_folder(state: Path, goal: str, attempt: AttemptId) -> Path:
+    """Return the private folder of an attempt: prompt, transcript, exit record."""
+    return state / "runs" / goal / attempt
+
+
+def _write_private(file: Path, content: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as out:
+        out.write(content)

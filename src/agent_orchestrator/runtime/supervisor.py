@@ -1,0 +1,768 @@
+"""The supervisor: one loop, one inbox, and ``step``, the only writer of run-time state.
+
+It makes true what services wrote down. Slow work (git, set-up, checks) runs in
+two small thread pools that post what came of it: one makes attempts ready, one,
+a single thread, is the merge queue. Agents write to files; this loop reads on
+where it stopped. Whatever dies, the database and the files say how to go on.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import assert_never
+
+from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
+from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.runtime.follower import Follower
+from agent_orchestrator.runtime.happenings import (
+    Delivered,
+    Exited,
+    GoalNotOpened,
+    GoalOpened,
+    Happening,
+    NotPrepared,
+    Prepared,
+    Rang,
+    Settled,
+    StopRequested,
+)
+from agent_orchestrator.runtime.inbox import Inbox
+from agent_orchestrator.runtime.landing import Landing
+from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.runtime.process import ExitRecord, Process, State, Why, state, sweep
+from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
+from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
+from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.services.budget import Budgets
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.services.goals import Goals
+from agent_orchestrator.services.holds import Holds
+from agent_orchestrator.services.tasks import TaskQueue
+from agent_orchestrator.stores import Leadership, Store
+
+READ_EVERY_S = 0.25
+"""How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
+REMEMBER_EVERY_S = 2.0
+"""How often progress is written down per agent; what is lost in a crash is read again from the transcript."""
+WISHES_EVERY_S = 1.0
+"""How often wishes are looked at while agents run; a ring of the bell is looked at within a moment."""
+IDLE_S = 30.0
+"""How long the loop sleeps with nothing to do. Rings wake it; this only bounds the harm of a lost one."""
+RESULT_GRACE_S = 20.0
+"""Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
+STARTING_S = 10.0
+"""Seconds a minder of an earlier supervisor may take from its lock to its first record."""
+OPEN_AT_ONCE = 20
+"""Goals whose tasks may be claimed at the same time, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What one run was asked for."""
+
+    providers: tuple[str, ...]
+    """The preferred first; the next stands in while it is on hold."""
+    max_agents: int = 3
+    goal: GoalId | None = None
+    """Work on this goal only."""
+    watch: bool = False
+    """Stay and wait for new work instead of ending when there is none."""
+    until: datetime | None = None
+    budget: Budget | None = None
+    include_dirty: bool = False
+    wait_for_limits: bool = True
+    """False ends the run when every provider is on hold, instead of waiting."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Outlook:
+    """How the run stands, for the live view and the exit code."""
+
+    stopping: int = 0
+    """0 going on, 1 winding down, 2 at once."""
+    stopped_by: str = ""
+    """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
+    started: int = 0
+    """Attempts that were started in this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """What a supervisor is built from."""
+
+    store: Store
+    clock: Clock
+    events: Events
+    goals: Goals
+    queue: TaskQueue
+    holds: Holds
+    budgets: Budgets
+    notifier: Notifier
+    spawner: AgentSpawner
+    landing: Landing
+    leader: Leader
+    providers: dict[str, Provider]
+    state: Path
+    """The project's folder in the state directory."""
+
+
+class Supervisor:
+    """Runs one project until its work is done or it is told to stop."""
+
+    def __init__(self, pieces: Pieces, options: RunOptions, *, log: Callable[[str], None] = lambda _: None) -> None:
+        """Prepare a run; *log* gets one plain line for everything worth telling a person."""
+        self.pieces = pieces
+        self.options = options
+        self.outlook = Outlook()
+        self.inbox: Inbox[Happening] = Inbox()
+        self.running: dict[AttemptId, Follower] = {}
+        """Attempts with a living process."""
+        self.preparing: dict[AttemptId, Attempt] = {}
+        self.settling: dict[AttemptId, Attempt] = {}
+        """Attempts that wait for the merge queue or are in it."""
+        self.opening: set[GoalId] = set()
+        self.delivering: set[GoalId] = set()
+        self._log = log
+        self._max_agents = options.max_agents
+        self._decision = Decision()
+        self._remembered: dict[AttemptId, float] = {}
+        self._wishes_at = 0.0
+        self._wishes_due = True
+        self._began = pieces.clock.now()
+        self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
+        self._merge_queue = ThreadPoolExecutor(max_workers=1, thread_name_prefix="merge-queue")
+
+    def run(self) -> Outlook:
+        """Lead the project until its work is done; return how the run ended.
+
+        Raises:
+            AlreadyRunning: another supervisor serves the project.
+        """
+        pieces = self.pieces
+        leadership = pieces.leader.elect(
+            max_agents=self.options.max_agents,
+            options={
+                "providers": list(self.options.providers),
+                "watch": self.options.watch,
+                "until": self.options.until.isoformat() if self.options.until else None,
+            },
+        )
+        bell = pieces.notifier.listen()
+        if bell is not None:
+            self.inbox.watch(bell, Rang())
+        before = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        try:
+            self.recover()
+            self._read_wishes(leadership)
+            while not self._is_over():
+                for happening in self.inbox.take(self._patience()):
+                    self.step(happening)
+                self.advance()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._shut_down()
+        return self.outlook
+
+    def step(self, happening: Happening) -> None:
+        """Take in one thing that happened."""
+        match happening:
+            case Rang():
+                self.pieces.notifier.drain()
+                self._wishes_due = True
+            case StopRequested():
+                self._stop(self.outlook.stopping + 1)
+            case GoalOpened(goal):
+                self.opening.discard(goal.id)
+                self._opened(goal)
+            case GoalNotOpened(goal_id, reason):
+                self.opening.discard(goal_id)
+                self._log(f"goal {goal_id} cannot start: {reason}")
+                now = self.pieces.clock.now()
+                self.pieces.goals.update(goal_id, state=GoalState.FAILED, reason=reason, ended_at=now)
+            case Prepared(launch):
+                self._start(launch)
+            case NotPrepared(attempt_id, reason):
+                self._not_prepared(attempt_id, reason)
+            case Exited(attempt_id):
+                self._exited(attempt_id)
+            case Settled(attempt_id, trouble):
+                self._settled(attempt_id, trouble)
+            case Delivered(goal):
+                self.delivering.discard(goal.id)
+                self._delivered(goal)
+            case _:
+                assert_never(happening)
+
+    def advance(self) -> None:
+        """Do what time and the database ask for: read transcripts, heed wishes, start what may start, end goals."""
+        now = self.pieces.clock.monotonic()
+        for follower in list(self.running.values()):
+            self._follow(follower, now)
+        if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
+            self._wishes_due, self._wishes_at = False, now
+            self._read_wishes(self.pieces.leader.renew())
+        self.pieces.queue.release_due()
+        self._fill()
+        self._close_goals()
+
+    # Starting
+
+    def _fill(self) -> None:
+        """Start as many agents as may start now."""
+        goals = self._claimable_goals()
+        decision = self._decision = decide(self._situation(goals))
+        if decision.stopped_by and not self.outlook.stopping:
+            self._log(f"no new starts: the {decision.stopped_by} is reached")
+            self.outlook.stopped_by = decision.stopped_by
+        if not decision.provider:
+            return
+        for _ in range(decision.slots):
+            claimed = self.pieces.queue.claim(
+                decision.provider,
+                others=decision.others,
+                goals=decision.goals,
+                run_dir=lambda task, number: run_folder(self.pieces.state, task.goal, AttemptId(f"{task.id}.{number}")),
+            )
+            if claimed is None:
+                return
+            task, attempt = claimed
+            self.preparing[attempt.id] = attempt
+            self._making_ready.submit(self._prepare, task, attempt)
+
+    def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
+        pieces = self.pieces
+        held = frozenset(hold.provider for hold in pieces.holds.current())
+        per_goal: dict[GoalId, int] = {}
+        for attempt in [*self.preparing.values(), *(one.attempt for one in self.running.values())]:
+            per_goal[attempt.goal] = per_goal.get(attempt.goal, 0) + 1
+        budget = self.options.budget
+        in_place = pieces.spawner.workspaces.isolation is Isolation.SHARED
+        return Situation(
+            now=pieces.clock.now(),
+            providers=self.options.providers,
+            held=held,
+            max_agents=self._max_agents,
+            # In the shared folder an attempt's files are looked at before the next agent changes them.
+            busy=len(self.preparing) + len(self.running) + (len(self.settling) if in_place else 0),
+            one_at_a_time=in_place,
+            stopping=bool(self.outlook.stopping),
+            until=self.options.until,
+            budget=budget,
+            spent_micro_usd=pieces.budgets.spent(since=self._began).cost_micro_usd if budget else 0,
+            goals=goals,
+            exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
+            task_providers={name: True for name in pieces.providers if name not in self.options.providers},
+        )
+
+    def _claimable_goals(self) -> tuple[GoalId, ...]:
+        """Return the goals that are open for claims, opening those that are not yet."""
+        ready = []
+        for goal in self.pieces.goals.open()[:OPEN_AT_ONCE]:
+            if self.options.goal is not None and goal.id != self.options.goal:
+                continue
+            if goal.state is GoalState.EXECUTING and goal.isolation is not None:
+                ready.append(goal.id)
+            elif goal.id not in self.opening and not self.outlook.stopping:
+                self.opening.add(goal.id)
+                self._making_ready.submit(self._open_goal, goal)
+        return tuple(ready)
+
+    def _open_goal(self, goal: Goal) -> None:
+        """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
+        try:
+            workspaces = self.pieces.spawner.workspaces
+            project = workspaces.project()
+            base = workspaces.base(goal.id, include_dirty=self.options.include_dirty)
+            opened = replace(
+                goal,
+                base_commit=base,
+                base_branch=project.branch,
+                result_branch=workspaces.result_branch(goal.id) if base is not None else None,
+                isolation=workspaces.isolation,
+            )
+            self.inbox.put(GoalOpened(opened))
+        except OrchestratorError as error:
+            self.inbox.put(GoalNotOpened(goal.id, error.message))
+
+    def _opened(self, goal: Goal) -> None:
+        names = [*self.options.providers]
+        demo = goal.demo or any(self.pieces.providers[name].is_demo for name in names)
+        opened = self.pieces.goals.update(
+            goal.id,
+            state=GoalState.EXECUTING,
+            base_commit=goal.base_commit,
+            base_branch=goal.base_branch,
+            result_branch=goal.result_branch,
+            isolation=goal.isolation,
+            demo=demo,
+            started_at=goal.started_at or self.pieces.clock.now(),
+        )
+        self._log(f"goal {goal.id} begins: {goal.title}")
+        self._merge_queue.submit(self._check_base, opened)
+
+    def _check_base(self, goal: Goal) -> None:
+        """Run the project's check on the base, in the merge queue's thread, and write down what it showed."""
+        try:
+            check = self.pieces.landing.check_base(goal)
+        except OrchestratorError as error:
+            self.inbox.put(Rang())
+            self._record("base.not_checked", goal, reason=error.message)
+            return
+        if check is not None:
+            self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
+
+    def _record(self, type: str, goal: Goal, **data: object) -> None:
+        with self.pieces.store.transaction():
+            self.pieces.events.record(type, goal=goal, **data)
+
+    def _prepare(self, task: Task, attempt: Attempt) -> None:
+        """Make an attempt ready, in a thread."""
+        try:
+            goal = self.pieces.store.goals.get(task.goal)
+            self.inbox.put(Prepared(self.pieces.spawner.prepare(task, goal, attempt)))
+        except OrchestratorError as error:
+            self.inbox.put(NotPrepared(attempt.id, error.message))
+        except Exception as error:  # a bug of ours must cost one attempt, not the night
+            self.inbox.put(NotPrepared(attempt.id, f"{type(error).__name__}: {error}"))
+            raise
+
+    def _start(self, launch: Launch) -> None:
+        attempt = launch.attempt
+        if self.preparing.pop(attempt.id, None) is None:
+            return
+        if self.outlook.stopping or self._is_cancelled(attempt):
+            self._give_back(attempt, Outcome.CANCELLED, "stopped before it was started")
+            return
+        process = self.pieces.spawner.start(launch)
+        agent = process.agent
+        started = replace(attempt, pid=agent.pid if agent else None)
+        try:
+            self.pieces.queue.started(started)
+        except StaleLease as error:
+            process.kill()
+            process.close()
+            self._log(error.message)
+            return
+        self.outlook.started += 1
+        task = self.pieces.store.tasks.get(attempt.task)
+        self._log(f"{attempt.agent} starts {task.key} ({task.specialist}), attempt {attempt.number}: {task.title}")
+        self._watch(started, launch.provider, process, launch)
+
+    def _watch(self, attempt: Attempt, provider: Provider, process: Process | None, launch: Launch | None) -> Follower:
+        goal = self.pieces.store.goals.get(attempt.goal)
+        workspace = launch.workspace if launch is not None else self.pieces.spawner.reopen(attempt, goal)
+        follower = Follower(
+            attempt=attempt,
+            provider=provider,
+            process=process,
+            workspace=workspace,
+            # Read from the beginning: what an earlier supervisor had read is in the transcript, its memory is not.
+            tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
+        )
+        if attempt.resumes is not None:
+            follower.continues(self._paid_before(attempt))
+        self.running[attempt.id] = follower
+        if process is not None:
+            self.inbox.watch(process, Exited(attempt.id))
+        return follower
+
+    def _paid_before(self, attempt: Attempt) -> Usage:
+        """Return what the attempts of the same session used before this one."""
+        before = Usage()
+        for one in self.pieces.store.attempts.of_task(attempt.task):
+            if one.number < attempt.number and one.session == attempt.session:
+                before = before.plus(one.usage)
+        return before
+
+    def _not_prepared(self, attempt_id: AttemptId, reason: str) -> None:
+        attempt = self.preparing.pop(attempt_id, None)
+        if attempt is not None:
+            self._log(f"{attempt.task} could not be started: {reason}")
+            self._give_back(attempt, Outcome.FAILED, f"could not be started: {reason}")
+
+    # Following
+
+    def _follow(self, follower: Follower, now: float) -> None:
+        follower.read(now)
+        attempt = follower.attempt
+        workspace = follower.workspace
+        if follower.cwd_seen and workspace is not None and not _same_place(follower.cwd_seen, workspace.path):
+            self._ask_to_stop(follower, f"its CLI works in {follower.cwd_seen}, not in its checkout", hard=True)
+        if follower.finished_at is not None and now - follower.finished_at > RESULT_GRACE_S and follower.process:
+            follower.asked_to_stop = follower.asked_to_stop or "finished"
+            follower.process.stop()
+            follower.finished_at = now
+        if follower.changed and now - self._remembered.get(attempt.id, 0.0) >= REMEMBER_EVERY_S:
+            self._remembered[attempt.id], follower.changed = now, False
+            self.pieces.queue.progressed(attempt)
+
+    def _read_wishes(self, leadership: Leadership) -> None:
+        """Heed what services wrote down: stop, another number of agents, agents to stop, tasks to cancel."""
+        self._max_agents = leadership.max_agents
+        if leadership.stop_wished > self.outlook.stopping:
+            self._stop(leadership.stop_wished)
+        if not self.running:
+            return
+        wished = {agent.id for agent in self.pieces.store.agents.list(living=True) if agent.stop_wished}
+        for follower in self.running.values():
+            if follower.attempt.agent in wished:
+                self._ask_to_stop(follower, "stopped by the user")
+            elif self._is_cancelled(follower.attempt):
+                self._ask_to_stop(follower, "cancelled by the user")
+
+    def _is_cancelled(self, attempt: Attempt) -> bool:
+        return self.pieces.store.tasks.get(attempt.task).cancel_wished
+
+    def _ask_to_stop(self, follower: Follower, why: str, *, hard: bool = False) -> None:
+        if follower.asked_to_stop and not hard:
+            return
+        follower.asked_to_stop = follower.asked_to_stop or why
+        if follower.process is not None:
+            if hard:
+                follower.process.kill()
+            else:
+                follower.process.stop()
+
+    def _stop(self, level: int) -> None:
+        level = min(level, 2)
+        if level <= self.outlook.stopping:
+            return
+        self.outlook.stopping = level
+        self.outlook.stopped_by = self.outlook.stopped_by or "user"
+        self._log("stopping at once" if level == 2 else "stopping: no new starts, agents are asked to end")
+        for follower in self.running.values():
+            self._ask_to_stop(follower, "the run was stopped", hard=level == 2)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.inbox.put(StopRequested())
+
+    # Ending
+
+    def _exited(self, attempt_id: AttemptId) -> None:
+        follower = self.running.pop(attempt_id, None)
+        if follower is None:
+            return
+        if follower.process is not None:
+            self.inbox.forget(follower.process)
+        follower.read(self.pieces.clock.monotonic(), to_end=True)
+        self._remembered.pop(attempt_id, None)
+        ending = self._judge(follower)
+        follower.close()
+        if follower.summary:
+            self.pieces.queue.noted(follower.attempt.task, follower.summary)
+        if ending.outcome is Outcome.LIMITED and ending.limited is not None:
+            self._hold(follower, ending)
+        self.settling[attempt_id] = follower.attempt
+        try:
+            if ending.outcome is None:
+                self.pieces.queue.handed_in(follower.attempt)
+        except StaleLease as error:
+            self._settled(attempt_id, error.message)
+            return
+        self._merge_queue.submit(self._settle, follower, ending)
+
+    def _judge(self, follower: Follower) -> Ending:
+        """Say how an attempt ended, from its exit record and what it printed."""
+        record = follower.exit()
+        said_ok = follower.last is not None and follower.last.ok
+        if record is None:
+            if said_ok:
+                return Ending(outcome=None)  # it was finished; only the record of its end is missing
+            return Ending(outcome=Outcome.LOST, reason="its process vanished without an exit record")
+        ours = follower.asked_to_stop
+        if ours == "finished" and said_ok:
+            return Ending(outcome=None)
+        ending = follower.provider.conclude(record.rc, follower.last, follower.limited, follower.stderr())
+        if ending.outcome is Outcome.LIMITED:
+            return ending
+        if ours:
+            return Ending(outcome=Outcome.CANCELLED, reason=ours)
+        return _by_limit(record, said_ok) or ending
+
+    def _hold(self, follower: Follower, ending: Ending) -> None:
+        limited = ending.limited
+        assert limited is not None
+        hold = self.pieces.holds.start(
+            follower.attempt.provider, limited.kind, until=limited.until, reason=ending.reason or limited.text
+        )
+        what = "its login is refused" if limited.kind is HoldKind.LOGIN else limited.kind.value.replace("_", " ")
+        self._log(f"{hold.provider} waits until {hold.until:%Y-%m-%d %H:%M} UTC ({what}): {hold.reason}")
+
+    def _settle(self, follower: Follower, ending: Ending) -> None:
+        """Take an ended attempt through the merge queue, or save its work and give the task back. In its thread."""
+        attempt = follower.attempt
+        trouble = ""
+        try:
+            if ending.outcome is None and follower.workspace is not None:
+                self.pieces.landing.process(attempt, follower.provider, follower.workspace)
+            else:
+                self._save_and_give_back(follower, ending)
+        except StaleLease as error:
+            trouble = error.message
+        except OrchestratorError as error:
+            trouble = error.message
+            self._give_back(attempt, Outcome.FAILED, error.message)
+        except Exception as error:  # a bug of ours must cost one attempt, not the night
+            trouble = f"{type(error).__name__}: {error}"
+            self._give_back(attempt, Outcome.FAILED, f"internal error: {trouble}")
+        finally:
+            self.inbox.put(Settled(attempt.id, trouble))
+
+    def _save_and_give_back(self, follower: Follower, ending: Ending) -> None:
+        attempt = follower.attempt
+        outcome = ending.outcome or Outcome.LOST
+        reason = ending.reason or "its checkout is gone"
+        if follower.workspace is not None and follower.workspace.isolation is not Isolation.SHARED:
+            saved = self.pieces.landing.save(attempt, follower.workspace)
+            attempt = replace(attempt, commit=saved.commit, branch=saved.branch)
+        if reason.startswith(SESSION_LOST):
+            attempt = replace(attempt, session=None)
+        attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
+        self._give_back(attempt, outcome, reason)
+
+    def _give_back(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
+        try:
+            self.pieces.queue.ended(attempt, outcome=outcome, reason=reason)
+        except StaleLease as error:
+            self._log(error.message)
+
+    def _settled(self, attempt_id: AttemptId, trouble: str) -> None:
+        attempt = self.settling.pop(attempt_id, None)
+        if trouble:
+            self._log(f"{attempt_id}: {trouble}")
+        if attempt is None:
+            return
+        task = self.pieces.store.tasks.get(attempt.task)
+        ended = self.pieces.store.attempts.get(attempt_id)
+        if task.state is TaskState.DONE:
+            self._log(f"{task.key} is landed: {task.verdict}")
+            return
+        after = {
+            TaskState.FAILED: "it goes to the dead letter",
+            TaskState.CANCELLED: "it is cancelled",
+        }.get(task.state, "it will be tried again")
+        self._log(f"{task.key}, attempt {attempt.number}: {ended.outcome or 'ended'}, {ended.reason}; {after}")
+
+    def _close_goals(self) -> None:
+        """End the goals from which nothing more can come, and deliver those that are complete."""
+        busy = {attempt.goal for attempt in self.settling.values()} | {
+            one.attempt.goal for one in self.running.values()
+        }
+        for goal in self.pieces.goals.open():
+            if goal.id in busy or goal.id in self.delivering or goal.id in self.opening:
+                continue
+            if self.options.goal is not None and goal.id != self.options.goal:
+                continue
+            over = self.pieces.goals.settle(goal.id)
+            if over is None:
+                continue
+            self.delivering.add(goal.id)
+            self._merge_queue.submit(self._deliver, over)
+
+    def _deliver(self, goal: Goal) -> None:
+        """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
+        try:
+            if goal.state is GoalState.COMPLETED:
+                goal = self.pieces.landing.deliver(goal)
+            elif goal.result_branch and self.pieces.spawner.workspaces.tip(goal.result_branch):
+                note = f"what is landed so far: git merge {goal.result_branch}"
+                goal = replace(goal, delivery=Delivery.WAITING, delivery_note=note)
+        except OrchestratorError as error:
+            goal = replace(goal, delivery=Delivery.WAITING, delivery_note=error.message)
+        finally:
+            self.inbox.put(Delivered(goal))
+
+    def _delivered(self, goal: Goal) -> None:
+        current = self.pieces.store.goals.get(goal.id)
+        if self.pieces.goals.settle(goal.id) is None and current.state is not GoalState.CANCELLED:
+            return  # something was added or retried meanwhile
+        self.pieces.goals.update(
+            goal.id,
+            state=goal.state,
+            reason=goal.reason,
+            verdict=goal.verdict,
+            ended_at=goal.ended_at,
+            delivery=goal.delivery,
+            delivery_note=goal.delivery_note,
+            delivered_from=goal.delivered_from,
+            delivered_to=goal.delivered_to,
+        )
+        verdict = f" ({goal.verdict})" if goal.verdict else f": {goal.reason}"
+        self._log(f"goal {goal.id} {goal.state}{verdict}. {goal.delivery_note}")
+
+    # The loop's edges
+
+    def _is_over(self) -> bool:
+        """Say whether nothing is left to do in this run."""
+        if self.running or self.preparing or self.settling or self.opening or self.delivering:
+            return False
+        if self.outlook.stopping:
+            return True
+        if self.options.watch:
+            return False
+        goals = [one for one in self.pieces.goals.open() if self.options.goal in (None, one.id)]
+        if not goals:
+            return True
+        if self.outlook.stopped_by:
+            return True
+        if not self.options.wait_for_limits and self._all_held():
+            self.outlook.stopped_by = "limit"
+            return True
+        return False
+
+    def _all_held(self) -> bool:
+        held = {hold.provider for hold in self.pieces.holds.current()}
+        return all(name in held for name in self.options.providers)
+
+    def _patience(self) -> float:
+        """Return how long the loop may sleep, in seconds."""
+        if self.running:
+            return READ_EVERY_S
+        if self.preparing or self.settling or self.opening or self.delivering:
+            return WISHES_EVERY_S
+        now = self.pieces.clock.now()
+        moments = [hold.until for hold in self.pieces.holds.current()]
+        due = self.pieces.store.tasks.next_due()
+        moments += [due] if due else []
+        moments += [self.options.until] if self.options.until else []
+        waits = [max(0.05, (moment - now).total_seconds()) for moment in moments]
+        return min([IDLE_S, *waits])
+
+    def _shut_down(self) -> None:
+        self._making_ready.shutdown(wait=True, cancel_futures=True)
+        self._merge_queue.shutdown(wait=True)
+        for follower in self.running.values():
+            follower.close()
+        self.inbox.close()
+        self.pieces.notifier.close()
+        self.pieces.leader.resign()
+
+    # After a crash
+
+    def recover(self) -> None:
+        """Take over what an earlier supervisor left: adopt the living, judge the ended, give back the rest.
+
+        Done before anything is started. Only proof frees a task: an exit record, or a minder that is gone with nothing
+        left of its tree.
+        """
+        for attempt in self.pieces.store.attempts.open():
+            task = self.pieces.store.tasks.get(attempt.task)
+            if task.token != attempt.token:
+                self._forget(attempt)
+            elif task.state in {TaskState.VERIFYING, TaskState.LANDING}:
+                self._resettle(attempt)
+            else:
+                self._take_over(attempt)
+
+    def _take_over(self, attempt: Attempt) -> None:
+        run_dir = Path(attempt.run_dir)
+        found = _settled_state(run_dir)
+        if found is State.NEVER_STARTED:
+            self._give_back(attempt, Outcome.CANCELLED, "it was never started: the supervisor died before")
+            return
+        process = Process.adopt(run_dir)
+        if process is None and found is State.VANISHED:
+            swept = sweep(run_dir)
+            if not swept.clear:
+                self._log(f"{attempt.id}: processes {swept.survivors} could not be ended")
+        if self.pieces.store.tasks.get(attempt.task).state is TaskState.CLAIMED:
+            self.pieces.queue.started(attempt)
+        self._watch(attempt, self.pieces.providers[attempt.provider], process, None)
+        self._log(f"{attempt.agent} ({attempt.task}) is taken over: {'it goes on' if process else 'it has ended'}")
+        if process is None:
+            self.inbox.put(Exited(attempt.id))
+
+    def _resettle(self, attempt: Attempt) -> None:
+        """Send work again through the merge queue that was in it when the supervisor died."""
+        self.settling[attempt.id] = attempt
+        self._merge_queue.submit(self._recover_landing, attempt)
+
+    def _recover_landing(self, attempt: Attempt) -> None:
+        try:
+            landed = self.pieces.landing.recover(attempt)
+        except OrchestratorError as error:
+            self._give_back(attempt, Outcome.LOST, error.message)
+            self.inbox.put(Settled(attempt.id, error.message))
+            return
+        if landed:
+            self.inbox.put(Settled(attempt.id))
+            return
+        goal = self.pieces.store.goals.get(attempt.goal)
+        follower = Follower(
+            attempt=attempt,
+            provider=self.pieces.providers[attempt.provider],
+            process=None,
+            workspace=self.pieces.spawner.reopen(attempt, goal),
+            tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
+        )
+        gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
+        self._settle(follower, Ending(outcome=None) if follower.workspace is not None else gone)
+
+    def _forget(self, attempt: Attempt) -> None:
+        """Close an attempt whose task somebody else holds; its process, if any, is told to end."""
+        process = Process.adopt(Path(attempt.run_dir))
+        if process is not None:
+            process.stop()
+            process.close()
+        with self.pieces.store.transaction():
+            now = self.pieces.clock.now()
+            ended = replace(attempt, outcome=Outcome.FENCED, reason="its task was given to another", ended_at=now)
+            self.pieces.store.attempts.save(ended)
+            self.pieces.events.record("attempt.fenced", attempt=ended)
+
+
+def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
+    """Return the ending when the minder ended the attempt for a limit; None when the agent ended by itself."""
+    match record.why:
+        case Why.WALL_CLOCK:
+            return Ending(outcome=Outcome.TIMED_OUT, reason="it ran longer than an attempt may")
+        case Why.SILENCE:
+            if said_ok:
+                return Ending(outcome=None)
+            return Ending(outcome=Outcome.STALLED, reason="no output, no CPU use and no file change for too long")
+        case Why.OUTPUT_LIMIT:
+            return Ending(outcome=Outcome.FAILED, reason="it printed more than an attempt may")
+        case Why.MEMORY:
+            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may")
+        case Why.ORPHANED:
+            return Ending(outcome=Outcome.CANCELLED, reason="no supervisor came back in time, so its minder ended it")
+        case Why.STOPPED | Why.KILLED:
+            return Ending(outcome=Outcome.CANCELLED, reason="somebody asked its minder to end it")
+        case Why.SPAWN_FAILED:
+            return Ending(outcome=Outcome.FAILED, reason=f"it could not be started: {record.error}")
+        case Why.EXITED:
+            return None
+        case _:
+            assert_never(record.why)
+
+
+def _same_place(one: str, other: Path) -> bool:
+    try:
+        return Path(one).resolve() == other.resolve()
+    except OSError:
+        return True  # unknown is not wrong
+
+
+def _settled_state(run_dir: Path) -> State:
+    """Return what is proven about an attempt, waiting out the moment in which its minder is only just starting."""
+    patience = time.monotonic() + STARTING_S
+    found = state(run_dir)
+    while found is State.STARTING and time.monotonic() < patience:
+        time.sleep(0.02)
+        found = state(run_dir)
+    return found

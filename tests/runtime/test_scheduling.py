@@ -1,0 +1,55 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from agent_orchestrator.domain.budget import Budget
+from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.runtime.scheduling import Situation, decide
+
+NOW = datetime(2026, 3, 1, 22, tzinfo=UTC)
+GOALS = (GoalId("g1"), GoalId("g2"))
+EVENING = Situation(now=NOW, providers=("claude", "codex"), goals=GOALS, max_agents=3)
+
+
+def test_free_slots_are_filled_by_the_preferred_provider() -> None:
+    decision = decide(replace(EVENING, busy=1))
+
+    assert (decision.slots, decision.provider, decision.goals) == (2, "claude", GOALS)
+
+
+def test_nothing_starts_when_all_slots_are_taken_or_more() -> None:
+    assert decide(replace(EVENING, busy=3)).slots == 0
+    assert decide(replace(EVENING, busy=5)).slots == 0
+
+
+def test_the_next_provider_stands_in_for_one_on_hold() -> None:
+    assert decide(replace(EVENING, held=frozenset({"claude"}))).provider == "codex"
+    assert decide(replace(EVENING, held=frozenset({"claude", "codex"}))).slots == 0
+
+
+def test_one_folder_takes_one_agent() -> None:
+    assert decide(replace(EVENING, one_at_a_time=True)).slots == 1
+    assert decide(replace(EVENING, one_at_a_time=True, busy=1)).slots == 0
+
+
+def test_nothing_starts_while_stopping() -> None:
+    assert decide(replace(EVENING, stopping=True)).slots == 0
+
+
+def test_nothing_starts_shortly_before_the_deadline_and_it_says_so() -> None:
+    assert decide(replace(EVENING, until=NOW + timedelta(hours=1))).slots == 3
+    decision = decide(replace(EVENING, until=NOW + timedelta(minutes=1)))
+    assert (decision.slots, decision.stopped_by) == (0, "deadline")
+
+
+def test_a_start_is_paid_for_before_it_happens() -> None:
+    budget = Budget(limit_micro_usd=1_000_000, reserve_micro_usd=400_000)
+
+    assert decide(replace(EVENING, budget=budget, spent_micro_usd=600_000)).slots == 3
+    assert decide(replace(EVENING, budget=budget, spent_micro_usd=600_001)).stopped_by == "budget"
+    running = decide(replace(EVENING, budget=budget, spent_micro_usd=300_000, busy=1))
+    assert (running.slots, running.stopped_by) == (0, "")
+
+
+def test_a_goal_whose_budget_is_used_up_waits_while_others_go_on() -> None:
+    assert decide(replace(EVENING, exhausted=frozenset({GoalId("g1")}))).goals == (GoalId("g2"),)
+    assert decide(replace(EVENING, exhausted=frozenset(GOALS))).stopped_by == "budget"

@@ -1,0 +1,151 @@
+"""The queue's promises, told through the app as every door uses it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from steps import accept, claim, land, planned
+
+from agent_orchestrator.app import App
+from agent_orchestrator.domain.agent import AgentState
+from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.clock import HandClock
+from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState, StaleLease
+from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.goal import GoalState
+from agent_orchestrator.domain.task import TaskState, Verdict
+
+
+def state(app: App, attempt: Attempt) -> TaskState:
+    return app.store.tasks.get(attempt.task).state
+
+
+def test_a_task_goes_from_ready_to_done_and_releases_what_waited(app: App) -> None:
+    goal, tasks = accept(app, planned("a"), planned("b", "a"))
+    assert tasks["b"].state is TaskState.BLOCKED
+    first = claim(app)
+
+    land(app, first)
+
+    assert state(app, first) is TaskState.DONE
+    assert app.store.tasks.get(tasks["b"].id).state is TaskState.READY
+    assert app.store.attempts.get(first.id).outcome is Outcome.SUCCEEDED
+    assert app.agents.resolve(first.agent).state is AgentState.ENDED
+    kinds = [event.type for event in app.events.after(goal=goal.id)]
+    assert kinds == ["goal.accepted", "task.claimed", "task.started", "task.handed_in", "task.done"]
+
+
+def test_a_failed_attempt_is_charged_and_tried_again_after_a_pause(app: App, clock: HandClock) -> None:
+    accept(app, planned("a"))
+    first = app.tasks.started(claim(app))
+
+    after = app.tasks.ended(replace(first, feedback="test_x failed"), outcome=Outcome.REJECTED, reason="red")
+
+    assert (after.state, after.attempts) == (TaskState.BLOCKED, 1)
+    assert app.tasks.claim("claude", run_dir=lambda *_: Path("/x")) is None
+    clock.advance(timedelta(seconds=10))
+    assert app.tasks.release_due() == [after.id]
+    second = claim(app)
+    assert second.number == 2
+    assert app.store.attempts.of_task(after.id)[0].feedback == "test_x failed"
+
+
+def test_every_attempt_used_puts_the_task_to_the_dead_letter_with_its_reason(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("a"), planned("b", "a"))
+    for number in range(3):
+        clock.advance(timedelta(minutes=11))
+        app.tasks.release_due()
+        after = app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason=f"reason {number}")
+
+    assert (after.state, after.reason) == (TaskState.FAILED, "reason 2")
+    over = app.goals.settle(goal.id)
+    assert over is not None and over.state is GoalState.FAILED
+    assert over.reason == "1 failed (a), 1 wait for them"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LIMITED, Outcome.CANCELLED])
+def test_a_limit_and_our_own_stop_cost_no_attempt(app: App, outcome: Outcome) -> None:
+    accept(app, planned("a"))
+    for _ in range(5):
+        after = app.tasks.ended(claim(app), outcome=outcome, reason="not its fault")
+
+    assert (after.state, after.attempts) == (TaskState.READY, 0)
+
+
+def test_an_attempt_whose_task_was_given_to_another_can_write_nothing(app: App) -> None:
+    accept(app, planned("a"))
+    old = app.tasks.started(claim(app))
+    app.tasks.ended(old, outcome=Outcome.CANCELLED, reason="stopped")
+    new = app.tasks.started(claim(app))
+
+    for write in (
+        lambda: app.tasks.handed_in(old),
+        lambda: app.tasks.finished(old, verdict=Verdict.VERIFIED, commit="x", evidence=Evidence()),
+        lambda: app.tasks.ended(old, outcome=Outcome.FAILED, reason="late"),
+    ):
+        with pytest.raises(StaleLease, match="came too late"):
+            write()
+
+    assert state(app, new) is TaskState.RUNNING
+    assert app.store.tasks.get(new.task).holder == new.agent
+
+
+def test_nothing_is_done_that_was_not_verified_first(app: App) -> None:
+    accept(app, planned("a"))
+    attempt = app.tasks.started(claim(app))
+
+    with pytest.raises(StaleLease):
+        app.tasks.finished(attempt, verdict=Verdict.VERIFIED, commit="x", evidence=Evidence())
+
+    assert state(app, attempt) is TaskState.RUNNING
+
+
+def test_a_cancel_of_running_work_waits_for_its_agent(app: App) -> None:
+    accept(app, planned("a"))
+    attempt = app.tasks.started(claim(app))
+
+    assert app.tasks.cancel(attempt.task).state is TaskState.RUNNING
+    after = app.tasks.ended(attempt, outcome=Outcome.CANCELLED, reason="stopped")
+
+    assert after.state is TaskState.CANCELLED
+
+
+def test_a_retry_gives_new_attempts_and_carries_the_comment(app: App) -> None:
+    goal, tasks = accept(app, planned("a"), planned("b"))
+    land(app, claim(app))
+    failed = app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)
+    settled = app.goals.settle(goal.id)
+    assert settled is not None
+    app.goals.update(goal.id, state=GoalState.EXECUTING)
+    app.goals.update(goal.id, state=GoalState.FAILED)
+
+    again = app.tasks.retry(failed.id, comment="use the other library")
+
+    assert (again.state, again.attempts) == (TaskState.READY, 0)
+    assert app.store.goals.get(goal.id).state is GoalState.EXECUTING
+    assert [message.body for message in app.messages.of_goal(goal.id, task=failed.id)] == ["use the other library"]
+    done = next(task for task in tasks.values() if task.id != failed.id)
+    with pytest.raises(RefusedByState, match="only failed or cancelled"):
+        app.tasks.retry(done.id)
+
+
+def test_tasks_are_named_by_id_key_or_an_unambiguous_start(app: App) -> None:
+    _, tasks = accept(app, planned("write-parser"), planned("write-docs"))
+    parser = tasks["write-parser"]
+
+    assert app.tasks.resolve(parser.id).id == parser.id
+    assert app.tasks.resolve("write-parser").id == parser.id
+    assert app.tasks.resolve("write-p").id == parser.id
+    with pytest.raises(Ambiguous, match="write-docs"):
+        app.tasks.resolve("write")
+    for nothing in ("", "nope", "%", "'; --"):
+        with pytest.raises(NotFound):
+            app.tasks.resolve(nothing)
+
+
+def test_a_key_of_several_goals_means_the_newest(app: App) -> None:
+    accept(app, planned("a"))
+    _, newer = accept(app, planned("a"))
+
+    assert app.tasks.resolve("a").id == newer["a"].id

@@ -1,0 +1,374 @@
+"""What every store promises. Runs against each implementation; today there is one."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.domain.agent import Agent, AgentState
+from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.errors import NotFound, RefusedByState, StaleLease
+from agent_orchestrator.domain.event import Event
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.domain.hold import Hold, HoldKind
+from agent_orchestrator.domain.ids import AgentId, GoalId, TaskId, Token, attempt_id, new_goal_id, new_task_id
+from agent_orchestrator.domain.message import Message
+from agent_orchestrator.domain.task import Size, Task, TaskState, Tier, Verdict
+from agent_orchestrator.stores import Store
+from agent_orchestrator.stores.sqlite import SqliteStore
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ADA, BOB = AgentId("ada"), AgentId("bob")
+Opener = Callable[[], Store]
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Iterator[Opener]:
+    """Opens the same store again and again, as another process would."""
+    opened: list[Store] = []
+
+    def again() -> Store:
+        opened.append(SqliteStore(tmp_path / "tasks.db"))
+        return opened[-1]
+
+    yield again
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def store(opener: Opener) -> Store:
+    return opener()
+
+
+def a_goal(store: Store, **changes: object) -> Goal:
+    goal = Goal(id=new_goal_id(), text="Build it", title="Build it", state=GoalState.READY, created_at=NOW)
+    goal = replace(goal, **changes)  # type: ignore[arg-type]
+    with store.transaction():
+        store.goals.add(goal)
+    return goal
+
+
+def a_task(goal: Goal, key: str, **changes: object) -> Task:
+    task = Task(
+        id=new_task_id(), goal=goal.id, key=key, title=key, description="", specialist="generalist",
+        state=TaskState.READY,
+    )  # fmt: skip
+    return replace(task, **changes)  # type: ignore[arg-type]
+
+
+def add(store: Store, *tasks: Task, needs: dict[TaskId, list[TaskId]] | None = None) -> None:
+    with store.transaction():
+        store.tasks.add(tasks, needs or {})
+
+
+def claim(store: Store, by: AgentId = ADA, goals: list[GoalId] | None = None) -> Task | None:
+    with store.transaction():
+        return store.tasks.claim(by, store.draw_token(), goals=goals, providers=["claude"], now=NOW)
+
+
+def finish(store: Store, task: Task) -> list[TaskId]:
+    done = task
+    for state in (TaskState.RUNNING, TaskState.VERIFYING, TaskState.LANDING, TaskState.DONE):
+        done = done.moved(state)
+    with store.transaction():
+        store.tasks.save(done, was=task)
+        return store.tasks.release_dependents(task.id, now=NOW)
+
+
+def test_everything_of_a_goal_and_a_task_comes_back_as_it_was_written(store: Store, opener: Opener) -> None:
+    goal = a_goal(
+        store,
+        text='Ünïcode, "quotes", \'; -- and\nnewlines \U0001f680',
+        isolation=Isolation.CHECKOUT,
+        delivery=Delivery.WAITING,
+        verdict=Verdict.VERIFIED,
+        demo=True,
+        started_at=NOW,
+    )
+    task = a_task(
+        goal, "a", owns=("src/*", "a b"), acceptance=("it works",), tier=Tier.HEAVY, size=Size.L, verify="make test",
+        not_before=NOW, verdict=Verdict.UNVERIFIED, cancel_wished=True, expects_change=False, created_at=NOW,
+    )  # fmt: skip
+    add(store, task)
+
+    other = opener()
+
+    assert other.goals.get(goal.id) == goal
+    assert other.tasks.get(task.id) == task
+
+
+def test_what_is_not_there_is_told(store: Store) -> None:
+    for look in (
+        lambda: store.goals.get(GoalId("gnone")),
+        lambda: store.tasks.get(TaskId("tnone")),
+        lambda: store.agents.get(AgentId("none")),
+        lambda: store.plans.get("none"),
+    ):
+        with pytest.raises(NotFound, match="none"):
+            look()
+
+
+def test_two_claims_never_get_one_task(store: Store, opener: Opener) -> None:
+    goal = a_goal(store)
+    add(store, a_task(goal, "only"))
+
+    first, second = claim(store, ADA), claim(opener(), BOB)
+
+    assert first is not None and first.holder == ADA
+    assert second is None
+
+
+def test_processes_that_claim_at_once_share_the_queue_without_loss_or_repeat(store: Store, tmp_path: Path) -> None:
+    goal = a_goal(store)
+    add(store, *[a_task(goal, f"t{number}") for number in range(120)])
+    program = textwrap.dedent(
+        """
+        import sys
+        from datetime import UTC, datetime
+        from pathlib import Path
+        from agent_orchestrator.stores.sqlite import SqliteStore
+        store = SqliteStore(Path(sys.argv[1]))
+        while True:
+            with store.transaction():
+                token, now = store.draw_token(), datetime.now(UTC)
+                task = store.tasks.claim(sys.argv[2], token, goals=None, providers=[], now=now)
+            if task is None:
+                break
+            print(task.key, task.token)
+        """
+    )
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "tasks.db"), f"worker-{number}"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    printed = [worker.communicate(timeout=60)[0].split() for worker in workers]
+
+    keys = [word for words in printed for word in words[::2]]
+    tokens = [word for words in printed for word in words[1::2]]
+    assert all(worker.returncode == 0 for worker in workers)
+    assert sorted(keys) == sorted(f"t{number}" for number in range(120))
+    assert len(set(tokens)) == 120
+
+
+def test_claims_come_in_scheduling_order(store: Store) -> None:
+    late = a_goal(store)
+    early = a_goal(store)
+    add(store, a_task(late, "x", goal_rank=2, task_rank=0))
+    add(store, a_task(early, "b", goal_rank=1, task_rank=5), a_task(early, "a", goal_rank=1, task_rank=-5))
+
+    claimed = [claim(store), claim(store), claim(store)]
+
+    assert [task.key for task in claimed if task] == ["a", "b", "x"]
+
+
+def test_a_claim_takes_only_what_it_may(store: Store) -> None:
+    wanted, other = a_goal(store), a_goal(store)
+    add(store, a_task(other, "other-goal"), a_task(wanted, "for-codex", provider="codex"))
+    assert claim(store, goals=[wanted.id]) is None
+
+    add(store, a_task(wanted, "for-claude", provider="claude"))
+
+    task = claim(store, goals=[wanted.id])
+    assert task is not None and task.key == "for-claude"
+
+
+def test_dependents_become_ready_only_when_the_last_need_is_done(store: Store) -> None:
+    goal = a_goal(store)
+    a, b, c = (a_task(goal, key) for key in "abc")
+    add(store, a, b, c, needs={c.id: [a.id, b.id]})
+    assert store.tasks.get(c.id).state is TaskState.BLOCKED
+    first, second = claim(store), claim(store)
+    assert first is not None and second is not None and claim(store) is None
+
+    assert finish(store, first) == []
+    assert finish(store, second) == [c.id]
+    assert store.tasks.get(c.id).state is TaskState.READY
+
+
+def test_a_need_that_was_done_before_does_not_block(store: Store) -> None:
+    goal = a_goal(store)
+    a = a_task(goal, "a")
+    add(store, a)
+    claimed = claim(store)
+    assert claimed is not None
+    finish(store, claimed)
+
+    b = a_task(goal, "b")
+    add(store, b, needs={b.id: [a.id]})
+
+    assert store.tasks.get(b.id).state is TaskState.READY
+
+
+def test_a_write_with_an_old_token_changes_nothing(store: Store) -> None:
+    goal = a_goal(store)
+    add(store, a_task(goal, "a"))
+    old = claim(store, ADA)
+    assert old is not None
+    with store.transaction():
+        store.tasks.save(replace(old.moved(TaskState.READY), holder=None), was=old)
+    new = claim(store, BOB)
+    assert new is not None and new.token > old.token
+
+    with pytest.raises(StaleLease), store.transaction():
+        store.tasks.save(old.moved(TaskState.RUNNING), was=old)
+
+    assert store.tasks.get(old.id) == new
+
+
+def test_an_exception_undoes_the_whole_transaction(store: Store) -> None:
+    goal = a_goal(store)
+    with pytest.raises(RuntimeError), store.transaction():
+        store.tasks.add([a_task(goal, "a")], {})
+        with store.transaction():
+            store.events.append(Event(type="task.added", at=NOW))
+        raise RuntimeError
+
+    assert store.tasks.of_goal(goal.id) == []
+    assert store.events.after() == []
+
+
+def test_a_goal_is_saved_only_from_the_state_it_was_read_in(store: Store) -> None:
+    goal = a_goal(store)
+    with pytest.raises(RefusedByState), store.transaction():
+        store.goals.save(replace(goal, state=GoalState.COMPLETED), was=GoalState.EXECUTING)
+    assert store.goals.get(goal.id).state is GoalState.READY
+
+
+def test_pauses_end_at_their_time_and_not_before(store: Store) -> None:
+    goal = a_goal(store)
+    task = a_task(goal, "a", state=TaskState.BLOCKED, not_before=NOW + timedelta(minutes=1))
+    add(store, task)
+
+    assert store.tasks.next_due() == NOW + timedelta(minutes=1)
+    with store.transaction():
+        assert store.tasks.release_due(now=NOW) == []
+        assert store.tasks.release_due(now=NOW + timedelta(minutes=1)) == [task.id]
+    assert store.tasks.get(task.id).state is TaskState.READY
+
+
+def test_counts_follow_every_move(store: Store) -> None:
+    one, two = a_goal(store), a_goal(store)
+    add(store, a_task(one, "a"), a_task(one, "b"), a_task(two, "a"))
+    claim(store)
+
+    counts = store.tasks.counts()
+    assert (counts[TaskState.READY], counts[TaskState.CLAIMED], counts[TaskState.DONE]) == (2, 1, 0)
+    assert sum(store.tasks.counts(one.id).values()) == 2
+    assert sum(store.tasks.counts(two.id).values()) == 1
+
+
+def test_names_are_found_by_their_start(store: Store) -> None:
+    goal = a_goal(store)
+    task = a_task(goal, "write-parser")
+    add(store, task, a_task(goal, "write-docs"))
+
+    assert [found.id for found in store.tasks.find(task.id[:4])] == [task.id]
+    assert {found.key for found in store.tasks.find("write")} == {"write-parser", "write-docs"}
+    assert store.tasks.find("%") == []
+    assert [found.id for found in store.goals.find(goal.id[:5])] == [goal.id]
+
+
+def test_an_attempt_its_evidence_and_its_cost_are_kept(store: Store) -> None:
+    goal = a_goal(store)
+    task = a_task(goal, "a")
+    add(store, task)
+    attempt = Attempt(
+        id=attempt_id(task.id, 1), task=task.id, goal=goal.id, number=1, token=Token(7), agent=ADA, provider="claude",
+        run_dir="/run", usage=Usage(input_tokens=5, output_tokens=6, cost_micro_usd=700), started_at=NOW,
+    )  # fmt: skip
+    check = CheckRun(
+        command="make test", origin="project", result=CheckResult.FAILED, exit_code=2, duration_ms=3, tail="boom",
+        failures=("test_a",), tree="abc",
+    )  # fmt: skip
+    evidence = Evidence(checks=(check,), files=("a.py",), insertions=3, commit="def", notes=("look",))
+    with store.transaction():
+        store.attempts.add(attempt)
+        store.attempts.add_evidence(attempt.id, evidence)
+
+    assert store.attempts.get(attempt.id) == attempt
+    assert store.attempts.evidence(attempt.id) == evidence
+    assert [one.id for one in store.attempts.open()] == [attempt.id]
+    with store.transaction():
+        store.attempts.save(replace(attempt, outcome=Outcome.REJECTED))
+    assert store.attempts.open() == []
+    assert store.attempts.evidence(attempt.id) == evidence
+    assert store.attempts.spent(goal=goal.id).cost_micro_usd == 700
+    assert store.attempts.spent(since=NOW + timedelta(seconds=1)).cost_micro_usd == 0
+
+
+def test_saving_an_agent_does_not_lose_a_wish_that_it_stops(store: Store) -> None:
+    agent = Agent(id=ADA, provider="claude", specialist="x", started_at=NOW)
+    with store.transaction():
+        store.agents.add(agent)
+        store.agents.wish_stop(ADA)
+        store.agents.save(replace(agent, state=AgentState.WORKING, doing="reading"))
+
+    found = store.agents.get(ADA)
+    assert found.stop_wished and found.doing == "reading"
+    assert [one.id for one in store.agents.list(living=True)] == [ADA]
+
+
+def test_events_are_read_in_order_and_narrowed(store: Store) -> None:
+    goal = a_goal(store)
+    with store.transaction():
+        for number in range(5):
+            event = Event(type="x", at=NOW, goal=goal.id if number % 2 else None, data={"n": number, "s": "ü"})
+            store.events.append(event)
+
+    assert [event.data["n"] for event in store.events.after(2)] == [2, 3, 4]
+    assert [event.data["n"] for event in store.events.after(goal=goal.id)] == [1, 3]
+    assert [event.data["n"] for event in store.events.last(2)] == [3, 4]
+
+
+def test_holds_messages_shared_keys_and_budgets_are_kept(store: Store) -> None:
+    goal = a_goal(store)
+    hold = Hold(provider="claude", kind=HoldKind.USAGE_LIMIT, until=NOW, stated=True, reason="r", since=NOW)
+    with store.transaction():
+        store.holds.put(hold)
+        store.holds.put(replace(hold, reason="again"))
+        store.messages.add(Message(id=0, goal=goal.id, author="user", to="@all", body="hello", at=NOW))
+        store.messages.put_shared(goal.id, "api", {"port": 1}, author="a", now=NOW)
+        store.budgets.put(goal.id, 5)
+
+    assert [one.reason for one in store.holds.list()] == ["again"]
+    assert [one.body for one in store.messages.of_goal(goal.id)] == ["hello"]
+    assert store.messages.shared(goal.id) == {"api": ("a", {"port": 1})}
+    assert store.budgets.get(goal.id) == 5
+    with store.transaction():
+        assert store.holds.drop("claude") and not store.holds.drop("claude")
+
+
+def test_a_later_term_fences_an_earlier_supervisor(store: Store) -> None:
+    with store.transaction():
+        first = store.leadership.begin(pid=1, max_agents=3, options={}, now=NOW)
+        second = store.leadership.begin(pid=2, max_agents=3, options={}, now=NOW)
+
+    assert second.term == first.term + 1
+    with pytest.raises(StaleLease), store.transaction():
+        store.leadership.renew(first.term, now=NOW)
+    with store.transaction():
+        store.leadership.wish(stop=1, max_agents=5)
+        renewed = store.leadership.renew(second.term, now=NOW)
+    assert (renewed.stop_wished, renewed.max_agents) == (1, 5)
+
+
+def test_a_plan_moves_from_planning_to_executed(store: Store) -> None:
+    goal = a_goal(store)
+    with store.transaction():
+        store.plans.add("plan-x-1", {"tasks": []}, goal_text="Build", now=NOW)
+        store.plans.set_state("plan-x-1", "executed", goal=goal.id, now=NOW)
+
+    assert store.plans.get("plan-x-1") == ("executed", {"tasks": []}, goal.id)
+    assert store.plans.find("plan-x") == ["plan-x-1"]
+    assert [row[0] for row in store.plans.list()] == ["plan-x-1"]
