@@ -173,8 +173,12 @@ class App:
         return providers(
             clock=self.clock,
             environ=self.environ,
-            generic_command=self.settings.generic_command,
+            home=Path(self.environ.get("HOME") or Path.home()),
+            root=os.geteuid() == 0,
             claude_uses_key=self.settings.claude_uses_key,
+            codex_model=self.settings.codex_model,
+            generic_command=self.settings.generic_command,
+            demo_pace=self.settings.demo_pace,
         )
 
     def installed(self, name: str) -> "Installed":
@@ -310,7 +314,8 @@ class App:
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
         from agent_orchestrator.runtime.verification import choose
 
-        return choose(task, goal, self.settings.verify or self.profile.test_command)
+        detected = self.profile.test
+        return choose(task, goal, self.settings.verify or (detected.command if detected else None))
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
@@ -326,7 +326,7 @@ class Supervisor:
         if check is not None:
             self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
 
-    def _record(self, type: str, goal: Goal, **data: object) -> None:
+    def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.pieces.store.transaction():
             self.pieces.events.record(type, goal=goal, **data)
 
