@@ -1,4 +1,5 @@
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -57,10 +58,14 @@ def start(spawn: Callable[..., Spawn], witness: Path) -> Iterator[Start]:
 
     yield make
     for process in started:
-        if process._end.fileno() >= 0:
-            process.kill()
-            trees.wait_for(lambda p=process: p._popen is None or p._popen.poll() is not None)
-            process.close()
+        closed = process._lifeline < 0
+        last = Process.adopt(process.run_dir) if closed else process
+        if last is not None:
+            last.kill()
+            select.select([last], [], [], 30)
+            last.close()
+        with suppress(ChildProcessError):
+            os.waitpid(process.minder.pid, 0)
 
 
 @pytest.fixture

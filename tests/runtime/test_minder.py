@@ -1,16 +1,20 @@
 import json
 import os
 import select
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from runtime import trees
 from runtime.conftest import Start
-from runtime.trees import SHAPES, living, start_time, wait_for
+from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
 
-from agent_orchestrator.runtime.process import ExitRecord, Process, Why
+from agent_orchestrator.runtime import minder
+from agent_orchestrator.runtime.process import ExitRecord, Process, Spawn, Why, _as_json, exit_record
 
 Tree = Callable[..., Process]
 
@@ -260,3 +264,22 @@ def test_a_minder_with_nothing_to_do_uses_no_cpu(tree: Tree) -> None:
     select.select([process], [], [], 3)
     assert ticks() - before[0] <= 5
     assert wakes() - before[1] <= 20
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="reads the tree with ps")
+@pytest.mark.parametrize("shape", ["plain", "ignores_term", "setsid_child", "daemon", "stopped_child"])
+def test_a_tree_that_is_only_sampled_is_ended_too(spawn: Callable[..., Spawn], witness: Path, shape: str) -> None:
+    """The way without subreaper, exercised with Linux's ps; not a proof for macOS."""
+    made = spawn(sys.executable, "-I", "-S", trees.__file__, shape, str(witness))
+    made.run_dir.mkdir()
+    (made.run_dir / "spawn.json").write_text(json.dumps(_as_json(made)))
+    program = [sys.executable, "-I", "-S", "-E", minder.__file__, str(made.run_dir), "--sampled"]
+    with subprocess.Popen(program) as running:
+        wait_for(lambda: len(witnessed(witness)) >= SHAPES[shape])
+        running.terminate()
+        assert running.wait(60) == 0
+
+    record = exit_record(made.run_dir)
+    assert record is not None
+    assert (record.why, record.unaccounted) == (Why.STOPPED, ())
+    assert living(witness) == []

@@ -129,7 +129,7 @@ class SampledTree:
             roots |= _marked(self._mark)
         roots.discard(os.getpid())
         found = [everything[pid] for pid in roots if pid in everything]
-        found += [m for m in _below(roots | {self._agent, os.getpid()}, everything) if m.pid not in roots]
+        found += [m for m in _below(roots | {self._agent}, everything) if m.pid not in roots]
         found = [m for m in found if m.state not in "ZX" and m.parent != 0]
         self._seen = {m.pid: m.start for m in found}
         return found
