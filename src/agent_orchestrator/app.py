@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import RunOptions, Supervisor
-    from agent_orchestrator.runtime.verification import CheckCommand
+    from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
@@ -276,8 +276,6 @@ class App:
         """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
         from agent_orchestrator.domain.goal import Isolation
         from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces, detect
-        from agent_orchestrator.workspaces.shared import SharedWorkspaces
-        from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
 
         wanted = self.settings.isolation
         project = detect(self.folder)
@@ -309,6 +307,13 @@ class App:
             verification=self._verification(),
             check_for=self.check_for,
         )
+
+    def _verification(self) -> "Verification":
+        from functools import partial
+
+        from agent_orchestrator.runtime.verification import Verification
+
+        return Verification(checkouts=partial(self.workspaces.checked_out, setup=self._setup()))
 
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
