@@ -168,6 +168,7 @@ class Supervisor:
         try:
             self.recover()
             self._read_wishes(leadership)
+            self.advance()
             while not self._is_over():
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
