@@ -1,0 +1,208 @@
+"""A plan from rules: no key, no network, no model.
+
+Splitting is a cost, so a goal is one task unless it is written as several
+parts, or is a project of a kind whose parts are known.
+"""
+
+import re
+
+from agent_orchestrator.domain.plan import Plan, PlannedTask, Routing
+from agent_orchestrator.domain.task import Size, Tier
+from agent_orchestrator.planning.archetypes import (
+    BACKEND,
+    DATA_ARCHITECT,
+    DEVOPS,
+    FRONTEND,
+    SPECIFIER,
+    TESTER,
+    WRITER,
+    Step,
+    steps_for,
+)
+from agent_orchestrator.planning.layers import Layer, layer_of
+from agent_orchestrator.planning.lint import short_title, visible
+from agent_orchestrator.planning.profile import Profile
+from agent_orchestrator.planning.reading import Form, Part, Reading, is_english, read_goal, starts_with_request
+from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.planning.routing import route
+from agent_orchestrator.planning.vocabulary import COMMON_WORDS, VERBS
+
+SOURCE = "rules"
+
+PARTS_LIMIT = 40
+"""More list items than this are bundled, neighbours together: the validator refuses plans far beyond it."""
+
+GOAL_IN_DESCRIPTION_CHARS = 4_000
+"""How much of the goal each description repeats, so that a task can be understood alone."""
+
+BY_KIND = 0.75
+"""Confidence in a specialist that a known kind of project names; not measured, above a guess and below certainty."""
+
+CLEAR_HEAD = 0.55
+
+_BY_LAYER = {
+    Layer.SETUP: BACKEND,
+    Layer.SPECIFY: SPECIFIER,
+    Layer.DATA: DATA_ARCHITECT,
+    Layer.SERVICE: BACKEND,
+    Layer.SCREEN: FRONTEND,
+    Layer.TEST: TESTER,
+    Layer.DELIVER: DEVOPS,
+    Layer.DOCUMENT: WRITER,
+}
+_VERB_OF_LAYER = {
+    Layer.SETUP: "Set up",
+    Layer.SPECIFY: "Write",
+    Layer.DATA: "Define",
+    Layer.SERVICE: "Implement",
+    Layer.SCREEN: "Build",
+    Layer.TEST: "Write",
+    Layer.DELIVER: "Prepare",
+    Layer.DOCUMENT: "Write",
+}
+_REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
+
+
+def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> Plan:
+    """Return a plan for *goal*; not validated yet.
+
+    With a *profile*, a project without any user interface gets no screens that the goal does not ask for.
+    """
+    reading = read_goal(goal)
+    if reading.form in (Form.LIST, Form.REQUESTS):
+        steps = _from_parts(reading)
+        if reading.form is Form.REQUESTS and len({_agent(step, reading, roster) for step in steps}) < len(steps) == 2:
+            steps = []  # two requests to the same specialist: one agent does both
+    else:
+        steps = steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
+        if not steps and reading.form is Form.THINGS:
+            steps = _from_parts(reading)
+    if len(steps) < 2:
+        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
+    return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster) for step in steps))
+
+
+def single_task(goal: str, roster: Roster, *, criteria: tuple[str, ...] = ()) -> PlannedTask:
+    """Return *goal* as one task, its text untouched as the description, routed by its words."""
+    first = next((line.strip() for line in goal.splitlines() if line.strip()), goal)
+    title = short_title(re.sub(r"^#+\s*", "", visible(first))) or "Do what the description says"
+    routing = route(title, goal, roster)
+    return PlannedTask(
+        id="task",
+        title=title,
+        description=goal,
+        agent_type=routing.specialist,
+        routing=routing,
+        acceptance=criteria,
+        tier=_tier(routing, roster),
+    )
+
+
+def _task(step: Step, reading: Reading, roster: Roster) -> PlannedTask:
+    known = roster.find(step.agent) if step.agent else None
+    if known is None:
+        routing = _routed(step, reading, roster)
+    else:
+        reason = "this kind of project has such a part"
+        routing = Routing(specialist=known.name, confidence=BY_KIND, reason=reason)
+    return PlannedTask(
+        id=step.key,
+        title=short_title(step.title),
+        description=f"{step.what}\n\nThis is one part of the following goal; do only this part.\n\n"
+        f"{reading.text[:GOAL_IN_DESCRIPTION_CHARS]}",
+        agent_type=routing.specialist,
+        depends_on=step.after,
+        acceptance=step.accept,
+        expects_change=step.expects_change,
+        tier=_tier(routing, roster),
+        size=Size.M,
+        routing=routing,
+    )
+
+
+def _agent(step: Step, reading: Reading, roster: Roster) -> str:
+    return _routed(step, reading, roster).specialist
+
+
+def _routed(step: Step, reading: Reading, roster: Roster) -> Routing:
+    """Route a part by its own words, else by a head that is clear, else by its layer as a guess."""
+    routing = route(step.title, step.what, roster)
+    if routing.confidence >= 0.5:
+        return routing
+    by_head = route(reading.head, f"{step.title} {step.what}", roster)
+    if by_head.confidence > max(routing.confidence, CLEAR_HEAD):
+        return by_head
+    guessed = _BY_LAYER[layer_of(step.title)]
+    if routing.confidence > 0.0:
+        return routing
+    if reading.form is Form.LIST and len(reading.parts) >= 3 and roster.find(guessed):
+        return Routing(specialist=guessed, confidence=0.2, reason="no word decides; by its place among the parts")
+    return by_head
+
+
+def _tier(routing: Routing, roster: Roster) -> Tier:
+    member = roster.find(routing.specialist)
+    return member.tier if member else Tier.STANDARD
+
+
+def _from_parts(reading: Reading) -> list[Step]:
+    parts = _bundled(reading.parts)
+    layers = [layer_of(part.text) for part in parts]
+    steps: list[Step] = []
+    for at, part in enumerate(parts):
+        after = _needs(at, parts, layers, reading)
+        what = f"{part.text}\n{part.details}".strip()
+        title = _imperative(part.text, layers[at])
+        criteria = tuple(line.strip() for line in part.details.splitlines() if line.strip())[:6]
+        steps.append(Step(key=f"part-{at + 1}", title=title, what=what, after=after, accept=criteria))
+    return steps
+
+
+def _bundled(parts: tuple[Part, ...]) -> list[Part]:
+    if len(parts) <= PARTS_LIMIT:
+        return list(parts)
+    size = -(-len(parts) // PARTS_LIMIT)
+    bundles = [parts[at : at + size] for at in range(0, len(parts), size)]
+    return [
+        Part(text=f"{bundle[0].text} (and {len(bundle) - 1} more)" if len(bundle) > 1 else bundle[0].text,
+             details="\n".join(f"- {part.text}\n{part.details}".rstrip() for part in bundle))
+        for bundle in bundles
+    ]  # fmt: skip
+
+
+def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) -> tuple[str, ...]:
+    """Return the keys of the parts that part *at* waits for: those built before it that belong with it."""
+    mine = layers[at]
+    if parts[at].follows and at:
+        return (f"part-{at}",)
+    lower = [other for other, layer in enumerate(layers) if layer < mine]
+    if not lower or reading.form is Form.THINGS or _REPAIR.match(parts[at].text):
+        return ()
+    related = [other for other in lower if _topic(parts[other]) & _topic(parts[at])]
+    if reading.form is Form.REQUESTS and not reading.head:
+        return tuple(f"part-{other + 1}" for other in _nearest(related, layers))
+    if mine in (Layer.TEST, Layer.DELIVER, Layer.DOCUMENT):
+        return tuple(f"part-{other + 1}" for other in (related or _nearest(lower, layers)))
+    grounds = [other for other in lower if layers[other] is Layer.SETUP]
+    chosen = _nearest(related, layers) or _nearest(lower, layers)
+    return tuple(f"part-{other + 1}" for other in dict.fromkeys([*chosen, *(grounds if not chosen else [])]))
+
+
+def _nearest(lower: list[int], layers: list[Layer]) -> list[int]:
+    highest = max((layers[other] for other in lower), default=None)
+    return [other for other in lower if layers[other] == highest]
+
+
+def _topic(part: Part) -> set[str]:
+    words = re.findall(r"[^\W\d_]{4,}", part.text.casefold())
+    return {word.removesuffix("s") for word in words} - COMMON_WORDS - VERBS
+
+
+def _imperative(text: str, layer: Layer) -> str:
+    """Return a title that asks for something: the part's own verb, else the verb of its layer."""
+    head = re.split(r"\s[—–-]\s|:\s|(?<=[a-z])\.\s", text, maxsplit=1)[0] if len(text) > 60 else text.rstrip(".")
+    head = re.sub(r"^(?:and then|and|then|finally)\s+", "", head.strip(), flags=re.I)
+    if starts_with_request(head) or not is_english(head):
+        return short_title(head[:1].upper() + head[1:])
+    keep = len(head) > 1 and head[1].isupper()
+    return short_title(f"{_VERB_OF_LAYER[layer]} {head if keep else head[:1].lower() + head[1:]}")

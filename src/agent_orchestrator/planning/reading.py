@@ -1,0 +1,281 @@
+"""What a goal's text asks for: its parts where it has parts, and nothing more where it has not.
+
+Commas alone never split. Parts are list items, semicolons between requests,
+coordinated requests ("add X, make Y, and document Z"), and lists of things
+after a colon or after "with", "for", "into".
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agent_orchestrator.planning.vocabulary import (
+    CHINESE_VERBS,
+    DETERMINERS,
+    ENGLISH_VERBS,
+    NOUN_LIKE_VERBS,
+    PRONOUNS,
+    SMALL_VERBS,
+    TECHNOLOGIES,
+    VERBS,
+)
+
+GOAL_READ_LIMIT_CHARS = 50_000
+
+_ITEM = re.compile(
+    r"^(\s*)(?:[-*+•–]|\(?\d{1,3}[.)、]|\(?[a-z][.)]|[一二三四五六七八九十]+、)\s*(?:\[[ xX]?\]\s*)?(?=\S)(.+)$"
+)
+_INLINE_NUMBER = re.compile(r"(?:^|\s)\(?(\d{1,2})[.)]\s+(?=\S)")
+_STORY = re.compile(
+    r"^(?:(?:user )?story|task|step|epic|feature|item|phase|milestone|part)\s*[\d.]+\s*[-—–:.]\s*", re.I
+)
+_CRITERIA = re.compile(
+    r"acceptance|criteria|definition of done|done when|expected|criterios|critères|akzeptanz|kryteria|验收", re.I
+)
+_ASIDE = re.compile(
+    r"reproduce|example|note|context|background|out of scope|non-goals?|constraints?|environment|links?", re.I
+)
+_AND = r"(?:and then|and|then|finally|y|e|et|puis|und|dann|oraz|i)"
+_CJK_NEXT = re.compile(rf"[，、,。]\s*(?:并且|并|然后|以及|最后)?(?={CHINESE_VERBS})")
+_WORD = re.compile(r"[^\W_][\w'-]*")
+_LINK = re.compile(
+    r"\b(?:with|for|including|covering|into|handling|con|para|com|avec|pour|mit|für|z|dla)\s+([^.;:\n]{5,200})|(?:包括|包含|支持|具有|含)([^。；\n]{4,200})",
+    re.I,
+)
+_AS_WELL = re.compile(r"\s+(?:plus|as well as|using|via|behind|on top of|with)\s+", re.I)
+_BESIDES = re.compile(
+    r"(?:with|avec|con|com|mit|plus)\b|"
+    r"(?:\w+ )?(?:tests?|testing|docs|documentation|auth\w*|logins?|deployment|ci/cd|monitoring)$",
+    re.I,
+)
+"""Beside a list of features these are not features; they get tasks of their own or none."""
+
+_MODAL = re.compile(r"\b(?:can|could|should|must|is|are|was|will|would|but|which|that|because)\b", re.I)
+_FOLLOWS = re.compile(
+    r"^(?:and )?(?:then|finally|afterwards|after that|once|luego|después|ensuite|danach|następnie)\b|^(?:然后|最后)",
+    re.I,
+)
+
+
+class Form(StrEnum):
+    """How the parts of a goal were written."""
+
+    NONE = "none"
+    LIST = "list"
+    REQUESTS = "requests"
+    THINGS = "things"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a goal that becomes a task."""
+
+    text: str
+    details: str = ""
+    follows: bool = False
+    """True when its words say that it comes after the part before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was understood of a goal."""
+
+    text: str
+    form: Form = Form.NONE
+    head: str = ""
+    """What stands before the parts and holds for all of them."""
+    parts: tuple[Part, ...] = ()
+    criteria: tuple[str, ...] = ()
+    """List items that say when it is done, not what to do."""
+    first_verb: str = ""
+    small: bool = False
+    """It begins like a repair or a touch-up."""
+    words: tuple[str, ...] = field(default=(), repr=False)
+
+
+def read_goal(text: str) -> Reading:
+    """Return what *text* asks for."""
+    text = text.strip()[:GOAL_READ_LIMIT_CHARS]
+    words = tuple(_WORD.findall(text.casefold()))
+    lead = re.sub(r"^(?:\W*(?:urgent|please|todo|bug|feature|hotfix|\[[^\]]*\])\s*[:!,]?\s*)+", "", text, flags=re.I)
+    verb = next(iter(_WORD.findall(lead.casefold())), "")
+    small = verb in SMALL_VERBS
+    form, head, parts, criteria = _parts(text, lead, small)
+    return Reading(
+        text=text,
+        form=form,
+        head=head,
+        parts=tuple(parts),
+        criteria=tuple(criteria),
+        first_verb=verb,
+        small=small,
+        words=words,
+    )
+
+
+def starts_with_request(text: str) -> bool:
+    """Say whether *text* begins with a verb that asks for something."""
+    words = _WORD.findall(text.casefold())
+    if words[:1] and (words[0] in VERBS or re.match(CHINESE_VERBS, words[0])):
+        return True
+    return bool(words[1:]) and words[0] in {"please", "also", "then", "finally", "bitte"} and words[1] in VERBS
+
+
+def is_english(text: str) -> bool:
+    """Guess whether English words may be put before *text*: no accents, and no other language's verb in front."""
+    words = _WORD.findall(text.casefold())
+    return text.isascii() and not (words[:1] and words[0] in VERBS and words[0] not in ENGLISH_VERBS)
+
+
+def things_named(text: str) -> tuple[str, ...]:
+    """Return the three or more things of a list such as "with user, order, and payment services"; no technologies."""
+    starts = [match.start() for match in _LINK.finditer(text)]
+    starts += [start + 1 for start in starts]  # "for inventory with products, ..." has one inside another
+    matches = [match for start in starts if (match := _LINK.search(text, start))]
+    for match in reversed(matches):
+        found = _things(_AS_WELL.split(match[1] or match[2])[0])
+        kept = [
+            thing
+            for thing in found
+            if not set(_WORD.findall(thing.casefold())) & TECHNOLOGIES and not _BESIDES.match(thing)
+        ]
+        if len(kept) >= 3:
+            return _with_shared_noun(kept)
+    return ()
+
+
+def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], list[str]]:
+    head, items, criteria = _list_items(text)
+    if len(items) >= 2:
+        return Form.LIST, head, items, criteria
+    if items and not criteria:
+        lead = f"{head} {items[0].text}".strip()
+    if criteria:
+        lead = head or lead
+    numbered = _inline_items(lead)
+    if numbered:
+        return Form.LIST, numbered[0], numbered[1], criteria
+    head, requests = _requests(lead)
+    before, _, rest = lead.partition(": ") if ": " in lead else lead.partition("：")
+    things: list[str] = []
+    if rest and not small and "\n" not in rest.strip() and not _MODAL.search(rest):
+        things = _things(rest.rstrip(" ."))
+    if len(things) >= 3 and len(things) > len(requests):
+        return Form.THINGS, before.strip(), [Part(text=thing) for thing in things], criteria
+    if len(requests) >= 2:
+        return Form.REQUESTS, head, requests, criteria
+    return Form.NONE, "", [], criteria
+
+
+def _list_items(text: str) -> tuple[str, list[Part], list[str]]:
+    head: list[str] = []
+    items: list[tuple[str, list[str]]] = []
+    criteria: list[str] = []
+    heading, indent = "", None
+    for line in text.splitlines():
+        found = _ITEM.match(line)
+        if not line.strip():
+            continue
+        if found is None:
+            if items and line[:1].isspace():
+                items[-1][1].append(line.strip())
+            else:
+                heading = line.strip()
+                if not items or heading.endswith((":", "：")) or heading.startswith("#"):
+                    head.append(heading)
+                else:
+                    items[-1][1].append(heading)
+            continue
+        depth, content = len(found[1].expandtabs(4)), found[2].strip()
+        titled = heading.endswith((":", "：")) or heading.startswith("#") or len(heading) < 40
+        if _CRITERIA.search(heading) and titled:
+            criteria.append(content)
+        elif _ASIDE.search(heading) and titled and len(heading.split()) <= 4:
+            continue
+        elif indent is not None and depth > indent and items:
+            items[-1][1].append(content)
+        else:
+            indent = depth if indent is None else indent
+            items.append((content, []))
+    parts = [_part(content, details) for content, details in items]
+    return "\n".join(head), parts, criteria
+
+
+def _part(content: str, details: list[str]) -> Part:
+    plain = _STORY.sub("", re.sub(r"\*\*|__|`{1,3}", "", content)).strip()
+    return Part(text=plain, details="\n".join(details), follows=bool(_FOLLOWS.match(plain)))
+
+
+def _inline_items(text: str) -> tuple[str, list[Part]] | None:
+    marks = list(_INLINE_NUMBER.finditer(text))
+    if len(marks) < 2 or [int(mark[1]) for mark in marks] != list(range(1, len(marks) + 1)):
+        return None
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    items = [text[mark.end() : end].strip(" ,;.\n") for mark, end in zip(marks, ends, strict=True)]
+    return text[: marks[0].start()].strip(" :\n"), [_part(item, []) for item in items if item]
+
+
+def _requests(text: str) -> tuple[str, list[Part]]:
+    """Return head and parts where *text* asks for several things in running words."""
+    text = " ".join(text.split())
+    head, body = "", text
+    before, colon, after = text.partition(": ")
+    if colon and starts_with_request(after) and len(before.split()) <= 12:
+        head, body = before, after
+    pieces = [piece.strip() for piece in re.split(r"[;；]\s*", body) if piece.strip()]
+    if not (len(pieces) >= 2 and all(starts_with_request(_bare(piece)) for piece in pieces)):
+        pieces = [body]
+    split = [part for piece in pieces for part in _coordinated(piece)]
+    sentences = [s for s in re.split(r"(?<=[.!。])\s+", body) if s.strip()]
+    if len(split) < 2 and len(sentences) >= 3 and all(starts_with_request(s) for s in sentences):
+        split = sentences
+    if len(split) < 2:
+        return "", []
+    return head, [Part(text=_bare(part).rstrip(". "), follows=bool(_FOLLOWS.match(part))) for part in split]
+
+
+def _coordinated(piece: str) -> list[str]:
+    if not starts_with_request(piece):
+        return [piece]
+    if re.search(r"[\u4e00-\u9fff]", piece):
+        return [part for part in _CJK_NEXT.split(piece) if part.strip()]
+    parts: list[str] = []
+    for chunk in re.split(rf",\s+(?={_AND}\s|\w)", piece):
+        if _asks_for_more(_bare(chunk)) or not parts:
+            parts.append(chunk)
+        else:
+            parts[-1] += f", {chunk}"
+    return parts
+
+
+def _asks_for_more(chunk: str) -> bool:
+    """Say whether *chunk* after a comma is a request of its own: not "close it", nor "test results" among nouns."""
+    words = _WORD.findall(chunk.casefold())
+    if not starts_with_request(chunk) or len(words) < 2 or words[1] in PRONOUNS:
+        return False
+    return words[0] not in NOUN_LIKE_VERBS or words[1] in DETERMINERS
+
+
+def _bare(chunk: str) -> str:
+    return re.sub(rf"^{_AND}\s+", "", chunk.strip(), flags=re.I)
+
+
+def _things(text: str) -> list[str]:
+    text = re.split(r"(?<=\w)[.](?:\s|$)| - ", text)[0]
+    pieces = [
+        p.strip(" .")
+        for p in re.split(rf",\s*(?:{_AND}\s+|&\s*)?|\s+(?:and|&|y|et|und|oraz)\s+|、|，|和", text)
+        if p.strip(" .")
+    ]
+    if len(pieces) < 3 or any(len(piece.split()) > 5 or _MODAL.search(piece) for piece in pieces):
+        return []
+    return pieces
+
+
+def _with_shared_noun(things: list[str]) -> tuple[str, ...]:
+    """Give "user, order, payment services" its noun back: user service, order service, payment service."""
+    last = things[-1].split()
+    if len(last) == 2 and last[1].endswith("s") and all(len(thing.split()) == 1 for thing in things[:-1]):
+        noun = last[1].removesuffix("s")
+        return tuple(f"{thing} {noun}" for thing in (*things[:-1], last[0]))
+    return tuple(things)
