@@ -82,6 +82,8 @@ class Collected:
     deletions: int = 0
     diff: str = ""
     """The start of the patch, capped at 64 KiB, for prompts and reports."""
+    notes: tuple[str, ...] = ()
+    """What a reviewer should know: files that were left out and why, where forgotten work was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,8 @@ class Workspaces(Protocol):
         """Commit whatever the agent left, squash it to one commit on the base, fetch it into the user's repository.
 
         The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent.
-        Works when the agent committed, amended, switched branches, left a merge half done, or left an index.lock. Never runs the repository's hooks.
+        Works when the agent committed, amended, switched branches, left a merge half done or an index.lock, or
+        deleted ``.git``: the files as they lie count. Never runs the repository's hooks.
         """
         ...
 

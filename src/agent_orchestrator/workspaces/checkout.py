@@ -1,0 +1,317 @@
+"""The default place to work: a private clone that borrows the user's objects.
+
+It has a ``.git`` of its own, so whatever an agent does to branches, stash,
+config or index, the user's are out of its reach; it costs no copy of the
+history, because ``objects/info/alternates`` names the user's store. A checkout
+that is given back is used again: its files stay where they did not change, its
+``.git`` is made anew each time, since what an agent may have written there
+(config, hooks, flags in the index) must not reach the next one.
+
+In the state folder::
+
+    checkouts/<attempt>/    the checkout; records/<attempt>/ what we noted about it
+    spare/<name>/           given back, ready to be used again
+    checks/                 the one checkout in which checks run
+    removed/                on its way out; emptied when there is time
+"""
+
+import fcntl
+import json
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+
+from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
+from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.workspaces import Collected, Delivered, Project, Setup, Union, Workspace, clone, delivery
+from agent_orchestrator.workspaces.collecting import Place, collect
+from agent_orchestrator.workspaces.environment import check_environment
+from agent_orchestrator.workspaces.project import detect
+from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.setup import make_usable
+from agent_orchestrator.workspaces.snapshot import snapshot
+
+SPARES = 4
+"""Checkouts kept for reuse. As many as agents usually run at once; each costs the size of the files."""
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class CheckoutWorkspaces:
+    """All checkouts of one project. Safe to call from several threads."""
+
+    isolation = Isolation.CHECKOUT
+
+    def __init__(self, *, folder: Path, state: Path) -> None:
+        """Serve the project in *folder*; everything of ours lies in *state*, outside any agent's checkout."""
+        self.folder = Path(folder).resolve()
+        self.state = Path(state).resolve()
+        self._pool = threading.Lock()
+        self._checks = threading.Lock()
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The user's repository. Raises WorkspaceProblem when there is none."""
+        return Repository.find(self.folder, self.state)
+
+    def project(self) -> Project:
+        """Look at the project folder now."""
+        return detect(self.folder)
+
+    def base(self, goal: GoalId, *, include_dirty: bool) -> str | None:
+        """Return HEAD, or with *include_dirty* a commit of the working tree on top of it, kept reachable for *goal*."""
+        repository = self.repository
+        head = repository.commit("HEAD")
+        if head is None or not include_dirty:
+            return head
+        with repository.scratch() as scratch:
+            index = scratch / "index"
+            if (repository.git_dir / "index").exists():
+                shutil.copy2(repository.git_dir / "index", index)
+            found = snapshot(repository, repository.root, index=index, base=head, keep_filtered=False)
+        if found.tree == repository.tree(head):
+            return head
+        message = "\n".join(("Uncommitted work at the start of the goal", "", *found.notes))
+        commit = repository.commit_tree(found.tree, parents=(head,), message=message)
+        ref = f"refs/orchestrate/{goal}/base"
+        repository.move(ref, old=repository.commit(ref), new=commit)
+        return commit
+
+    def result_branch(self, goal: GoalId) -> str:
+        """Return the full branch name of a goal's result."""
+        return self.repository.result_branch(goal)
+
+    def tip(self, branch: str) -> str | None:
+        """Return the commit of *branch*, or None."""
+        return self.repository.tip(branch)
+
+    def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
+        """Make a usable checkout of *base*, or return the attempt's existing one unchanged."""
+        if base is None:
+            raise WorkspaceProblem(
+                f"{self.folder} has no commit to start from", hint="commit once, or use --isolation shared"
+            )
+        if not _SAFE.fullmatch(attempt):
+            raise WorkspaceProblem(f"{attempt!r} cannot name a folder")
+        root = self._checkouts / attempt
+        if (existing := self._recorded(root)) is not None:
+            return existing
+        self._discard(root)  # of a crash in the middle of making it
+        notes = self._make(root, base=base, index=self._records / attempt / "index")
+        notes += self._make_usable(root, setup, self._records / attempt)
+        record = {"base": base, "notes": notes}
+        _write(self._records / attempt / "record.json", json.dumps(record))
+        return self._workspace(root, base, notes)
+
+    def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
+        """Return the checkout at *path*, a workspace's path or root; None if it is gone.
+
+        *base* is what its work will be compared with, provided the agent merges it
+        or rebases onto it; without that, collecting stays with the commit the
+        checkout was made from.
+        """
+        path = Path(path)
+        if not path.is_relative_to(self._checkouts) or path == self._checkouts:
+            return None
+        found = self._recorded(self._checkouts / path.relative_to(self._checkouts).parts[0])
+        if found is None or base is None:
+            return found
+        return self._workspace(found.root, base, found.notes)
+
+    def collect(self, workspace: Workspace, *, goal: GoalId, attempt: AttemptId, message: str) -> Collected:
+        """Commit what lies in the checkout on the attempt's branch, whatever state its ``.git`` is in."""
+        branch = self.repository.attempt_branch(goal, attempt)
+        place = self._place(workspace)
+        return collect(self.repository, place, branch=branch, message=message, newer_base=workspace.base)
+
+    def close(self, workspace: Workspace) -> None:
+        """Give the checkout back: kept as a spare while there are few, else removed."""
+        root = workspace.root
+        if not root.is_relative_to(self._checkouts) or root == self._checkouts:
+            raise WorkspaceProblem(f"{root} is not one of our checkouts, so it is not closed")
+        record = self._records / root.name
+        with self._pool:
+            spares = list(self._spare.iterdir()) if self._spare.is_dir() else []
+            if root.is_dir() and not root.is_symlink() and len(spares) < SPARES and (record / "index").exists():
+                place = self._spare / f"{root.name}-{secrets.token_hex(3)}"
+                place.mkdir(parents=True)
+                (record / "record.json").unlink(missing_ok=True)
+                (record / "index").rename(place / "index")
+                root.rename(place / "files")
+        self._discard(root)
+        self._discard(record)
+
+    def union(self, tip: str, commit: str) -> Union:
+        """Merge *commit* into *tip* in memory."""
+        return self.repository.union(tip, commit)
+
+    def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
+        """Write a commit object and return its id."""
+        return self.repository.commit_tree(tree, parents=parents, message=message, author=author)
+
+    def advance(self, branch: str, *, old: str | None, new: str) -> bool:
+        """Move *branch* from *old* to *new*; False when it was not there."""
+        return self.repository.advance(branch, old=old, new=new)
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Say whether *branch* has *commit*."""
+        return self.repository.is_ancestor(commit, f"refs/heads/{branch}")
+
+    def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
+        """Return ``Attempt:`` trailer to commit."""
+        return self.repository.landed(branch, base)
+
+    @contextmanager
+    def checked_out(self, tree_or_commit: str, *, setup: Setup) -> Iterator[Path]:
+        """Give a clean, usable checkout for running checks, one at a time; its place stays the same, so caches fit."""
+        root = self.state / "checks" / "files"
+        record = self.state / "checks"
+        record.mkdir(parents=True, exist_ok=True)
+        with self._checks, (record / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
+            self._make(root, base=commit, index=record / "index", spare=root if root.is_dir() else None)
+            self._make_usable(root, setup, record)
+            place = root / self.repository.subfolder
+            place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
+            yield place
+
+    def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return *environment* changed so that checks in *checkout* import its code and never the user's."""
+        return check_environment(self.folder, Path(checkout), environment)
+
+    def deliver(self, *, branch: str, into: str | None, base: str | None) -> Delivered:
+        """Fast-forward the user's branch to the result."""
+        return delivery.deliver(self.repository, branch=branch, into=into, base=base)
+
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+        """Take a delivered result back out."""
+        return delivery.undo(self.repository, into=into, moved_from=moved_from, moved_to=moved_to)
+
+    def diff(self, old: str, new: str, *, stat: bool = False) -> str:
+        """Return the patch, at most 64 KiB, or its summary."""
+        return self.repository.diff(old, new, stat=stat)
+
+    def branches(self, goal: GoalId) -> tuple[str, ...]:
+        """Return the goal's branches."""
+        return self.repository.branches(goal)
+
+    @property
+    def _checkouts(self) -> Path:
+        return self.state / "checkouts"
+
+    @property
+    def _records(self) -> Path:
+        return self.state / "records"
+
+    @property
+    def _spare(self) -> Path:
+        return self.state / "spare"
+
+    def _workspace(self, root: Path, base: str | None, notes: tuple[str, ...]) -> Workspace:
+        path = root / self.repository.subfolder
+        return Workspace(path=path, root=root, isolation=self.isolation, base=base, notes=notes)
+
+    def _recorded(self, root: Path) -> Workspace | None:
+        record = self._records / root.name / "record.json"
+        if not record.exists() or root.is_symlink() or not root.is_dir():
+            return None
+        noted = json.loads(record.read_text())
+        return self._workspace(root, noted["base"], tuple(noted["notes"]))
+
+    def _place(self, workspace: Workspace) -> Place:
+        record = self._records / workspace.root.name
+        recorded = self._recorded(workspace.root)
+        base = recorded.base if recorded else workspace.base
+        if base is None:
+            raise WorkspaceProblem(f"it is not known what {workspace.root} started from")
+        exclude = record / "exclude"
+        products = frozenset(exclude.read_text().splitlines()) if exclude.exists() else frozenset()
+        return Place(root=workspace.root, base=base, index=record / "index", exclude=exclude, products=products)
+
+    def _make(self, root: Path, *, base: str, index: Path, spare: Path | None = None) -> tuple[str, ...]:
+        """Make *root* a clean checkout of *base*, from a spare one if that works."""
+        reused = spare is not None or self._take_spare(root, index)
+        if reused:
+            with suppress(OrchestratorError, OSError):
+                return self._renew(root, base=base, index=index)
+            self._discard(root)
+            index.unlink(missing_ok=True)
+        root.mkdir(parents=True)
+        clone.make_git_dir(self.repository, root, branch=self._branch(root))
+        return clone.fill(self.repository, root, commit=base, index=index)
+
+    def _renew(self, root: Path, *, base: str, index: Path) -> tuple[str, ...]:
+        clone.make_git_dir(self.repository, root, branch=self._branch(root))
+        if index.exists():
+            shutil.copy2(index, root / ".git" / "index")
+        notes = clone.fill(self.repository, root, commit=base, index=index)
+        clone.clean(self.repository, root)
+        return notes
+
+    def _branch(self, root: Path) -> str:
+        return f"{self.repository.prefix}/{root.name}"
+
+    def _take_spare(self, root: Path, index: Path) -> bool:
+        with self._pool:
+            for place in sorted(self._spare.iterdir()) if self._spare.is_dir() else ():
+                if not (place / "files").is_dir() or not (place / "index").exists():
+                    self._discard(place)
+                    continue
+                root.parent.mkdir(parents=True, exist_ok=True)
+                index.parent.mkdir(parents=True, exist_ok=True)
+                (place / "files").rename(root)
+                (place / "index").rename(index)
+                place.rmdir()
+                return True
+        return False
+
+    def _make_usable(self, root: Path, setup: Setup, record: Path) -> tuple[str, ...]:
+        repository = self.repository
+        ready = make_usable(
+            project=self.folder,
+            project_root=repository.root,
+            checkout=root / repository.subfolder,
+            checkout_root=root,
+            setup=setup,
+        )
+        return ready.notes
+
+    def _commit_of(self, tree: str) -> str:
+        return self.repository.commit_tree(self.repository.tree(tree), parents=(), message="To be checked")
+
+    def _discard(self, path: Path) -> None:
+        """Take *path* out of the way at once and delete it as far as possible; an agent may have locked it."""
+        if not path.is_symlink() and not path.exists():
+            return
+        removed = self.state / "removed"
+        removed.mkdir(parents=True, exist_ok=True)
+        target = removed / f"{path.name}-{secrets.token_hex(4)}"
+        path.rename(target)
+        _delete(target)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _delete(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        return
+    for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir() and not entry.is_symlink())):
+        with suppress(OSError):
+            folder.chmod(0o700)  # a folder without write permission keeps its entries
+    shutil.rmtree(path, ignore_errors=True)
