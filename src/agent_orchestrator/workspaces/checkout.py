@@ -34,7 +34,7 @@ from agent_orchestrator.workspaces.collecting import Place, collect
 from agent_orchestrator.workspaces.environment import check_environment
 from agent_orchestrator.workspaces.project import detect
 from agent_orchestrator.workspaces.repository import Repository
-from agent_orchestrator.workspaces.setup import make_usable
+from agent_orchestrator.workspaces.setup import DEPENDENCIES, Ready, make_usable, user_modules
 from agent_orchestrator.workspaces.snapshot import snapshot
 
 SPARES = 4
@@ -103,10 +103,13 @@ class CheckoutWorkspaces:
         if (existing := self._recorded(root)) is not None:
             return existing
         self._discard(root)  # of a crash in the middle of making it
-        notes = self._make(root, base=base, index=self._records / attempt / "index")
-        notes += self._make_usable(root, setup, self._records / attempt)
-        record = {"base": base, "notes": notes}
-        _write(self._records / attempt / "record.json", json.dumps(record))
+        record = self._records / attempt
+        notes = self._make(root, base=base, index=record / "index")
+        ready = self._make_usable(root, setup, index=record / "index")
+        notes += ready.notes
+        _write(record / "exclude", "".join(f"{_pattern(name)}\n" for name in ready.copied))
+        noted = {"base": base, "notes": notes, "products": ready.copied}
+        _write(record / "record.json", json.dumps(noted))
         return self._workspace(root, base, notes)
 
     def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
@@ -133,8 +136,7 @@ class CheckoutWorkspaces:
     def close(self, workspace: Workspace) -> None:
         """Give the checkout back: kept as a spare while there are few, else removed."""
         root = workspace.root
-        if not root.is_relative_to(self._checkouts) or root == self._checkouts:
-            raise WorkspaceProblem(f"{root} is not one of our checkouts, so it is not closed")
+        self._our_own(root)
         record = self._records / root.name
         with self._pool:
             spares = list(self._spare.iterdir()) if self._spare.is_dir() else []
@@ -169,22 +171,35 @@ class CheckoutWorkspaces:
 
     @contextmanager
     def checked_out(self, tree_or_commit: str, *, setup: Setup) -> Iterator[Path]:
-        """Give a clean, usable checkout for running checks, one at a time; its place stays the same, so caches fit."""
+        """Give a clean, usable checkout for running checks, one at a time.
+
+        Its place stays the same. Dependency folders stay too, as long as nothing that names dependencies changed:
+        all else that a check or set-up left is removed, since what was built from other sources would be checked
+        instead of these.
+        """
         root = self.state / "checks" / "files"
         record = self.state / "checks"
         record.mkdir(parents=True, exist_ok=True)
         with self._checks, (record / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
-            self._make(root, base=commit, index=record / "index", spare=root if root.is_dir() else None)
-            self._make_usable(root, setup, record)
+            warm, index = record / "warm", record / "index"
+            needs = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
+            warm.unlink(missing_ok=True)
+            self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
+            self._make_usable(root, setup, index=index)
+            _write(warm, needs)
             place = root / self.repository.subfolder
             place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
             yield place
 
     def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
         """Return *environment* changed so that checks in *checkout* import its code and never the user's."""
-        return check_environment(self.folder, Path(checkout), environment)
+        checkout = Path(checkout)
+        levels = len(self.repository.subfolder.parts)
+        top = checkout.parents[levels - 1] if levels else checkout
+        return check_environment(self.folder, checkout, environment, top=top)
 
     def deliver(self, *, branch: str, into: str | None, base: str | None) -> Delivered:
         """Fast-forward the user's branch to the result."""
@@ -227,32 +242,46 @@ class CheckoutWorkspaces:
 
     def _place(self, workspace: Workspace) -> Place:
         record = self._records / workspace.root.name
-        recorded = self._recorded(workspace.root)
-        base = recorded.base if recorded else workspace.base
+        written = record / "record.json"
+        noted = json.loads(written.read_text()) if written.exists() else {}
+        base = noted.get("base", workspace.base)
         if base is None:
             raise WorkspaceProblem(f"it is not known what {workspace.root} started from")
-        exclude = record / "exclude"
-        products = frozenset(exclude.read_text().splitlines()) if exclude.exists() else frozenset()
-        return Place(root=workspace.root, base=base, index=record / "index", exclude=exclude, products=products)
+        return Place(
+            root=workspace.root,
+            base=base,
+            git_dir=self._git_dir(workspace.root),
+            index=record / "index",
+            exclude=record / "exclude",
+            products=tuple(noted.get("products", ())),
+        )
 
-    def _make(self, root: Path, *, base: str, index: Path, spare: Path | None = None) -> tuple[str, ...]:
-        """Make *root* a clean checkout of *base*, from a spare one if that works."""
-        reused = spare is not None or self._take_spare(root, index)
-        if reused:
+    def _our_own(self, root: Path) -> None:
+        if root.parent != self._checkouts:
+            raise WorkspaceProblem(f"{root} is not one of our checkouts, so it is not closed")
+
+    def _git_dir(self, root: Path) -> Path:
+        return root / ".git"
+
+    def _make(
+        self, root: Path, *, base: str, index: Path, again: bool = False, keep: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """Make *root* a clean checkout of *base*, from a used one if that works."""
+        if again or self._take_spare(root, index):
             with suppress(OrchestratorError, OSError):
-                return self._renew(root, base=base, index=index)
+                return self._renew(root, base=base, index=index, keep=keep)
             self._discard(root)
             index.unlink(missing_ok=True)
         root.mkdir(parents=True)
         clone.make_git_dir(self.repository, root, branch=self._branch(root))
-        return clone.fill(self.repository, root, commit=base, index=index)
+        return clone.fill(self.repository, root, commit=base, git_dir=root / ".git", index=index)
 
-    def _renew(self, root: Path, *, base: str, index: Path) -> tuple[str, ...]:
+    def _renew(self, root: Path, *, base: str, index: Path, keep: tuple[str, ...] = ()) -> tuple[str, ...]:
         clone.make_git_dir(self.repository, root, branch=self._branch(root))
         if index.exists():
             shutil.copy2(index, root / ".git" / "index")
-        notes = clone.fill(self.repository, root, commit=base, index=index)
-        clone.clean(self.repository, root)
+        notes = clone.fill(self.repository, root, commit=base, git_dir=root / ".git", index=index)
+        clone.clean(self.repository, root, keep=keep)
         return notes
 
     def _branch(self, root: Path) -> str:
@@ -272,16 +301,27 @@ class CheckoutWorkspaces:
                 return True
         return False
 
-    def _make_usable(self, root: Path, setup: Setup, record: Path) -> tuple[str, ...]:
+    def _make_usable(self, root: Path, setup: Setup, *, index: Path) -> Ready:
+        """Run set-up, then see to it that what it did will not pass for an agent's work."""
         repository = self.repository
         ready = make_usable(
             project=self.folder,
-            project_root=repository.root,
+            project_top=repository.root,
             checkout=root / repository.subfolder,
-            checkout_root=root,
+            checkout_top=root,
             setup=setup,
         )
-        return ready.notes
+        notes, made = ready.notes, ready.copied
+        git_dir = self._git_dir(root)
+        if setup.command is not None and (changed := clone.restore(repository, root, git_dir=git_dir, index=index)):
+            notes += (f"set-up changed tracked files, which were put back: {', '.join(changed[:5])}",)
+        if setup.command is not None or ready.copied:
+            made = tuple(dict.fromkeys((*made, *clone.untracked(repository, root))))
+        self._hide(root, tuple(map(_pattern, made)))
+        return Ready(notes=notes, copied=made)
+
+    def _hide(self, root: Path, patterns: tuple[str, ...]) -> None:
+        clone.hide(self._git_dir(root), patterns)
 
     def _commit_of(self, tree: str) -> str:
         return self.repository.commit_tree(self.repository.tree(tree), parents=(), message="To be checked")
@@ -297,10 +337,15 @@ class CheckoutWorkspaces:
         _delete(target)
 
 
+def _pattern(path: str) -> str:
+    """Return an ignore pattern for exactly *path*."""
+    return "/" + re.sub(r"([\\*?\[\] #!])", r"\\\1", path)
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.write_text(text)
+    fresh.write_text(text, "utf-8", "surrogateescape")
     fresh.replace(path)
 
 

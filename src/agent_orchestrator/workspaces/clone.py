@@ -5,18 +5,25 @@ ignores ``--shared`` for a shallow repository, runs template hooks and takes
 three more processes to correct afterwards.
 """
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.git import git
-from agent_orchestrator.workspaces.project import identity
+from agent_orchestrator.workspaces.project import identity, shown
 from agent_orchestrator.workspaces.repository import Repository
 
 DEAD_URL = "disabled://pushing-is-switched-off-for-agents"
 """No transport of that name exists, so `git push` fails at once and says this."""
 
+_MANIFESTS = frozenset(
+    b"package.json package-lock.json pnpm-lock.yaml yarn.lock bun.lock pyproject.toml setup.py setup.cfg uv.lock "
+    b"poetry.lock pdm.lock Pipfile.lock requirements.txt requirements-dev.txt".split()
+)
+_MANY = 5_000
+"""Untracked files listed one by one. Folders hide what an agent adds to them, so they are the second choice."""
 _CARRIED = re.compile(
     r"core\.(autocrlf|eol|safecrlf|filemode|ignorecase|symlinks|precomposeunicode|longpaths|attributesfile|excludesfile)"
     r"|(merge|diff)\.(conflictstyle|renames|renamelimit|algorithm)"
@@ -46,7 +53,7 @@ def make_git_dir(repository: Repository, root: Path, *, branch: str) -> None:
         file.write(_configuration(repository))
 
 
-def fill(repository: Repository, root: Path, *, commit: str, index: Path) -> tuple[str, ...]:
+def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, index: Path) -> tuple[str, ...]:
     """Make the files under *root* those of *commit* and nothing else; keep a copy of the fresh index in *index*.
 
     The copy lets :func:`~agent_orchestrator.workspaces.snapshot.snapshot` read only what changed later, whatever
@@ -63,7 +70,7 @@ def fill(repository: Repository, root: Path, *, commit: str, index: Path) -> tup
         notes = ("some large files were not in the local LFS store and are pointer files here",)
     index.parent.mkdir(parents=True, exist_ok=True)
     # With its time: git takes an entry that is as new as the index itself for suspect, and so must we.
-    shutil.copy2(root / ".git" / "index", index)
+    shutil.copy2(git_dir / "index", index)
     return notes
 
 
@@ -71,6 +78,37 @@ def clean(repository: Repository, root: Path, *, keep: tuple[str, ...] = ()) -> 
     """Remove every file under *root* that git does not track, ignored ones too, but for the patterns in *keep*."""
     kept = (word for pattern in keep for word in ("-e", pattern))
     repository.git("clean", "-ffdxq", *kept, cwd=root)
+
+
+def restore(repository: Repository, root: Path, *, git_dir: Path, index: Path) -> tuple[str, ...]:
+    """Put back tracked files that differ from the index, renew its copy in *index*, and return their names."""
+    repository.git("update-index", "-q", "--refresh", "--ignore-submodules", cwd=root, check=False)
+    asked = ("diff-files", "--name-only", "-z", "--no-renames", "--ignore-submodules=all")
+    changed = repository.git(*asked, cwd=root)
+    if changed.out:
+        repository.git("checkout-index", "--force", "-u", "-z", "--stdin", cwd=root, input=changed.out)
+    shutil.copy2(git_dir / "index", index)
+    return tuple(map(shown, changed.names))
+
+
+def untracked(repository: Repository, root: Path) -> tuple[str, ...]:
+    """Return what git does not track and does not ignore under *root*; whole folders when it is very much."""
+    asked = ("ls-files", "--others", "--exclude-standard", "-z")
+    names = repository.git(*asked, cwd=root).names
+    return tuple(names if len(names) <= _MANY else repository.git(*asked, "--directory", cwd=root).names)
+
+
+def hide(git_dir: Path, patterns: tuple[str, ...]) -> None:
+    """Let git in the checkout ignore *patterns*, so that an agent's `git add -A` leaves them out too."""
+    with (git_dir / "info" / "exclude").open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(f"{pattern}\n" for pattern in patterns)
+
+
+def dependencies(repository: Repository, commit: str) -> str:
+    """Return what stands for the dependencies *commit* declares: two commits with the same need the same."""
+    listed = repository.git("ls-tree", "-r", "-z", commit).out.split(b"\0")
+    kept = sorted(line for line in listed if line.rpartition(b"\t")[2].rpartition(b"/")[2] in _MANIFESTS)
+    return hashlib.sha256(b"\0".join(kept)).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -19,12 +19,14 @@ class Place:
     root: Path
     base: str
     """Commit the files were made from."""
+    git_dir: Path
+    """Of the checkout: an agent's to change and destroy."""
     index: Path
-    """The index as it was then."""
+    """The index as it was when the files were made."""
     exclude: Path
     """Patterns for what set-up put there, which is nobody's work."""
-    products: frozenset[str] = frozenset()
-    """The same as paths."""
+    products: tuple[str, ...] = ()
+    """The same as paths; folders end in ``/``."""
 
 
 def collect(
@@ -89,8 +91,8 @@ def _same_time(like: Path, path: Path) -> None:
 
 def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) -> tuple[str, ...]:
     """Return ignored files that the agent added by force. Its index is copied, so a lock on it does not matter."""
-    theirs = place.root / ".git" / "index"
-    if (place.root / ".git").is_symlink() or not theirs.is_file() or theirs.is_symlink():
+    theirs = place.git_dir / "index"
+    if place.git_dir.is_symlink() or not theirs.is_file() or theirs.is_symlink():
         return ()
     copy = scratch / "theirs"
     copy.write_bytes(theirs.read_bytes())
@@ -99,19 +101,23 @@ def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) 
     listed = repository.git(*asked, cwd=place.root, env=env, check=False)
     if listed.code != 0:
         return ()  # the index is broken: what lies there as a file is still taken
-    return tuple(name for name in listed.names if shown(name) not in place.products)
+    folders = tuple(name for name in place.products if name.endswith("/"))
+    names = (name for name in listed.names if not name.startswith(folders) and name not in place.products)
+    return tuple(names)
 
 
 def _borrowing(place: Place) -> dict[str, str] | None:
     """Return the environment in which git in the user's repository also sees the objects of the checkout."""
-    objects = place.root / ".git" / "objects"
-    if (place.root / ".git").is_symlink() or not objects.is_dir() or ":" in str(objects):
+    objects = place.git_dir / "objects"
+    if place.git_dir.is_symlink() or ":" in str(objects):
         return None
+    if not objects.is_dir():
+        return {}  # a worktree: its objects are the user's anyway
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
 
 
 def _theirs(place: Place, *asked: str) -> list[str]:
-    git_dir = place.root / ".git"
+    git_dir = place.git_dir
     if git_dir.is_symlink() or not git_dir.is_dir():
         return []
     found = git(f"--git-dir={git_dir}", *asked, cwd=place.root, check=False)
