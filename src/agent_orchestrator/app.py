@@ -251,10 +251,13 @@ class App:
         """Return the providers of a run, the preferred first, from the setting ``provider``.
 
         Raises:
-            NotReady: none is installed, or one that was named is not; says which line installs it.
+            NotReady: none is installed, or one that was named or that a task insists on is not; says which line
+                installs it.
         """
         from agent_orchestrator.runtime.clis import find
 
+        for name in self.store.tasks.providers():
+            self.installed(name)
         if self.settings.provider != "auto":
             names = tuple(name for name in self.settings.provider.split(",") if name)
             for name in names:
@@ -324,6 +327,7 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
 
@@ -340,6 +344,7 @@ class App:
             landing=self.landing,
             leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
             providers=self.providers,
+            available=frozenset(name for name, one in self.providers.items() if on_path(one, self.environ)),
             state=self.state,
         )
         return Supervisor(pieces, options, log=log)

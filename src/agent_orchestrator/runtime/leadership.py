@@ -16,7 +16,6 @@ from agent_orchestrator.domain.errors import AlreadyRunning
 from agent_orchestrator.services.supervision import process_identity
 from agent_orchestrator.stores import Leadership, Store
 
-
 LOCK_PATIENCE_S = 0.5
 """Minders of orphaned agents hold the lock, shared, for microseconds every few seconds; a real holder keeps it."""
 
