@@ -107,7 +107,7 @@ class _View:
             reports = self.app.reports  # made here, so that two threads do not make it at the same time
             console = _console(stderr=True)
             live = Live(
-                draw(reports.snapshot(), console.width),
+                draw(reports.snapshot()),
                 console=console,
                 auto_refresh=False,
                 transient=True,
@@ -149,7 +149,7 @@ class _View:
                 live = self._live
                 if live is None:
                     return
-                live.update(draw(self.app.reports.snapshot(), live.console.width), refresh=True)
+                live.update(draw(self.app.reports.snapshot()), refresh=True)
         except Exception as error:
             self._turn_off(error)
         finally:
@@ -174,21 +174,20 @@ class _View:
                 doors.tell(f"the live view is off ({type(error).__name__}: {line(error)}); the run goes on")
 
 
-def draw(snapshot: Json, width: int) -> "RenderableType":
-    """Return the snapshot as something rich can draw within *width* columns; every text in it is cleaned."""
+def draw(snapshot: Json) -> "RenderableType":
+    """Return the snapshot as something rich can draw: one row per thing, cut to the terminal, every text cleaned."""
     from rich.console import Group
 
-    return Group(*_lines(snapshot, width))
+    return Group(*_lines(snapshot))
 
 
-def _lines(snapshot: Json, width: int) -> list["Text"]:
+def _lines(snapshot: Json) -> list["Text"]:
     from rich.text import Text
 
     def row(*parts: tuple[str, str]) -> Text:
         made = Text(no_wrap=True, overflow="ellipsis")
         for text, style in parts:
             made.append(text, style)
-        made.truncate(width, overflow="ellipsis")
         return made
 
     supervisor, now = snapshot["supervisor"], snapshot["now"]
@@ -229,9 +228,9 @@ def _watch_drawn(interval: float) -> None:
     looking = Looking()
     snapshot = looking.app().reports.snapshot()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # gives the terminal its own screen back
-    with Live(draw(snapshot, console.width), console=console, auto_refresh=False, screen=True) as live:
+    with Live(draw(snapshot), console=console, auto_refresh=False, screen=True) as live:
         while True:
-            live.update(draw(snapshot, console.width), refresh=True)
+            live.update(draw(snapshot), refresh=True)
             time.sleep(interval)
             snapshot = looking.app().reports.snapshot()
 
