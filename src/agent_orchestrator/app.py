@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import RunOptions, Supervisor
-    from agent_orchestrator.runtime.verification import CheckCommand
+    from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
@@ -272,10 +272,13 @@ class App:
         """Return the providers of a run, the preferred first, from the setting ``provider``.
 
         Raises:
-            NotReady: none is installed, or one that was named is not; says which line installs it.
+            NotReady: none is installed, or one that was named or that a task insists on is not; says which line
+                installs it.
         """
         from agent_orchestrator.runtime.clis import find
 
+        for name in self.store.tasks.providers():
+            self.installed(name)
         if self.settings.provider != "auto":
             names = tuple(name for name in self.settings.provider.split(",") if name)
             for name in names:
@@ -349,8 +352,6 @@ class App:
         """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
         from agent_orchestrator.domain.goal import Isolation
         from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces, detect
-        from agent_orchestrator.workspaces.shared import SharedWorkspaces
-        from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
 
         wanted = self.settings.isolation
         project = detect(self.folder)
@@ -383,6 +384,13 @@ class App:
             check_for=self.check_for,
         )
 
+    def _verification(self) -> "Verification":
+        from functools import partial
+
+        from agent_orchestrator.runtime.verification import Verification
+
+        return Verification(checkouts=partial(self.workspaces.checked_out, setup=self._setup()))
+
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
         from agent_orchestrator.runtime.verification import choose
@@ -392,6 +400,7 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
 
@@ -408,6 +417,7 @@ class App:
             landing=self.landing,
             leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
             providers=self.providers,
+            available=frozenset(name for name, one in self.providers.items() if on_path(one, self.environ)),
             state=self.state,
         )
         return Supervisor(pieces, options, log=log)

@@ -372,3 +372,15 @@ def test_a_plan_moves_from_planning_to_executed(store: Store) -> None:
     assert store.plans.get("plan-x-1") == ("executed", {"tasks": []}, goal.id)
     assert store.plans.find("plan-x") == ["plan-x-1"]
     assert [row[0] for row in store.plans.list()] == ["plan-x-1"]
+
+
+def test_the_providers_that_open_tasks_insist_on_are_known(store: Store) -> None:
+    goal = a_goal(store)
+    add(store, a_task(goal, "a"), a_task(goal, "b", provider="codex"), a_task(goal, "c", provider="claude"))
+    done = claim(store, goals=[goal.id])
+    while done is not None and done.provider is None:
+        done = claim(store, goals=[goal.id])
+    assert done is not None
+    finish(store, done)
+
+    assert store.tasks.providers() == {"codex"}

@@ -89,7 +89,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
         if is_open and not yes and doors.interactive():
             yes = click.confirm("Queue this plan?", default=False, err=True)
     if yes:
-        _queue(app, saved, as_json=as_json)
+        _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
         doors.answer(_json(app, saved))
     elif is_open:
@@ -98,12 +98,13 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
         doors.tell(f"It became goal {saved.goal}: orchestrate report {saved.goal}")
 
 
-def _queue(app: App, saved: SavedPlan, *, as_json: bool) -> None:
+def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False) -> None:
+    """Queue a plan; *shown* says that it has just been printed, findings and all."""
     goal, tasks = app.plans.execute(saved.id, Submission(text=saved.plan.goal))
     if as_json:
         doors.answer(_json(app, app.plans.resolve(saved.id)))
     else:
-        showing.accepted(app, goal, tasks, saved.plan)
+        showing.accepted(app, goal, tasks, None if shown else saved.plan)
 
 
 def _json(app: App, saved: SavedPlan) -> dict[str, Any]:

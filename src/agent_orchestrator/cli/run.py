@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,9 @@ from agent_orchestrator.app import App, begin_demo, build
 from agent_orchestrator.cli import doors, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
-from agent_orchestrator.runtime.supervisor import RunOptions
+
+if TYPE_CHECKING:
+    from agent_orchestrator.runtime.supervisor import RunOptions
 
 LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""
@@ -67,7 +69,7 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
     return chosen if isolation in {None, "auto"} else {**chosen, "isolation": Isolation(isolation)}
 
 
-def _options(app: App, given: dict[str, Any]) -> RunOptions:
+def _options(app: App, given: dict[str, Any]) -> "RunOptions":
     """Return what the run is asked for. Raises BadInput, NotFound, NotReady before anything is touched."""
     return running.options(
         app,

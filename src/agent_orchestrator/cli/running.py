@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,9 @@ from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NothingToDo
 from agent_orchestrator.domain.goal import GOAL_OPEN, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
-from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
+
+if TYPE_CHECKING:
+    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
 
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; beyond that their number must do."""
@@ -48,8 +50,10 @@ class Ran:
             doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
 
 
-def options(app: App, **more: Any) -> RunOptions:
+def options(app: App, **more: Any) -> "RunOptions":
     """Return what a run is asked for: the settings, and *more* of the command's own."""
+    from agent_orchestrator.runtime.supervisor import RunOptions
+
     return RunOptions(providers=app.run_providers(), max_agents=app.settings.max_agents, **more)
 
 
@@ -109,7 +113,7 @@ def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:
         )
 
 
-def lead(app: App, options: RunOptions, *, show: bool) -> Ran:
+def lead(app: App, options: "RunOptions", *, show: bool) -> Ran:
     """Lead the project until its work is done, and say how it ended. *show* draws a live view on a terminal.
 
     Raises:
@@ -134,7 +138,7 @@ def _exit_code(goals: list[Goal], stopped_by: str) -> int:
     return exits.LIMITED if stopped_by and left else exits.PARTLY
 
 
-def beside(app: App, work: Callable[[], Outlook], *, show: bool) -> Outlook:
+def beside(app: App, work: "Callable[[], Outlook]", *, show: bool) -> "Outlook":
     """Run *work* in this thread, where signals arrive, while a person on a terminal sees what happens.
 
     Without a terminal its log lines are all there is to see.

@@ -38,8 +38,8 @@ def plan(plan: Plan) -> None:
     _say_who_planned(plan)
 
 
-def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan) -> None:
-    """Print a queued goal and its tasks, and on a terminal what to type next."""
+def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan | None) -> None:
+    """Print a queued goal and its tasks, who planned it if *plan* is given, and on a terminal what to type next."""
     columns.show([(goal.id, goal.title)])
     keys = {task.id: task.key for task in app.store.tasks.of_goal(goal.id)}
     rows = []
@@ -47,7 +47,8 @@ def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan) -> None:
         after = _after([keys.get(need, need) for need in app.store.tasks.needs(task.id)])
         rows.append((f"phase {task.phase}", task.id, task.key, task.specialist, after, task.title))
     columns.show(rows)
-    _say_who_planned(plan)
+    if plan is not None:
+        _say_who_planned(plan)
     if doors.interactive():
         running = app.supervision.current() is not None
         doors.tell("The running supervisor picks it up." if running else "Next: orchestrate run")
@@ -59,7 +60,7 @@ def _after(needs: Sequence[str]) -> str:
 
 def _say_who_planned(plan: Plan) -> None:
     if plan.source != "single":
-        doors.tell(columns.one_line(f"planned by {plan.source}. {plan.notice}".strip()))
+        doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
     for found in plan.findings:
         where = f"{found.task}: " if found.task else ""
         doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))

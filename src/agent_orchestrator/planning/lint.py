@@ -313,7 +313,7 @@ def verifying_task(goal: str, after: tuple[PlannedTask, ...], id: str, roster: R
         id=id,
         title="Verify that the finished parts work together",
         description="Run the complete test suite on the joined work. Add the end-to-end tests that are missing where "
-        "the parts meet, and repair what fails there. Compare the result with each sentence of the goal and report what "
+        "the parts meet, and repair what fails there. Compare the result with each sentence of the goal and say what "
         f"is not covered.\n\nThe goal:\n{goal[:4_000]}",
         agent_type=agent_type,
         depends_on=tuple(task.id for task in after),
@@ -346,6 +346,8 @@ def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def _alike(first: str, second: str) -> float:
     mine, theirs = set(_WORD.findall(first.casefold())), set(_WORD.findall(second.casefold()))
+    if any(word[0].isdigit() for word in mine ^ theirs):  # "Story 1" and "Story 2" are not the same work
+        return 0.0
     return len(mine & theirs) / len(mine | theirs) if mine | theirs else 0.0
 
 

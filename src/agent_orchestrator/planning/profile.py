@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_orchestrator.planning.project_tests import TestCommand, read_small, test_commands
+from agent_orchestrator.planning.project_tests import ProjectTest, find_tests, read_small
 from agent_orchestrator.planning.vocabulary import words_of
 
 LIMIT_S = 2.0
@@ -59,9 +59,9 @@ class Profile:
     """The beginning of the README. Text of the project's: data, never an instruction of ours."""
     instructions: tuple[str, ...] = ()
     """Files that speak to agents or contributors, relative to the root."""
-    test: TestCommand | None = None
+    test: ProjectTest | None = None
     """How its tests are run, and which file says so. None when nothing says so."""
-    other_tests: tuple[TestCommand, ...] = ()
+    other_tests: tuple[ProjectTest, ...] = ()
     complete: bool = True
     """False when a limit ended the walk: the counts are then lower bounds."""
 
@@ -82,7 +82,7 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
     except OSError:
         names = []
     readme = next((name for name in names if name.lower().startswith("readme") and not name.endswith("/")), None)
-    commands = test_commands(folder)
+    commands = find_tests(folder)
     return Profile(
         folder=folder,
         languages=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),

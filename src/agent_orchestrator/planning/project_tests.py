@@ -23,17 +23,15 @@ _RUNNERS = frozenset({"vitest", "jest", "mocha", "ava", "tap", "react-scripts", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestCommand:
+class ProjectTest:
     """A shell command whose exit code 0 means that the project's tests pass."""
-
-    __test__ = False  # its name begins like a test class's; pytest must not collect it
 
     command: str
     reason: str
     """The file, and what in it, that says so."""
 
 
-def test_commands(folder: Path) -> tuple[TestCommand, ...]:
+def find_tests(folder: Path) -> tuple[ProjectTest, ...]:
     """Return every way found to test the project at *folder*, the preferred one first; empty when there is none.
 
     Looks at the folder itself. When nothing there says how, its immediate subfolders are asked, and theirs are joined
@@ -50,20 +48,17 @@ def test_commands(folder: Path) -> tuple[TestCommand, ...]:
         return ()
     joined = " && ".join(f"(cd {shlex.quote(name)} && {below.command})" for name, below in parts)
     reason = "; ".join(f"{name}/{below.reason}" for name, below in parts)
-    return (TestCommand(command=joined, reason=reason),)
+    return (ProjectTest(command=joined, reason=reason),)
 
 
-test_commands.__test__ = False  # type: ignore[attr-defined]
-
-
-def _found(folder: Path) -> Iterable[TestCommand]:
-    detectors: tuple[Callable[[Path], TestCommand | None], ...] = (
+def _found(folder: Path) -> Iterable[ProjectTest]:
+    detectors: tuple[Callable[[Path], ProjectTest | None], ...] = (
         *(_python, _javascript, _cargo, _go, _jvm, _make, _ruby, _php, _dotnet, _elixir),
     )
     return (command for detect in detectors if (command := detect(folder)) is not None)
 
 
-def _python(folder: Path) -> TestCommand | None:
+def _python(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     runner, lock = ("uv run ", "uv.lock") if "uv.lock" in names else ("", "")
     if not lock and "poetry.lock" in names:
@@ -77,9 +72,9 @@ def _python(folder: Path) -> TestCommand | None:
         ("setup.cfg", "[tool:pytest]"),
     ):
         if name in names and mark in read_small(folder / name):
-            return TestCommand(command=pytest, reason=f"{name} configures pytest{because}")
+            return ProjectTest(command=pytest, reason=f"{name} configures pytest{because}")
     if "manage.py" in names and "django" in read_small(folder / "manage.py").lower():
-        return TestCommand(command=f"{runner}python manage.py test", reason=f"manage.py is Django's{because}")
+        return ProjectTest(command=f"{runner}python manage.py test", reason=f"manage.py is Django's{because}")
     place, files = _python_tests(folder)
     if not files:
         return None
@@ -90,11 +85,11 @@ def _python(folder: Path) -> TestCommand | None:
     uses_unittest = all(re.search(r"^\s*(?:import|from) unittest", text, re.M) for text in texts)
     where = f"{place}/" if place else ""
     if declared or not uses_unittest or any(re.search(r"\bpytest\b", text) for text in texts):
-        return TestCommand(command=pytest, reason=f"{where}{files[0].name} is a test file{because}")
+        return ProjectTest(command=pytest, reason=f"{where}{files[0].name} is a test file{because}")
     command = "python -m unittest discover" + (f" -s {place}" if place else "")
     if place and (folder / place / "__init__.py").is_file():
         command += " -t ."
-    return TestCommand(command=f"{runner}{command}", reason=f"{where}{files[0].name} uses unittest{because}")
+    return ProjectTest(command=f"{runner}{command}", reason=f"{where}{files[0].name} uses unittest{because}")
 
 
 def _python_tests(folder: Path) -> tuple[str, list[Path]]:
@@ -114,7 +109,7 @@ def _python_tests(folder: Path) -> tuple[str, list[Path]]:
     return "", []
 
 
-def _javascript(folder: Path) -> TestCommand | None:
+def _javascript(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     if "package.json" not in names:
         return None
@@ -129,7 +124,7 @@ def _javascript(folder: Path) -> TestCommand | None:
     if "no test specified" in script:  # what npm init writes
         return None
     manager, because = _package_manager(names, package)
-    return TestCommand(command=_runs_once(script, scripts, manager), reason=f"package.json scripts.test{because}")
+    return ProjectTest(command=_runs_once(script, scripts, manager), reason=f"package.json scripts.test{because}")
 
 
 def _package_manager(names: frozenset[str], package: dict[str, object]) -> tuple[str, str]:
@@ -183,48 +178,48 @@ def _directly(words: list[str], runner: str, manager: str, after: tuple[str, ...
     return " ".join([*kept[:assignments], *launcher, *kept[assignments:]])
 
 
-def _cargo(folder: Path) -> TestCommand | None:
+def _cargo(folder: Path) -> ProjectTest | None:
     return _if(folder, "Cargo.toml", "cargo test")
 
 
-def _go(folder: Path) -> TestCommand | None:
+def _go(folder: Path) -> ProjectTest | None:
     return _if(folder, "go.mod", "go test ./...")
 
 
-def _jvm(folder: Path) -> TestCommand | None:
+def _jvm(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     if "pom.xml" in names:
-        return TestCommand(command=f"{'./mvnw' if 'mvnw' in names else 'mvn'} -B -q test", reason="pom.xml")
+        return ProjectTest(command=f"{'./mvnw' if 'mvnw' in names else 'mvn'} -B -q test", reason="pom.xml")
     for build in ("build.gradle", "build.gradle.kts"):
         if build in names:
-            return TestCommand(command=f"{'./gradlew' if 'gradlew' in names else 'gradle'} test", reason=build)
+            return ProjectTest(command=f"{'./gradlew' if 'gradlew' in names else 'gradle'} test", reason=build)
     return None
 
 
-def _make(folder: Path) -> TestCommand | None:
+def _make(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     for name in ("GNUmakefile", "makefile", "Makefile"):
         if name in names and re.search(r"^test\s*:(?!=)", read_small(folder / name), re.M):
-            return TestCommand(command="make test", reason=f"{name} has the target test")
+            return ProjectTest(command="make test", reason=f"{name} has the target test")
     for name in ("justfile", "Justfile", ".justfile"):
         if name in names and re.search(r"^test(?:\s[^:=\n]*)?:(?!=)", read_small(folder / name), re.M):
-            return TestCommand(command="just test", reason=f"{name} has the recipe test")
+            return ProjectTest(command="just test", reason=f"{name} has the recipe test")
     return None
 
 
-def _ruby(folder: Path) -> TestCommand | None:
+def _ruby(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     bundle = "bundle exec " if "Gemfile" in names else ""
     if ".rspec" in names or ("spec" in names and (folder / "spec" / "spec_helper.rb").is_file()):
-        return TestCommand(command=f"{bundle}rspec", reason=".rspec" if ".rspec" in names else "spec/spec_helper.rb")
+        return ProjectTest(command=f"{bundle}rspec", reason=".rspec" if ".rspec" in names else "spec/spec_helper.rb")
     if "bin" in names and (folder / "bin" / "rails").is_file() and "test" in names:
-        return TestCommand(command="bin/rails test", reason="bin/rails and test/")
+        return ProjectTest(command="bin/rails test", reason="bin/rails and test/")
     if "Rakefile" in names and re.search(r"TestTask|task\s+:?[\"']?test", read_small(folder / "Rakefile")):
-        return TestCommand(command=f"{bundle}rake test", reason="Rakefile has the task test")
+        return ProjectTest(command=f"{bundle}rake test", reason="Rakefile has the task test")
     return None
 
 
-def _php(folder: Path) -> TestCommand | None:
+def _php(folder: Path) -> ProjectTest | None:
     names = _names(folder)
     if "composer.json" in names:
         try:
@@ -232,22 +227,22 @@ def _php(folder: Path) -> TestCommand | None:
         except (ValueError, AttributeError, RecursionError):
             scripts = {}
         if isinstance(scripts, dict) and "test" in scripts:
-            return TestCommand(command="composer test", reason="composer.json scripts.test")
+            return ProjectTest(command="composer test", reason="composer.json scripts.test")
     config = next((name for name in ("phpunit.xml", "phpunit.xml.dist") if name in names), None)
-    return None if config is None else TestCommand(command="vendor/bin/phpunit", reason=config)
+    return None if config is None else ProjectTest(command="vendor/bin/phpunit", reason=config)
 
 
-def _dotnet(folder: Path) -> TestCommand | None:
+def _dotnet(folder: Path) -> ProjectTest | None:
     project = next((n for n in sorted(_names(folder)) if n.endswith((".sln", ".slnx", ".csproj", ".fsproj"))), None)
-    return None if project is None else TestCommand(command="dotnet test", reason=project)
+    return None if project is None else ProjectTest(command="dotnet test", reason=project)
 
 
-def _elixir(folder: Path) -> TestCommand | None:
+def _elixir(folder: Path) -> ProjectTest | None:
     return _if(folder, "mix.exs", "mix test")
 
 
-def _if(folder: Path, name: str, command: str) -> TestCommand | None:
-    return TestCommand(command=command, reason=name) if name in _names(folder) else None
+def _if(folder: Path, name: str, command: str) -> ProjectTest | None:
+    return ProjectTest(command=command, reason=name) if name in _names(folder) else None
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -128,7 +128,7 @@ def is_english(text: str) -> bool:
 
 
 def things_named(text: str) -> tuple[str, ...]:
-    """Return the three or more things of a list such as "with user, order, and payment services", but no technologies."""
+    """Return the three or more things of a list such as "with user, order, and payment services"; no technologies."""
     starts = [match.start() for match in _LINK.finditer(text)]
     starts += [start + 1 for start in starts]  # "for inventory with products, ..." has one inside another
     matches = [match for start in starts if (match := _LINK.search(text, start))]
@@ -249,7 +249,7 @@ def _coordinated(piece: str) -> list[str]:
 
 
 def _asks_for_more(chunk: str) -> bool:
-    """Say whether *chunk* after a comma is a request of its own: not "close it", nor "test results" in a list of nouns."""
+    """Say whether *chunk* after a comma is a request of its own: not "close it", nor "test results" among nouns."""
     words = _WORD.findall(chunk.casefold())
     if not starts_with_request(chunk) or len(words) < 2 or words[1] in PRONOUNS:
         return False

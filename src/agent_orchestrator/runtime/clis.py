@@ -34,6 +34,11 @@ def find(provider: Provider, environ: Mapping[str, str]) -> Installed | None:
     )
 
 
+def on_path(provider: Provider, environ: Mapping[str, str]) -> bool:
+    """Say whether *provider* could be started here, without starting anything."""
+    return provider.binary is None or shutil.which(provider.binary, path=environ.get("PATH")) is not None
+
+
 def require(provider: Provider, environ: Mapping[str, str]) -> Installed:
     """Return where *provider*'s executable is.
 

@@ -40,7 +40,7 @@ class Follower:
     last: Finished | None = None
     limited: Limited | None = None
     finished_at: float | None = None
-    """Monotonic time of the agent's last word; it must end soon after."""
+    """Monotonic time of the agent's last word; it must end soon after, unless it goes on working."""
     asked_to_stop: str = ""
     """Why we asked it to stop; empty if we did not."""
     changed: bool = False
@@ -102,8 +102,10 @@ class Follower:
                 case Said():
                     self._doing(meaning.text)
                     self._last_said = meaning.text
+                    self.finished_at = None
                 case UsedTool():
                     self._doing(f"{meaning.tool} {meaning.detail}")
+                    self.finished_at = None
                 case Spent():
                     self._spent(meaning)
                 case Limited():

@@ -156,7 +156,7 @@ class Landing:
         return replace(goal, delivery=Delivery.UNDONE, delivery_note=done.note)
 
     def check_base(self, goal: Goal) -> CheckRun | None:
-        """Run the project's check on the goal's base: a red base is known before the night. None if there is no check."""
+        """Run the check on the goal's base, so that a red one is known before the night. None: no check."""
         tasks = self.store.tasks.of_goal(goal.id)
         without_own = next((task for task in tasks if task.verify is None), None)
         command = self.check_for(without_own, goal) if without_own else None

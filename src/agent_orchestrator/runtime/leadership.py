@@ -7,6 +7,7 @@ learn whether a supervisor is there to adopt them.
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import AlreadyRunning
 from agent_orchestrator.services.supervision import process_identity
 from agent_orchestrator.stores import Leadership, Store
+
+LOCK_PATIENCE_S = 0.5
+"""Minders of orphaned agents hold the lock, shared, for microseconds every few seconds; a real holder keeps it."""
 
 
 class Leader:
@@ -36,7 +40,7 @@ class Leader:
         self.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
         except OSError as error:
             os.close(fd)
             current = self._store.leadership.get()
@@ -71,3 +75,16 @@ class Leader:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _lock(fd: int) -> None:
+    """Take the exclusive lock, trying again for a moment. Raises OSError when somebody keeps it."""
+    end = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.01)

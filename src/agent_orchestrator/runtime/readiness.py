@@ -14,9 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.planning.project_tests import TestCommand
+from agent_orchestrator.planning.project_tests import ProjectTest
 from agent_orchestrator.providers import Provider
-from agent_orchestrator.runtime.clis import find
+from agent_orchestrator.runtime.clis import Installed, find
 from agent_orchestrator.services.supervision import is_alive
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Project
@@ -65,7 +65,7 @@ class Readiness:
     """Those that need an executable."""
     payer: Callable[[str], str]
     project: Callable[[], Project]
-    test: Callable[[], TestCommand | None]
+    test: Callable[[], ProjectTest | None]
     """The project's detected test command."""
     verify: str | None
     """The check that the settings name; it beats the detected one."""
@@ -127,12 +127,13 @@ class Readiness:
         yield Check(name="git", level=Level.OK if fits else Level.FAIL, detail=f"{version} ({path})", hint=hint)
 
     def _agents(self) -> Iterator[Check]:
-        present = {one.name: found for one in self.providers if (found := find(one, self.environ)) is not None}
+        present: dict[str, Installed] = {
+            one.name: found for one in self.providers if (found := find(one, self.environ)) is not None
+        }
         for provider in self.providers:
             installed = present.get(provider.name)
             if installed is None:
-                level = Level.OK if present else Level.FAIL
-                yield Check(name=provider.name, level=level, detail="not installed", hint=provider.install)
+                yield Check(name=provider.name, level=Level.OK, detail="not installed", hint=provider.install)
                 continue
             payer = self.payer(provider.name)
             unpaid = payer.startswith("nobody")
@@ -142,6 +143,9 @@ class Readiness:
                 detail=f"{installed.version} ({installed.path}); {payer} pays",
                 hint=f"log in: run {provider.binary} once by hand" if unpaid else "",
             )
+        if not present:
+            hint = "install one of them; orchestrate demo shows the whole thing without"
+            yield Check(name="agents", level=Level.FAIL, detail="no agent CLI is installed", hint=hint)
 
     def _proxy(self) -> Iterator[Check]:
         names = [name for name in PROXIES if self.environ.get(name) or self.environ.get(name.lower())]

@@ -22,7 +22,7 @@ from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.follower import Follower
@@ -114,6 +114,8 @@ class Pieces:
     landing: Landing
     leader: Leader
     providers: dict[str, Provider]
+    available: frozenset[str]
+    """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
 
@@ -168,6 +170,7 @@ class Supervisor:
         try:
             self.recover()
             self._read_wishes(leadership)
+            self.advance()
             while not self._is_over():
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
@@ -216,9 +219,19 @@ class Supervisor:
         if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
             self._wishes_due, self._wishes_at = False, now
             self._read_wishes(self.pieces.leader.renew())
-        self.pieces.queue.release_due()
+        self._heed_deadline()
+        due = self.pieces.store.tasks.next_due()
+        if due is not None and due <= self.pieces.clock.now():
+            self.pieces.queue.release_due()
         self._fill()
         self._close_goals()
+
+    def _heed_deadline(self) -> None:
+        """Wind down when the time is over: agents are asked to end, their work is saved, the report is written."""
+        until = self.options.until
+        if until is not None and not self.outlook.stopping and self.pieces.clock.now() >= until:
+            self.outlook.stopped_by = "deadline"
+            self._stop(1)
 
     # Starting
 
@@ -226,10 +239,10 @@ class Supervisor:
         """Start as many agents as may start now."""
         goals = self._claimable_goals()
         decision = self._decision = decide(self._situation(goals))
-        if decision.stopped_by and not self.outlook.stopping:
+        if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
             self._log(f"no new starts: the {decision.stopped_by} is reached")
             self.outlook.stopped_by = decision.stopped_by
-        if not decision.provider:
+        if not decision.provider or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
         for _ in range(decision.slots):
             claimed = self.pieces.queue.claim(
@@ -266,7 +279,7 @@ class Supervisor:
             spent_micro_usd=pieces.budgets.spent(since=self._began).cost_micro_usd if budget else 0,
             goals=goals,
             exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
-            task_providers={name: True for name in pieces.providers if name not in self.options.providers},
+            task_providers={name: True for name in pieces.available if name not in self.options.providers},
         )
 
     def _claimable_goals(self) -> tuple[GoalId, ...]:
@@ -568,6 +581,9 @@ class Supervisor:
                 continue
             if self.options.goal is not None and goal.id != self.options.goal:
                 continue
+            counts = self.pieces.store.tasks.counts(goal.id)
+            if counts[TaskState.READY] or any(counts[state] for state in HELD):
+                continue  # cheap, and true most of the time: something can still come
             over = self.pieces.goals.settle(goal.id)
             if over is None:
                 continue

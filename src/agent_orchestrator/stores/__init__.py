@@ -138,6 +138,10 @@ class TaskRows(Protocol):
         """Store phase and scheduling rank per task, after the plan changed."""
         ...
 
+    def providers(self) -> set[str]:
+        """Return the providers that tasks insist on from which work may still come."""
+        ...
+
     def counts(self, goal: GoalId | None = None) -> dict[TaskState, int]:
         """Return how many tasks are in each state, from maintained totals: the cost does not grow with the queue."""
         ...

@@ -245,6 +245,14 @@ class Tasks:
             [(phase, rank, id) for id, (phase, rank) in ranks.items()],
         )
 
+    def providers(self) -> set[str]:
+        """Return the providers that tasks insist on from which work may still come."""
+        rows = self._db.rows(
+            "SELECT DISTINCT provider FROM tasks INDEXED BY tasks_by_provider "
+            "WHERE provider IS NOT NULL AND state NOT IN ('done', 'failed', 'cancelled')"
+        )
+        return {row["provider"] for row in rows}
+
     def counts(self, goal: GoalId | None = None) -> dict[TaskState, int]:
         """Return how many tasks are in each state, from maintained totals."""
         rows = self._db.rows("SELECT state, n FROM task_counts WHERE goal = ?", (goal or "",))

@@ -75,6 +75,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_ready ON tasks (goal_rank, task_rank, seq) WHERE state = 'ready';
 CREATE INDEX tasks_paused ON tasks (not_before) WHERE state = 'blocked' AND not_before IS NOT NULL;
 CREATE INDEX tasks_active ON tasks (state) WHERE state NOT IN ('blocked', 'ready', 'done');
+CREATE INDEX tasks_by_provider ON tasks (provider) WHERE provider IS NOT NULL;
 CREATE INDEX tasks_by_goal ON tasks (goal, seq);
 CREATE INDEX tasks_by_key ON tasks (key);
 

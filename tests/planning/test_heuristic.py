@@ -1,0 +1,216 @@
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.decomposer import TaskDecomposer
+from agent_orchestrator.planning.profile import Profile
+from agent_orchestrator.planning.roster import Roster
+
+ROSTER = Roster()
+
+
+def planned(goal: str, profile: Profile | None = None) -> Plan:
+    return TaskDecomposer(roster=ROSTER, profile=profile).decompose(goal)
+
+
+def titles(plan: Plan) -> list[str]:
+    return [task.title for task in plan.tasks]
+
+
+def before(plan: Plan, title: str) -> set[str]:
+    """The titles of everything that must be done before the task whose title contains *title*."""
+    by_id = {task.id: task for task in plan.tasks}
+    waiting = [next(task for task in plan.tasks if title in task.title)]
+    found: set[str] = set()
+    while waiting:
+        for need in waiting.pop().depends_on:
+            found.add(by_id[need].title)
+            waiting.append(by_id[need])
+    return found
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Fix the typo in the footer",
+        "Rename the helper parse_date, update its callers",
+        "Bump numpy, pandas, and scipy",
+        "Make the settings page responsive",
+        "Stop the spinner from blinking: it can flicker, but the text should stay",
+        "Add a contact form with name, email, message, and captcha",
+        "Add columns for name, cache size, log level, and test results",
+        "Open a ticket when the build breaks and close it when it is green",
+        "Write a command line tool that prints the tides",
+        "Delete unused images, fonts, and icons from the assets folder",
+        "Corrige el error de la página de inicio",
+        "修复登录按钮",
+        "Popraw błąd w formularzu logowania",
+    ],
+)
+def test_a_small_goal_stays_one_task(goal: str) -> None:
+    plan = planned(goal)
+
+    assert len(plan.tasks) == 1
+    assert plan.tasks[0].description == goal
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Do:\n1. Add the parser\n2. Add the printer\n3. Add the linter",
+        "Do:\n- Add the parser\n- [ ] Add the printer\n* Add the linter",
+        "Do 1) Add the parser 2) Add the printer 3) Add the linter",
+        "Add the parser; add the printer; add the linter",
+        "Add the parser, add the printer, and add the linter",
+        "Añadir el parser; crear el printer; agregar el linter",
+        "Ajouter le parser, créer le printer, et ajouter le linter",
+        "添加解析器，创建打印机，并实现检查器",
+        "一、添加解析器\n二、创建打印机\n三、实现检查器",
+        "Dodaj parser; utwórz printer; dodaj linter",
+    ],
+)
+def test_every_item_of_a_list_is_a_task(goal: str) -> None:
+    parts = [task for task in planned(goal).tasks if task.id != "verify"]
+
+    assert len(parts) == 3
+    assert all(goal in task.description for task in parts)
+
+
+def test_items_of_a_list_wait_for_the_layers_below_them_not_for_the_item_above() -> None:
+    plan = planned(
+        "Bookings:\n1. Build the booking page\n2. Write tests\n3. Define the booking schema\n4. Add the booking API"
+    )
+
+    assert before(plan, "booking schema") == set()
+    assert before(plan, "booking API") == {"Define the booking schema"}
+    assert before(plan, "booking page") >= {"Add the booking API", "Define the booking schema"}
+    assert len(before(plan, "Write tests")) == 3
+
+
+def test_requests_without_a_common_theme_run_side_by_side() -> None:
+    plan = planned("Add an audit trail for logins, make the header sticky on the page, and translate the README")
+
+    assert [task.depends_on for task in plan.tasks[:3]] == [(), (), ()]
+    assert plan.tasks[3].depends_on == tuple(task.id for task in plan.tasks[:3])
+
+
+def test_two_requests_to_one_specialist_stay_together() -> None:
+    assert len(planned("Add the login endpoint, and add the logout endpoint").tasks) == 1
+
+
+def test_items_that_say_when_it_is_done_are_acceptance_not_tasks() -> None:
+    plan = planned("Add CSV export\n\nAcceptance criteria:\n- the button is visible\n- the file has a header")
+
+    assert len(plan.tasks) == 1
+    assert plan.tasks[0].acceptance == ("the button is visible", "the file has a header")
+
+
+def test_details_below_an_item_stay_with_it() -> None:
+    plan = planned("Plan:\n- Add the parser\n  - for dates\n  - for times\n- Add the printer")
+
+    assert [task.title for task in plan.tasks][:2] == ["Add the parser", "Add the printer"]
+    assert "for times" in plan.tasks[0].description.split("This is one part")[0]
+
+
+def test_named_things_become_siblings_after_a_shared_design() -> None:
+    plan = planned("Split the monolith into billing, shipping, and catalog services")
+
+    for name in ("billing", "shipping", "catalog"):
+        assert before(plan, f"{name} service") == {"Define the boundaries, contracts and data of the services"}
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Build a recipe sharing app with Vue and Django",
+        "Crear una aplicación web para recetas de cocina",
+        "Erstelle eine Webanwendung für Kochrezepte",
+        "开发一个菜谱分享平台",
+        "Stwórz aplikację do przepisów kulinarnych",
+    ],
+)
+def test_an_app_is_modelled_then_served_then_shown_then_verified(goal: str) -> None:
+    plan = planned(goal)
+
+    assert [task.agent_type for task in plan.tasks] == [
+        *("data-architect-governance", "backend-systems-engineer", "frontend-ui-engineer", "qa-test-engineer"),
+    ]
+    assert [task.phase for task in plan.tasks] == [1, 2, 3, 4]
+
+
+def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
+    server = Profile(folder=Path("/nowhere"), languages=(("Go", 40),))
+
+    assert "Build the user interface" not in titles(planned("Build a billing platform", server))
+    assert "Build the user interface" in titles(planned("Build a billing platform with a dashboard", server))
+    assert "Build the user interface" in titles(planned("Build a billing platform"))
+
+
+def test_an_api_is_designed_before_it_is_built_and_built_before_it_is_tested() -> None:
+    plan = planned("Create a REST API for invoices with JWT authentication and documentation")
+
+    assert before(plan, "Implement the endpoints") == {"Design the API contract and the data model"}
+    assert {"Implement the endpoints", "Add authentication and permissions"} <= before(plan, "Test the API")
+    assert "Test the API end to end" in before(plan, "Write the documentation")
+
+
+def test_a_data_pipeline_ingests_before_it_transforms() -> None:
+    plan = planned("Build an ETL pipeline from the shop database to the warehouse")
+
+    assert "Implement the ingestion from the sources" in before(plan, "transformation")
+    assert "Implement the transformation and the load" in before(plan, "quality")
+
+
+def test_a_build_pipeline_is_no_data_pipeline() -> None:
+    assert len(planned("Set up a CI pipeline for the monorepo").tasks) == 1
+
+
+def test_a_learning_system_prepares_data_before_it_trains_and_trains_before_it_serves() -> None:
+    plan = planned("Build a machine learning system that predicts delivery times")
+
+    assert "Prepare and explore the training data" in before(plan, "Train and evaluate")
+    assert "Train and evaluate the model" in before(plan, "Serve predictions")
+
+
+def test_infrastructure_puts_the_network_first_and_storage_beside_it() -> None:
+    plan = planned("Write Terraform for a VPC, an EKS cluster, RDS and S3 buckets in staging and production")
+
+    network = next(title for title in titles(plan) if "network" in title)
+    assert before(plan, "compute") == {network}
+    assert before(plan, "databases") == {network}
+    assert before(plan, "storage") == set()
+    assert len(before(plan, "environments")) == 4
+
+
+def test_a_big_migration_takes_stock_first_and_a_small_one_is_one_task() -> None:
+    assert titles(planned("Migrate the legacy billing database to PostgreSQL"))[0].startswith("Take stock")
+    assert len(planned("Migrate from moment to date-fns").tasks) == 1
+
+
+def test_no_task_of_several_repeats_the_goal_and_each_can_be_read_alone() -> None:
+    goal = "Create a photo sharing platform with albums, comments, and likes"
+    plan = planned(goal)
+
+    assert goal not in titles(plan)
+    assert len(set(titles(plan))) == len(plan.tasks)
+    assert all(goal in task.description and task.acceptance for task in plan.tasks)
+
+
+def test_tasks_leave_the_command_to_the_project() -> None:
+    assert {task.verify for task in planned("Build a recipe sharing app").tasks} == {None}
+
+
+def test_more_list_items_than_a_plan_may_hold_are_bundled_without_losing_one() -> None:
+    items = [f"Add the widget number {n} for customer {n * 7}" for n in range(130)]
+    plan = planned("Do:\n" + "\n".join(f"- {item}" for item in items))
+
+    own = "\n".join(task.description.split("This is one part")[0] for task in plan.tasks)
+    assert len(plan.tasks) <= 50
+    assert all(item in own for item in items)
+
+
+def test_the_same_goal_gives_the_same_plan() -> None:
+    goal = "Create a photo sharing platform with albums, comments, and likes"
+
+    assert planned(goal) == TaskDecomposer(roster=Roster()).decompose(goal)

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.planning.routing import normal, route
+
+ROSTER = Roster()
+
+
+@pytest.mark.parametrize(
+    ("title", "never"),
+    [
+        ("Build the thing", "frontend-ui-engineer"),  # b-ui-ld
+        ("Guide the squirrel", "frontend-ui-engineer"),  # g-ui-de, sq-ui-rrel
+        ("Send an email", "llm-architect"),  # em-ai-l
+        ("Maintain the main chain", "llm-architect"),  # m-ai-n
+        ("Strip html", "ml-systems-architect"),  # ht-ml
+        ("Parse yaml and xml", "ml-systems-architect"),
+        ("Compute the capital", "backend-systems-engineer"),  # c-api-tal
+        ("A rapid therapist", "backend-systems-engineer"),  # r-api-d
+        ("Contest the latest attestation", "qa-test-engineer"),  # con-test
+        ("Doctor the docket", "documentation-writer"),  # doc-tor
+        ("Decide the incidental social", "devops-ci-engineer"),  # de-ci-de
+        ("Cause a pause in the dagger", "data-pipeline-engineer"),  # dag-ger
+    ],
+)
+def test_a_part_of_a_word_never_decides(title: str, never: str) -> None:
+    routing = route(title, "", ROSTER)
+
+    assert routing.specialist != never
+    assert never not in routing.alternatives
+
+
+@pytest.mark.parametrize(
+    ("title", "specialist"),
+    [
+        ("Create a React component for the sidebar", "frontend-ui-engineer"),
+        ("Fix the REST endpoint that returns 500", "backend-systems-engineer"),
+        ("Add an Airflow DAG for nightly ingestion", "data-pipeline-engineer"),
+        ("Write Terraform for the VPC and subnets", "aws-cloud-architect"),
+        ("Add unit tests for the invoice module", "qa-test-engineer"),
+        ("Run linters in GitHub Actions", "devops-ci-engineer"),
+        ("Document the installation in the README", "documentation-writer"),
+        ("Close the SQL injection vulnerability", "security-engineer"),
+        ("Train the neural network on GPU", "ml-systems-architect"),
+        ("Tune the system prompt of the RAG chatbot", "llm-architect"),
+        ("Write user stories with acceptance criteria", "specifications-engineer"),
+        ("Design the database schema", "data-architect-governance"),
+        ("Explore churn in a Jupyter notebook", "data-science-analyst"),
+        ("Write the roadmap with milestones", "project-delivery-manager"),
+        ("修复登录页面", "frontend-ui-engineer"),
+        ("Atualize a documentação", "documentation-writer"),
+    ],
+)
+def test_a_plain_task_goes_to_its_specialist(title: str, specialist: str) -> None:
+    assert route(title, "", ROSTER).specialist == specialist
+
+
+def test_words_written_together_are_taken_apart() -> None:
+    assert route("Rename loginForm and navBarButton", "", ROSTER).specialist == "frontend-ui-engineer"
+    assert route("Change dataPipeline", "", ROSTER).specialist == "data-pipeline-engineer"
+
+
+def test_a_file_named_in_the_text_counts_by_its_path() -> None:
+    routing = route("Change infra/network/main.tf", "", ROSTER)
+
+    assert routing.specialist == "aws-cloud-architect"
+    assert "infra/network/main.tf" in routing.reason
+
+
+def test_a_path_that_will_be_written_beats_the_words() -> None:
+    words = route("Show the button on the page", "", ROSTER)
+    paths = route("Show the button on the page", "", ROSTER, paths=("dags/daily/**", "dags/weekly/load.py"))
+
+    assert words.specialist == "frontend-ui-engineer"
+    assert paths.specialist == "data-pipeline-engineer"
+
+
+def test_the_reason_names_the_deciding_words() -> None:
+    routing = route("Add a Dockerfile and a Helm chart", "", ROSTER)
+
+    assert "dockerfile" in routing.reason
+    assert "helm" in routing.reason
+
+
+def test_a_task_without_any_cue_goes_to_the_generalist_without_confidence() -> None:
+    routing = route("Do the thing", "", ROSTER)
+
+    assert routing.specialist == "generalist"
+    assert routing.confidence == 0.0
+
+
+def test_confidence_is_low_when_two_specialists_are_close_and_the_other_is_named() -> None:
+    clear = route("Dockerfile, Helm chart and GitHub Actions", "", ROSTER)
+    torn = route("Dockerfile for React", "", ROSTER)
+
+    assert clear.confidence > 0.7
+    assert torn.confidence < 0.5
+    assert torn.alternatives
+
+
+def test_a_projects_own_specialist_is_routed_to_by_its_words(tmp_path: Path) -> None:
+    folder = tmp_path / ".orchestrate" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "fortran.md").write_text("---\nname: fortran-engineer\nwords: fortran, weather kernel\n---\nFortran.\n")
+
+    assert route("Speed up the weather kernel", "", Roster(project=tmp_path)).specialist == "fortran-engineer"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("tests", "testing"), ("cached", "caching"), ("policies", "policy"), ("running", "run")]
+)
+def test_forms_of_a_word_are_one_word(one: str, other: str) -> None:
+    assert normal(one) == normal(other)
+
+
+def test_hostile_text_is_routed_like_any_other() -> None:
+    for text in ("", "\x00\x1b[2J", "a" * 100_000, "(" * 5_000, "𝓤𝓘 \ud800", "/" * 5_000, "a/" * 5_000, "a." * 5_000):
+        assert route(text, text, ROSTER).specialist in ROSTER.names
