@@ -11,16 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent_orchestrator.domain.agent import Agent
+from agent_orchestrator.domain.agent import Agent, AgentState
 from agent_orchestrator.domain.attempt import Attempt, Usage
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.evidence import Evidence
-from agent_orchestrator.domain.goal import GOAL_OPEN, Goal
-from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
+from agent_orchestrator.domain.hold import Hold, HoldKind
+from agent_orchestrator.domain.ids import AttemptId, TaskId
 from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.supervision import is_alive
-from agent_orchestrator.stores import Store
+from agent_orchestrator.stores import Leadership, Store
 
 Json = dict[str, Any]
 
@@ -28,6 +29,12 @@ RECENT_GOALS = 5
 """Ended goals that a snapshot shows beside the open ones."""
 WAITING_SHOWN = 50
 """Waiting tasks listed one by one; beyond that their number must do."""
+PHASES_UP_TO = 500
+"""Tasks a goal may have and still be shown by phase: a view is drawn twice a second."""
+BASE_WITHIN = 500
+"""Events of a goal among which its base check is looked for. It is one of the first: it runs as the goal begins."""
+RED = frozenset({"failed", "timed_out", "flaky"})
+"""What a check of the base can show that a person should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Reports:
         leadership = self.store.leadership.get()
         goals = self.store.goals.list(states=GOAL_OPEN)[::-1]
         recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
-        holds = [hold for hold in self.store.holds.list() if hold.until > now]
+        holds = self._holds(now)
         return {
             "project": str(self.project),
             "database": str(self.database),
@@ -60,29 +67,24 @@ class Reports:
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
             "goals": [self._goal(goal) for goal in [*goals, *recent]],
             "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
-            "waiting": self._waiting(goals, [hold.provider for hold in holds]),
+            "waiting": self._waiting(goals, leadership, [hold.provider for hold in holds]),
             "failed": [_task(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
-            "holds": [
-                {
-                    "provider": hold.provider,
-                    "kind": hold.kind.value,
-                    "until": _time(hold.until),
-                    "stated": hold.stated,
-                    "reason": hold.reason,
-                }
-                for hold in holds
-            ],
+            "holds": [_hold(hold) for hold in holds],
             "spend": _usage(self.store.attempts.spent()),
         }
 
     def goal(self, goal: Goal) -> Json:
-        """Return everything about one goal: its tasks in order, each with its attempts and evidence."""
+        """Return everything about one goal: what needs a person, its base, its tasks in order with their attempts."""
+        now = self.clock.now()
         tasks = self.store.tasks.of_goal(goal.id)
         edges = self.store.tasks.edges(goal.id)
         keys = {task.id: task.key for task in tasks}
         return {
             **self._goal(goal),
             "text": goal.text,
+            "now": _time(now),
+            "needs_you": self._needs_you(goal, tasks),
+            "base": self._base(goal),
             "tasks": [
                 {
                     **_task(task),
@@ -106,6 +108,13 @@ class Reports:
             "needed_by": [self._brief(need) for need in self.store.tasks.needed_by(id)],
             "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(id)],
         }
+
+    def is_live(self, id: AttemptId) -> bool:
+        """Say whether an agent may still be at work on the attempt, as far as is written down."""
+        attempt = self.store.attempts.get(id)
+        if attempt.outcome is not None:
+            return False
+        return self.store.agents.get(attempt.agent).state is not AgentState.ENDED
 
     def agents(self, *, living: bool = True) -> list[Json]:
         """Return agents with what each does now, newest first."""
@@ -139,13 +148,69 @@ class Reports:
         }
 
     def _phases(self, goal: Goal) -> list[Json]:
-        """Return per phase how many tasks are in which state. Goals of more than 500 tasks show no phases."""
-        if sum(self.store.tasks.counts(goal.id).values()) > 500:
+        """Return per phase its tasks and how many are in which state. Larger goals than PHASES_UP_TO show none."""
+        if sum(self.store.tasks.counts(goal.id).values()) > PHASES_UP_TO:
             return []
-        found: dict[int, Counter[str]] = {}
+        found: dict[int, list[Task]] = {}
         for task in self.store.tasks.of_goal(goal.id):
-            found.setdefault(task.phase, Counter())[task.state.value] += 1
-        return [{"phase": phase, "counts": dict(found[phase])} for phase in sorted(found)]
+            found.setdefault(task.phase, []).append(task)
+        return [
+            {
+                "phase": phase,
+                "counts": dict(Counter(task.state.value for task in found[phase])),
+                "tasks": [
+                    {
+                        "id": task.id,
+                        "key": task.key,
+                        "title": task.title,
+                        "state": task.state.value,
+                        "verdict": task.verdict.value if task.verdict else None,
+                    }
+                    for task in found[phase]
+                ],
+            }
+            for phase in sorted(found)
+        ]
+
+    def _base(self, goal: Goal) -> Json | None:
+        """Return what the check on the goal's base showed; None when it was not run or has not ended."""
+        found = None
+        for event in self.store.events.after(goal=goal.id, limit=BASE_WITHIN):
+            if event.type == "base.checked":
+                found = {**event.data, "red": event.data.get("result") in RED, "at": _time(event.at)}
+            elif event.type == "base.not_checked":
+                found = {"result": "not_checked", "reason": event.data.get("reason"), "red": False}
+        return found
+
+    def _needs_you(self, goal: Goal, tasks: Sequence[Task]) -> list[Json]:
+        """Return what goes on only when a person does something, the most pressing first, each with its command."""
+        found: list[Json] = [
+            {
+                "what": "task_failed",
+                "task": task.id,
+                "key": task.key,
+                "title": task.title,
+                "why": task.reason,
+                "command": f"orchestrate retry {task.id}",
+            }
+            for task in tasks
+            if task.state is TaskState.FAILED
+        ]
+        if goal.delivery is Delivery.WAITING:
+            command = f"git merge {goal.result_branch}" if goal.result_branch else None
+            found.append({"what": "not_delivered", "why": goal.delivery_note, "command": command})
+        if goal.state in GOAL_OPEN:
+            for hold in self._holds(self.clock.now()):
+                if hold.kind is HoldKind.LOGIN:
+                    why = f"{hold.provider}'s login is refused: {hold.reason}"
+                    found.append({"what": "login", "provider": hold.provider, "why": why, "command": None})
+            if not is_alive(self.store.leadership.get()):
+                why = "it is not finished and no supervisor is running"
+                found.append({"what": "not_running", "why": why, "command": "orchestrate run"})
+        return found
+
+    def _holds(self, now: datetime) -> list[Hold]:
+        return [hold for hold in self.store.holds.list() if hold.until > now]
 
     def _agent(self, agent: Agent, now: datetime) -> Json:
         title = key = None
@@ -176,31 +241,39 @@ class Reports:
             "ended_at": _time(agent.ended_at),
         }
 
-    def _waiting(self, goals: Sequence[Goal], held: Sequence[str]) -> list[Json]:
+    def _waiting(self, goals: Sequence[Goal], leadership: Leadership | None, held: Sequence[str]) -> list[Json]:
         """Return what is ready or blocked, each with what it waits for in words."""
+        alive = is_alive(leadership)
+        served = _served(leadership) if alive else ()
+        states = [TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED]
         found: list[Json] = []
         for goal in goals:
-            states = [TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED]
-            for task in self.store.tasks.in_states(states, goal=goal.id, limit=WAITING_SHOWN):
-                if len(found) >= WAITING_SHOWN:
-                    return found
-                found.append({**_task(task), "waits_for": self._why(task, held)})
+            room = WAITING_SHOWN - len(found)
+            if room <= 0:
+                break
+            for task in self.store.tasks.in_states(states, goal=goal.id, limit=room):
+                found.append({**_task(task), "waits_for": self._why(task, alive, served, held)})
         return found
 
-    def _why(self, task: Task, held: Sequence[str]) -> str:
+    def _why(self, task: Task, alive: bool, served: Sequence[str], held: Sequence[str]) -> str:
         match task.state:
             case TaskState.VERIFYING:
                 return "its checks"
             case TaskState.LANDING:
                 return "being landed"
             case TaskState.READY:
-                return f"{', '.join(held)} (on hold)" if held else "a free agent"
+                wanted = [task.provider] if task.provider else served or held
+                if held and all(name in held for name in wanted):
+                    return f"{', '.join(wanted)} (on hold)"
+                return "a free agent" if alive else "a supervisor: orchestrate run"
             case _:
                 needs = [self.store.tasks.get(need) for need in self.store.tasks.needs(task.id)]
                 open_needs = [f"{need.key} ({need.state})" for need in needs if need.state is not TaskState.DONE]
                 if open_needs:
                     return ", ".join(open_needs)
-                return task.reason or (f"until {_time(task.not_before)}" if task.not_before else "the next look")
+                if task.not_before is not None:
+                    return f"the pause after a failure ({task.reason})" if task.reason else "the end of a pause"
+                return task.reason or "the next look"
 
     def _attempt(self, attempt: Attempt) -> Json:
         return {
@@ -284,6 +357,22 @@ def _evidence(evidence: Evidence | None) -> Json | None:
             for check in evidence.checks
         ],
     }
+
+
+def _hold(hold: Hold) -> Json:
+    return {
+        "provider": hold.provider,
+        "kind": hold.kind.value,
+        "until": _time(hold.until),
+        "stated": hold.stated,
+        "reason": hold.reason,
+    }
+
+
+def _served(leadership: Leadership | None) -> tuple[str, ...]:
+    """Return the providers a supervisor was started with."""
+    named = (leadership.options or {}).get("providers") if leadership else None
+    return tuple(str(name) for name in named) if isinstance(named, list) else ()
 
 
 def _usage(usage: Usage) -> Json:

@@ -1,0 +1,57 @@
+"""Shell completion of ids: the callbacks that arguments naming a task, a goal or an agent share.
+
+Completion runs at every press of Tab: it opens the store without creating it,
+reads a few rows, and on any trouble offers nothing.
+"""
+
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from agent_orchestrator.app import App
+from agent_orchestrator.cli import doors
+from agent_orchestrator.cli.render import line
+
+HELP_COLUMNS = 60
+"""Width of the title beside an id, where the shell shows one."""
+
+Pair = tuple[str, str]
+
+
+def tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer tasks by id, or by key when what was typed begins a key."""
+    return _items(
+        lambda app: (
+            (task.id if task.id.startswith(incomplete) else task.key, f"{task.state}: {task.title}")
+            for task in app.store.tasks.find(incomplete)
+        )
+    )
+
+
+def goals(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer goals by id."""
+    return _items(lambda app: ((goal.id, f"{goal.state}: {goal.title}") for goal in app.store.goals.find(incomplete)))
+
+
+def goals_and_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer both, for commands that take either."""
+    return [*goals(ctx, param, incomplete), *tasks(ctx, param, incomplete)]
+
+
+def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer agents by id, the living first."""
+    return _items(
+        lambda app: (
+            (agent.id, f"{agent.state}: {agent.doing or agent.specialist}")
+            for agent in app.store.agents.find(incomplete)
+        )
+    )
+
+
+def _items(found: Callable[[App], Iterable[Pair]]) -> list[CompletionItem]:
+    try:
+        pairs = list(found(doors.app(create=False)))
+    except Exception:  # a traceback in the middle of a typed command helps nobody
+        return []
+    return [CompletionItem(value, help=line(about, HELP_COLUMNS)) for value, about in pairs]

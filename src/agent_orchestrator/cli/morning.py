@@ -1,0 +1,181 @@
+"""The report on one goal, for a terminal and as Markdown: first the verdict and what needs the user, then each task.
+
+Both forms are made from the same sentences. They are plain here, cleaned and
+escaped where they are laid out, so neither form can forget it.
+"""
+
+from typing import Any
+
+from agent_orchestrator.cli import render
+from agent_orchestrator.cli.render import line, markdown
+
+Json = dict[str, Any]
+
+SAID_LIMIT = 400
+"""Columns of an agent's own words about its work: `task` shows them whole."""
+FILES_SHOWN = 8
+LINE_LIMIT = 600
+"""Columns of one sentence of the report."""
+
+
+def as_text(goal: Json) -> list[str]:
+    """Return the report as lines for a terminal."""
+    demo = "  " + render.paint("(scripted demo)", "magenta") if goal["demo"] else ""
+    lines = [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
+    lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
+    needs = needs_you(goal)
+    lines += ["", render.heading("Needs you" if needs else "Nothing needs you.")]
+    for what, command in needs:
+        lines.append(f"  - {line(what, LINE_LIMIT)}")
+        if command:
+            lines.append(f"      {line(command)}")
+    lines += ["", render.heading(f"Tasks ({_done(goal)})")]
+    for task in goal["tasks"]:
+        first, *rest = task_facts(goal, task)
+        lines.append(f"  {render.paint(line(first, LINE_LIMIT), _colour(task))}")
+        lines += [f"      {line(one, LINE_LIMIT)}" for one in rest]
+    return lines
+
+
+def as_markdown(goal: Json) -> list[str]:
+    """Return the report as lines of Markdown."""
+    demo = " (scripted demo)" if goal["demo"] else ""
+    lines = [f"# {markdown(line(goal['title']))}{demo}", ""]
+    lines += [f"{markdown(line(one, LINE_LIMIT))}  " for one in [f"Goal {goal['id']}", *verdict(goal)]]
+    needs = needs_you(goal)
+    lines += ["", "## Needs you" if needs else "## Nothing needs you", ""]
+    for what, command in needs:
+        lines.append(f"- {markdown(line(what, LINE_LIMIT))}" + (f" `{command}`" if command else ""))
+    lines += ["", f"## Tasks ({_done(goal)})"]
+    for task in goal["tasks"]:
+        first, *rest = task_facts(goal, task)
+        lines += ["", f"### {markdown(line(first, LINE_LIMIT))}", ""]
+        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in rest]
+    return lines
+
+
+def verdict(goal: Json) -> list[str]:
+    """Return sentences on the goal as a whole: how it stands, on what evidence, from which plan, at what cost."""
+    found = [_standing(goal)]
+    if goal["demo"]:
+        found.append("This is a show: scripted demo agents did the work, no model was asked.")
+    unverified = [task["key"] for task in goal["tasks"] if task["verdict"] == "unverified"]
+    if unverified:
+        found.append(f"Not verified: {', '.join(unverified)}. The work is there, but no check of ours vouches for it.")
+    found += _base(goal)
+    if goal["notice"]:
+        found.append(f"Plan ({goal['source']}): {goal['notice']}")
+    if goal["delivery"] == "delivered":
+        found.append(f"Delivered: {goal['delivery_note']}")
+    elif goal["delivery"] in {"nothing", "undone"} and goal["delivery_note"]:
+        found.append(f"{goal['delivery'].capitalize()}: {goal['delivery_note']}")
+    took = render.between(goal["started_at"], goal["ended_at"] or goal["now"])
+    found.append(f"Took {took}. Cost: {render.money(goal['spend'])}.")
+    return found
+
+
+def _standing(goal: Json) -> str:
+    counts = render.counts(goal["counts"])
+    match goal["state"], goal["verdict"]:
+        case "completed", "verified":
+            return "Completed and verified: every task's checks ran here, on everything landed together, and passed."
+        case "completed", _:
+            return f"Completed, not verified as a whole: {counts}."
+        case ("ready" | "executing") as state, _:
+            return f"Not finished ({state}): {counts}."
+        case state, _:
+            return f"{state.capitalize()}: {goal['reason'] or counts}."
+
+
+def _base(goal: Json) -> list[str]:
+    base = goal["base"]
+    if base is None:
+        return []
+    if base["result"] == "not_checked":
+        return [f"The project's check could not be run on the base: {base['reason']}"]
+    if not base["red"]:
+        return []
+    names = ", ".join(str(name) for name in (base.get("failures") or [])[:5])
+    how = {"flaky": "is flaky", "timed_out": "did not end in time"}.get(base["result"], "failed")
+    bar = "so only new failures count against the work" if base.get("failures") else "so it can vouch for little"
+    return [f"Before any work `{base['command']}` {how} on the base{f' ({names})' if names else ''}, {bar}."]
+
+
+def needs_you(goal: Json) -> list[tuple[str, str | None]]:
+    """Return what goes on only when the user does something, with the command that does it."""
+    found = []
+    for one in goal["needs_you"]:
+        command = one["command"]
+        if one["what"] == "task_failed":
+            found.append((f"Task {one['key']} failed: {one['why'] or 'no reason is known'}", command))
+        elif one["what"] == "not_delivered":
+            said = command is not None and command in one["why"]
+            found.append((f"The result is not in your branch: {one['why']}", None if said else command))
+        else:
+            found.append((one["why"][:1].upper() + one["why"][1:], command))
+    return found
+
+
+def task_facts(goal: Json, task: Json) -> list[str]:
+    """Return a task's story in plain sentences; the first names it and says how it stands."""
+    facts = [f"{task['key']}: {task['title']} [{render.verdict_of(task)}]"]
+    attempts = task["attempts"]
+    if not attempts:
+        waits = f", after {', '.join(task['depends_on'])}" if task["depends_on"] else ""
+        return [*facts, f"{task['id']}, {task['specialist']}; not started{waits}"]
+    tried = ", then ".join(_attempt(one) for one in attempts)
+    agents = dict.fromkeys(f"{one['agent']}{_model(one)}" for one in attempts)
+    facts.append(f"{task['id']}, {task['specialist']}, by {', '.join(agents)}")
+    facts.append(f"{len(attempts)} attempt{'s' if len(attempts) > 1 else ''}: {tried}")
+    evidence = next((one["evidence"] for one in reversed(attempts) if one["evidence"]), None)
+    facts += _evidence(task, evidence)
+    if task["state"] == "failed" and task["reason"]:
+        facts.append(f"why: {task['reason']}")
+    facts.append(f"cost: {', '.join(dict.fromkeys(render.money(one['usage']) for one in attempts))}")
+    if task["summary"]:
+        facts.append(f"its agent says (not evidence): {line(task['summary'], SAID_LIMIT)}")
+    return facts
+
+
+def _attempt(attempt: Json) -> str:
+    outcome = (attempt["outcome"] or "running").replace("_", " ")
+    why = attempt["reason"] if attempt["outcome"] not in {None, "succeeded"} else ""
+    return f"{outcome} ({line(why, 160)})" if why else outcome
+
+
+def _model(attempt: Json) -> str:
+    return f" ({attempt['model']})" if attempt["model"] else ""
+
+
+def _evidence(task: Json, evidence: Json | None) -> list[str]:
+    if evidence is None:
+        return []
+    found = [f"check: {check_line(one)}" for one in evidence["checks"]]
+    if not evidence["checks"] and task["state"] == "done":
+        found.append("check: none was run")
+    files = evidence["files"]
+    if files:
+        more = f" and {len(files) - FILES_SHOWN} more" if len(files) > FILES_SHOWN else ""
+        found.append(
+            f"files: {', '.join(files[:FILES_SHOWN])}{more} (+{evidence['insertions']} -{evidence['deletions']})"
+        )
+    return found + [f"note: {one}" for one in evidence["notes"]]
+
+
+def check_line(check: Json) -> str:
+    """Return one run of a check: command, what it showed, exit code, time."""
+    if check["result"] == "not_available":
+        return "there is no command to run"
+    code = "never ended" if check["exit_code"] is None else f"exit {check['exit_code']}"
+    cached = ", seen before on the same tree" if check["cached"] else ""
+    took = render.age(check["duration_ms"] / 1000)
+    return f"`{check['command']}` {check['result'].replace('_', ' ')} ({code}, {took}{cached})"
+
+
+def _done(goal: Json) -> str:
+    done = sum(1 for task in goal["tasks"] if task["state"] == "done")
+    return f"{done} of {len(goal['tasks'])} done"
+
+
+def _colour(task: Json) -> str | None:
+    return render.STATE_COLOURS.get(task["verdict"] or task["state"])

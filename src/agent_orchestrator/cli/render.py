@@ -1,0 +1,212 @@
+"""How things look to people: one line per thing, cleaned, aligned, coloured only where that helps.
+
+Everything an agent, a repository or a goal's author wrote passes :func:`line`
+or :func:`block` before it is shown: it can say anything and steer nothing.
+Nothing here imports rich; ``status`` is drawn with these functions alone.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unicodedata import combining, east_asian_width
+
+import click
+
+from agent_orchestrator.domain.text import clean
+
+TEXT_LIMIT = 200
+"""Columns of a title or a reason in a list. What is longer is shown whole by ``task`` and ``report``."""
+
+STATE_COLOURS = {
+    "done": "green",
+    "completed": "green",
+    "verified": "green",
+    "succeeded": "green",
+    "passed": "green",
+    "running": "cyan",
+    "executing": "cyan",
+    "claimed": "cyan",
+    "verifying": "cyan",
+    "landing": "cyan",
+    "unverified": "yellow",
+    "waiting": "yellow",
+    "blocked": "yellow",
+    "flaky": "yellow",
+    "limited": "yellow",
+    "conflict": "red",
+    "failed": "red",
+    "rejected": "red",
+    "no_evidence": "red",
+    "stalled": "red",
+    "timed_out": "red",
+    "lost": "red",
+}
+"""Colour of each state, verdict and outcome. The word always stands there too: colour is never the only sign."""
+
+Json = Mapping[str, Any]
+
+
+def line(text: object, limit: int = TEXT_LIMIT) -> str:
+    """Return *text* cleaned, on one line, at most *limit* columns wide."""
+    return cut(" ".join(clean(str(text or "")).split()), limit)
+
+
+def block(text: object, indent: str = "  ", lines: int | None = None) -> list[str]:
+    """Return *text* cleaned, as indented lines; with *lines* only the last so many, saying how many are left out."""
+    found = [f"{indent}{one.expandtabs(4).rstrip()}" for one in clean(str(text or "")).strip().splitlines()]
+    if lines is not None and len(found) > lines:
+        return [f"{indent}… {len(found) - lines} lines before", *found[-lines:]]
+    return found
+
+
+def width(text: str) -> int:
+    """Return how many terminal columns *text* takes: East Asian wide characters two, marks and colours none."""
+    if "\x1b" in text:  # our own colours; anybody else's are gone
+        text = click.unstyle(text)
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return *text* shortened to *limit* columns, with an ellipsis when something is missing."""
+    if width(text) <= limit:
+        return text
+    used, kept = 1, []
+    for one in text:
+        used += width(one)
+        if used > limit:
+            break
+        kept.append(one)
+    return "".join(kept).rstrip() + "…"
+
+
+def columns() -> int | None:
+    """Return the width of the terminal, or None when standard output is none: then nothing is cut to fit."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def coloured() -> bool:
+    """Say whether colour may be used at all. (Whether the stream is a terminal is click's to decide.)"""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
+    """Return *text* in a colour, unless the user wants none."""
+    if not coloured() or not text:
+        return text
+    return click.style(text, fg=colour, bold=bold or None, dim=dim or None)
+
+
+def state(word: str) -> str:
+    """Return a state, verdict or outcome in its colour."""
+    return paint(word, STATE_COLOURS.get(word))
+
+
+def heading(text: str) -> str:
+    """Return the heading of a section."""
+    return paint(text, bold=True)
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Return *rows* with their columns aligned; on a terminal the last column is cut to fit.
+
+    Cells but the last may be coloured.
+    """
+    if not rows:
+        return []
+    widths = [max(width(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    room = columns()
+    found = []
+    for row in rows:
+        head = indent + "".join(
+            cell + " " * (space - width(cell) + 2) for cell, space in zip(row[:-1], widths, strict=True)
+        )
+        last = row[-1] if room is None else cut(row[-1], max(room - width(head), 20))
+        found.append((head + last).rstrip())
+    return found
+
+
+def say(lines: Sequence[str] | str) -> None:
+    """Print a view at once; what the terminal's encoding cannot show becomes a question mark, not an error."""
+    text = lines if isinstance(lines, str) else "\n".join(lines)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding))
+
+
+def age(seconds: float | None) -> str:
+    """Return a duration in one or two units, such as ``40 s``, ``12 min`` or ``3 h 05 min``; ``-`` when unknown."""
+    if seconds is None:
+        return "-"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a time of a snapshot as local time."""
+    if not text:
+        return None
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).astimezone()
+
+
+def local(text: str | None, now: str | None) -> str:
+    """Return a time in the user's zone: ``03:10`` on the day of *now*, else with its date."""
+    when, today = moment(text), moment(now)
+    if when is None:
+        return "-"
+    if today is not None and when.date() == today.date():
+        return f"{when:%H:%M}"
+    if today is not None and abs(when.date() - today.date()) < timedelta(days=6):
+        return f"{when:%a %H:%M}"
+    return f"{when:%Y-%m-%d %H:%M}"
+
+
+def between(start: str | None, end: str | None) -> str:
+    """Return how long it was from one time of a snapshot to another."""
+    first, last = moment(start), moment(end)
+    return age((last - first).total_seconds()) if first and last else "-"
+
+
+def money(usage: Json) -> str:
+    """Return a cost in dollars. An estimate is marked; work that reported tokens and no price is not called free."""
+    cost = usage["cost_usd"]
+    if cost:
+        shown = f"${cost:,.2f}" if cost >= 0.01 else f"${cost:.4f}"
+        return f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
+    tokens = usage["input_tokens"] + usage["cached_tokens"] + usage["output_tokens"]
+    return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
+
+
+def counts(found: Mapping[str, int]) -> str:
+    """Return how many are in which state, such as ``3 done, 1 running``."""
+    return ", ".join(f"{count} {word}" for word, count in found.items() if count) or "no tasks"
+
+
+def hold(found: Json, now: str | None) -> str:
+    """Return in one line who waits until when and why, in local time."""
+    until = local(found["until"], now)
+    if found["kind"] == "login":
+        return f"{found['provider']}'s login is refused; log in. Looked at again at {until}: {line(found['reason'])}"
+    guess = "" if found["stated"] else ", it did not say until when: tried again then"
+    return f"waiting for {found['provider']} until {until} ({found['kind'].replace('_', ' ')}{guess})"
+
+
+def verdict_of(task: Json) -> str:
+    """Return a task's state and, when it is done, what we say of the work: the two never look the same."""
+    return f"{task['state']}, {task['verdict']}" if task.get("verdict") else str(task["state"])
+
+
+def markdown(text: object) -> str:
+    """Return *text* cleaned, on one line and escaped, so that it is read as text by whatever renders Markdown."""
+    plain = " ".join(clean(str(text or "")).split())
+    escaped = "".join(f"\\{one}" if one in "\\`*_{}[]()#+-.!|~:" else one for one in plain)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

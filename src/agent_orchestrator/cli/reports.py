@@ -1,0 +1,230 @@
+"""Looking at the project as a whole: status, the log, the morning's report."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent_orchestrator.cli import completing, doors, render
+from agent_orchestrator.cli.render import line
+
+if TYPE_CHECKING:
+    from agent_orchestrator.app import App
+    from agent_orchestrator.domain.event import Event
+
+Json = dict[str, Any]
+
+GOALS_SHOWN = 20
+"""Open goals listed one by one; the JSON has up to 200."""
+FOLLOW_EVERY_S = 0.5
+"""How often a followed log is looked at: a read of an index, often enough for a person."""
+BATCH = 500
+"""Events read at once while following."""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
+def status(as_json: bool) -> None:
+    """What is going on: goals, agents, what waits and why, spend."""
+    snapshot = doors.app(create=False).reports.snapshot()
+    if as_json:
+        doors.answer(snapshot)
+    else:
+        render.say(status_lines(snapshot))
+
+
+def status_lines(snapshot: Json) -> list[str]:
+    """Return the snapshot as lines for a person."""
+    supervisor, now = snapshot["supervisor"], snapshot["now"]
+    lines = [f"{line(snapshot['project'])}"]
+    if not snapshot["goals"]:
+        return [*lines, 'Nothing here yet. Put in a goal: orchestrate submit "…" (or see a show: orchestrate demo)']
+    if supervisor["running"]:
+        how = "is stopping" if supervisor["stopping"] else "runs"
+        since = render.local(supervisor["since"], now)
+        lines.append(f"A supervisor {how} (pid {supervisor['pid']}, up to {supervisor['max_agents']} agents, {since}).")
+    else:
+        lines.append("No supervisor is running.")
+    lines.append(f"{render.counts(snapshot['counts'])}. Spent: {render.money(snapshot['spend'])}.")
+    lines += _goal_lines(snapshot)
+    for title, found in (
+        ("Running", _running(snapshot)),
+        ("Waiting", _waiting(snapshot)),
+        ("Failed", _failed(snapshot)),
+        ("On hold", [f"  {render.hold(one, now)}" for one in snapshot["holds"]]),
+    ):
+        if found:
+            lines += ["", render.heading(title), *found]
+    todo = sum(snapshot["counts"].get(state, 0) for state in ("ready", "claimed", "running", "verifying", "landing"))
+    if todo and not supervisor["running"]:
+        lines += ["", "To work on it: orchestrate run"]
+    return lines
+
+
+def _goal_lines(snapshot: Json) -> list[str]:
+    lines: list[str] = []
+    open_ones = [goal for goal in snapshot["goals"] if goal["state"] in {"ready", "executing"}]
+    ended = [goal for goal in snapshot["goals"] if goal not in open_ones]
+    if open_ones:
+        lines += ["", render.heading("Goals")]
+    for goal in open_ones[:GOALS_SHOWN]:
+        lines += goal_head(goal)
+        for phase in goal["phases"]:
+            lines.append(f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}")
+        if not goal["phases"]:
+            lines.append(f"    {render.counts(goal['counts'])}")
+    if len(open_ones) > GOALS_SHOWN:
+        lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more")
+    if ended:
+        lines += ["", render.heading("Ended")]
+    for goal in ended:
+        lines += goal_head(goal)
+        lines.append(
+            f"    {render.counts(goal['counts'])}; {render.money(goal['spend'])}; orchestrate report {goal['id']}"
+        )
+    return lines
+
+
+def goal_head(goal: Json) -> list[str]:
+    """Return a goal's name, state, verdict and marks, and below it what must be known of its plan and delivery."""
+    word = render.state(goal["state"])
+    if goal["verdict"]:
+        word += f", {render.state(goal['verdict'])}"
+    demo = " " + render.paint("(scripted demo)", "magenta") if goal["demo"] else ""
+    lines = [f"  {goal['id']}  {line(goal['title'], 100)}  {word}{demo}"]
+    lines += [f"    {line(text)}" for text in (goal["notice"], goal["reason"]) if text]
+    if goal["delivery"] not in {"not_yet", "nothing"}:
+        lines.append(f"    {goal['delivery'].replace('_', ' ')}: {line(goal['delivery_note'])}")
+    return lines
+
+
+def _running(snapshot: Json) -> list[str]:
+    return render.table(
+        [
+            (
+                render.paint(agent["id"], "cyan"),
+                line(agent["task_key"] or agent["task"], 40),
+                line(agent["specialist"], 30),
+                render.age(agent["elapsed_s"]),
+                "stopping" if agent["stop_wished"] else line(agent["doing"]) or agent["state"],
+            )
+            for agent in snapshot["running"]
+        ]
+    )
+
+
+def _waiting(snapshot: Json) -> list[str]:
+    now = snapshot["now"]
+    found = []
+    for task in snapshot["waiting"]:
+        why = line(task["waits_for"])
+        if task["not_before"]:
+            why = f"{render.local(task['not_before'], now)}: {why}"
+        found.append((task["id"], line(task["key"], 40), render.state(task["state"]), f"waits for {why}"))
+    return render.table(found)
+
+
+def _failed(snapshot: Json) -> list[str]:
+    lines = []
+    for task in snapshot["failed"]:
+        lines.append(
+            f"  {task['id']}  {line(task['key'], 40)}: {render.paint(line(task['reason']) or 'failed', 'red')}"
+        )
+        lines.append(f"    look: orchestrate task {task['id']}    try again: orchestrate retry {task['id']}")
+    return lines
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what happens until Ctrl-C.")
+@click.option("--goal", "goal_text", metavar="GOAL", shell_complete=completing.goals, help="Only of this goal.")
+@click.option("--task", "task_text", metavar="TASK", shell_complete=completing.tasks, help="Only of this task.")
+@click.option(
+    "-n", "--lines", "count", type=click.IntRange(0, 100_000), default=50, show_default=True, help="How many."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line (NDJSON).")
+def events(follow: bool, goal_text: str | None, task_text: str | None, count: int, as_json: bool) -> None:
+    """The log of everything that happened."""
+    app = doors.app(create=False)
+    goal = app.goals.resolve(goal_text).id if goal_text is not None else None
+    task = app.tasks.resolve(task_text).id if task_text is not None else None
+    found = app.events.last(count, goal=goal, task=task)
+    day = ""
+    for event in found:
+        day = _tell(event, as_json, day)
+    if not follow:
+        if not found and not as_json:
+            doors.tell("nothing has happened here yet")
+        return
+    try:
+        seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
+        for event in _following(app, seq, goal, task):
+            day = _tell(event, as_json, day)
+    except KeyboardInterrupt:
+        return
+
+
+def _following(app: "App", seq: int, goal: Any, task: Any) -> Iterator["Event"]:
+    while True:
+        if not app.database.exists():
+            app = doors.app(create=False)  # the project is untouched; look again when somebody has begun
+        for event in app.events.after(seq, goal=goal, task=task, limit=BATCH):
+            seq = event.seq
+            yield event
+        time.sleep(FOLLOW_EVERY_S)
+
+
+def _tell(event: "Event", as_json: bool, day: str) -> str:
+    """Print one event; return the day it fell on, which is printed when it changes."""
+    if as_json:
+        doors.stream(event_json(event))
+        return day
+    at = event.at.astimezone()
+    today = f"{at:%Y-%m-%d}"
+    if today != day:
+        render.say(render.paint(today, dim=True))
+    where = event.agent or event.attempt or event.task or event.goal or ""
+    task = f"{event.task} " if event.task and where != event.task else ""
+    render.say(f"{at:%H:%M:%S}  {event.type:<20} {task}{line(where)}  {_details(event.data)}".rstrip())
+    return today
+
+
+def event_json(event: "Event") -> Json:
+    """Return an event as plain JSON values."""
+    return {
+        "seq": event.seq,
+        "at": event.at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        "type": event.type,
+        "goal": event.goal,
+        "task": event.task,
+        "attempt": event.attempt,
+        "agent": event.agent,
+        "token": event.token,
+        "data": dict(event.data),
+    }
+
+
+def _details(data: Mapping[str, object]) -> str:
+    plain = [line(data["title"], 80)] if data.get("title") else []
+    return "  ".join(plain + [f"{key}={line(value)}" for key, value in data.items() if key != "title" and value])
+
+
+@click.command()
+@click.argument("goal", required=False, shell_complete=completing.goals)
+@click.option("--markdown", is_flag=True, help="Print Markdown; what agents wrote in it is escaped.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything about the goal as one JSON document.")
+def report(goal: str | None, markdown: bool, as_json: bool) -> None:
+    """The morning's report on a goal.
+
+    Without GOAL it is about the newest one.
+    """
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json exclude each other.")
+    app = doors.app(create=False)
+    document = app.reports.goal(app.goals.resolve(goal or "last"))
+    if as_json:
+        doors.answer(document)
+        return
+    from agent_orchestrator.cli import morning
+
+    render.say(morning.as_markdown(document) if markdown else morning.as_text(document))
