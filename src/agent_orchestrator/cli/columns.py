@@ -3,23 +3,20 @@
 import sys
 from collections.abc import Sequence
 
-import click
-
-from agent_orchestrator.domain.text import clean
+from agent_orchestrator.cli import render
 
 
 def show(rows: Sequence[Sequence[object]]) -> None:
-    """Print *rows* to standard output, one line each."""
+    """Print *rows* to standard output, one line each; nothing when there are none."""
     cells = [[one_line(cell) for cell in row] for row in rows]
-    if sys.stdout is None or not sys.stdout.isatty():
-        for row in cells:
-            click.echo("\t".join(row))
+    if not cells:
         return
-    widths = [max(len(row[at]) for row in cells if len(row) > at) for at in range(max(map(len, cells), default=0))]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
+    if sys.stdout is None or not sys.stdout.isatty():
+        render.say(["\t".join(row) for row in cells])
+    else:
+        render.say(render.table(cells, indent=""))
 
 
 def one_line(value: object) -> str:
     """Return *value* as text that fits on one line and steers no terminal; a missing value is a dash."""
-    return " ".join(clean("-" if value is None or value == "" else str(value)).split())
+    return render.line("-" if value is None or value == "" else str(value)) or "-"

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import doors, showing, wording
+from agent_orchestrator.cli import completing, doors, showing, wording
 from agent_orchestrator.domain.budget import parse_usd
 from agent_orchestrator.domain.errors import BadInput, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import Delivery
@@ -21,7 +21,13 @@ from agent_orchestrator.services.goals import Submission
 @click.option("--agent", metavar="SPECIALIST", help="Who does it. Without it the goal's words decide.")
 @click.option("--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first.")
 @click.option("--tier", type=click.Choice(list(Tier)), help="How capable a model it needs.")
-@click.option("--depends-on", multiple=True, metavar="ID", help="Add the task to the goal of this one and wait for it.")
+@click.option(
+    "--depends-on",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completing.tasks,
+    help="Add the task to the goal of this one and wait for it.",
+)
 @click.option("--verify", metavar="CMD", help="Shell command that accepts the work by exit code 0.")
 @click.option("--context", default="", metavar="TEXT", help="Words for the agent beside the goal.")
 @click.option("--provider", metavar="NAME", help="Insist on this kind of agent.")
@@ -96,7 +102,7 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="TASK|GOAL")
+@click.argument("name", metavar="TASK|GOAL", shell_complete=completing.goals_and_tasks)
 @wording.as_json
 def cancel(name: str, as_json: bool) -> None:
     """Cancel a task or a whole goal.
@@ -124,7 +130,7 @@ def cancel(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("goal")
+@click.argument("goal", shell_complete=completing.goals)
 @wording.as_json
 def undo(goal: str, as_json: bool) -> None:
     """Take a delivered goal back out of your branch.

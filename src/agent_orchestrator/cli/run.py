@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App, begin_demo, build
-from agent_orchestrator.cli import doors, running, wording
+from agent_orchestrator.cli import completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 
@@ -30,7 +30,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(["auto", *Isolation]), help="Where attempts work.")
-@click.option("--goal", metavar="ID", help="Work on this goal only.")
+@click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
 @click.option("--watch", is_flag=True, help="Stay and wait for new work.")
 @click.option("--detach", is_flag=True, help="Run in the background.")
 @click.option("--include-dirty", is_flag=True, help="Take uncommitted changes along as the goals' base.")
@@ -55,7 +55,7 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
     if detach:
         return _detach(app, given, as_json=as_json)
-    ran = running.lead(app, options, show=not as_json)
+    ran = running.lead(app, options)
     if as_json:
         doors.answer(ran.as_json(app))
     else:
@@ -156,11 +156,11 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
         flags={"provider": "demo", "planner": "rules", "demo_pace": str(pace), "max_agents": max_agents},
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
-    ran = running.lead(app, running.options(app, goal=goal.id), show=not as_json)
+    ran = running.lead(app, running.options(app, goal=goal.id))
     if as_json:
         doors.answer({**ran.as_json(app), "folder": str(place)})
     else:
-        ran.tell(app)
+        render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
         doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} orchestrate report {goal.id}")

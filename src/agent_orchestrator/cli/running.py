@@ -1,6 +1,5 @@
 """What leads up to a run and what is said after it, shared by the commands that run something."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -8,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors, exits
+from agent_orchestrator.cli import columns, doors, exits, live
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NothingToDo
 from agent_orchestrator.domain.goal import GOAL_OPEN, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
 
 if TYPE_CHECKING:
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
+    from agent_orchestrator.runtime.supervisor import RunOptions
 
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; beyond that their number must do."""
@@ -113,15 +112,17 @@ def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:
         )
 
 
-def lead(app: App, options: "RunOptions", *, show: bool) -> Ran:
-    """Lead the project until its work is done, and say how it ended. *show* draws a live view on a terminal.
+def lead(app: App, options: "RunOptions") -> Ran:
+    """Lead the project until its work is done, in this thread, where signals arrive, and say how it ended.
+
+    What happens meanwhile is shown on standard error: a live view on a terminal, lines elsewhere.
 
     Raises:
         AlreadyRunning: another supervisor does.
     """
     began = app.clock.now()
     before = [goal.id for goal in open_goals(app, options.goal)]
-    outlook = beside(app, app.supervisor(options, log=log_line).run, show=show)
+    outlook = live.while_running(app, lambda log: app.supervisor(options, log=log).run())
     added = [one.id for one in app.goals.recent() if one.created_at and one.created_at >= began]
     ids = before + [id for id in reversed(added) if id not in before and options.goal is None]
     goals = [app.store.goals.get(id) for id in ids]
@@ -136,19 +137,6 @@ def _exit_code(goals: list[Goal], stopped_by: str) -> int:
         return exits.INTERRUPTED
     left = any(goal.state in GOAL_OPEN for goal in goals)
     return exits.LIMITED if stopped_by and left else exits.PARTLY
-
-
-def beside(app: App, work: "Callable[[], Outlook]", *, show: bool) -> "Outlook":
-    """Run *work* in this thread, where signals arrive, while a person on a terminal sees what happens.
-
-    Without a terminal its log lines are all there is to see.
-    """
-    return work()
-
-
-def log_line(text: str) -> None:
-    """Print a line of the supervisor's log to standard error, with the local time."""
-    doors.tell(f"{datetime.now().astimezone():%H:%M:%S} {columns.one_line(text)}")
 
 
 def budget(text: str | None) -> Budget | None:
