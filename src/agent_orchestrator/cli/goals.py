@@ -20,7 +20,7 @@ from agent_orchestrator.services.goals import Submission
 @click.option("-d", "--decompose", is_flag=True, help="Split the goal into several tasks.")
 @click.option("--agent", metavar="SPECIALIST", help="Who does it. Without it the goal's words decide.")
 @click.option("--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first.")
-@click.option("--tier", type=click.Choice(list(Tier)), help="How capable a model it needs.")
+@click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="How capable a model it needs.")
 @click.option(
     "--depends-on",
     multiple=True,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""
 
+PLACES = ("auto", *(one.value for one in Isolation))
 PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 """Options with a value that a run in the background gets as they were given."""
 
@@ -29,7 +30,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--for", "span", metavar="SPAN", help="The same after 8h, 90m, …")
 @click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
-@click.option("--isolation", type=click.Choice(["auto", *Isolation]), help="Where attempts work.")
+@click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
 @click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
 @click.option("--watch", is_flag=True, help="Stay and wait for new work.")
 @click.option("--detach", is_flag=True, help="Run in the background.")
@@ -153,7 +154,13 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     app = build(
         place / "project",
         environ=environ,
-        flags={"provider": "demo", "planner": "rules", "demo_pace": str(pace), "max_agents": max_agents},
+        flags={
+            "provider": "demo",
+            "planner": "rules",
+            "demo_pace": str(pace),
+            "max_agents": max_agents,
+            "retry_seconds": min(5, round(2 * pace)),
+        },
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
     ran = running.lead(app, running.options(app, goal=goal.id))

@@ -126,10 +126,10 @@ def lead(app: App, options: "RunOptions") -> Ran:
     added = [one.id for one in app.goals.recent() if one.created_at and one.created_at >= began]
     ids = before + [id for id in reversed(added) if id not in before and options.goal is None]
     goals = [app.store.goals.get(id) for id in ids]
-    return Ran(goals=tuple(ids), stopped_by=outlook.stopped_by, exit_code=_exit_code(goals, outlook.stopped_by))
+    return Ran(goals=tuple(ids), stopped_by=outlook.stopped_by, exit_code=exit_code(goals, outlook.stopped_by))
 
 
-def _exit_code(goals: list[Goal], stopped_by: str) -> int:
+def exit_code(goals: list[Goal], stopped_by: str) -> int:
     """Return 0 when all is completed, however the run was ended; else why it is not."""
     if all(goal.state is GoalState.COMPLETED for goal in goals):
         return exits.INTERRUPTED if stopped_by == "user" else 0

@@ -7,7 +7,7 @@ from agent_orchestrator.domain.errors import BadInput
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+)s)?")
-_LONGEST = timedelta(days=365)
+_LONGEST_S = 365 * 86_400
 
 
 def parse_span(text: str) -> timedelta:
@@ -18,9 +18,10 @@ def parse_span(text: str) -> timedelta:
     """
     found = _SPAN.fullmatch(text.strip().lower())
     days, hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0.0,) * 4
-    if seconds + minutes + hours + days == 0 or days > _LONGEST.days:
+    total = days * 86_400 + hours * 3_600 + minutes * 60 + seconds
+    if not 0 < total <= _LONGEST_S:
         raise BadInput(f"{text!r} is not a span of time", hint="write it like 8h, 90m, 1h30m or 7d")
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return timedelta(seconds=total)
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
