@@ -5,6 +5,7 @@ it uses: ``status`` opens the store and nothing else.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -351,7 +352,10 @@ class App:
     def workspaces(self) -> "Workspaces":
         """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
         from agent_orchestrator.domain.goal import Isolation
-        from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces, detect
+        from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+        from agent_orchestrator.workspaces.project import detect
+        from agent_orchestrator.workspaces.shared import SharedWorkspaces
+        from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
 
         wanted = self.settings.isolation
         project = detect(self.folder)
@@ -373,6 +377,9 @@ class App:
     @cached_property
     def landing(self) -> "Landing":
         """The merge queue, delivery and undo."""
+        return self._landing(lambda: False)
+
+    def _landing(self, stop_wished: Callable[[], bool]) -> "Landing":
         from agent_orchestrator.runtime.landing import Landing
 
         return Landing(
@@ -380,16 +387,41 @@ class App:
             queue=self.tasks,
             context=self.context,
             workspaces=self.workspaces,
-            verification=self._verification(),
+            verification=self._verification(stop_wished),
             check_for=self.check_for,
         )
 
-    def _verification(self) -> "Verification":
+    def _verification(self, stop_wished: Callable[[], bool]) -> "Verification":
         from functools import partial
 
+        from agent_orchestrator.runtime.environment import allowed
         from agent_orchestrator.runtime.verification import Verification
+        from agent_orchestrator.workspaces.environment import check_environment
+        from agent_orchestrator.workspaces.git import git
 
-        return Verification(checkouts=partial(self.workspaces.checked_out, setup=self._setup()))
+        inherited = allowed(self.environ, self.settings.pass_env)
+        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
+            inherited.pop(name, None)
+        root = self.workspaces.project().root or self.folder
+        below = len(self.folder.resolve().relative_to(root.resolve()).parts)
+
+        def environment(folder: Path) -> Mapping[str, str]:
+            top = folder.parents[below - 1] if below else folder
+            return check_environment(self.folder, folder, inherited, top=top)
+
+        def tree_of(tree_or_commit: str) -> str:
+            return git("rev-parse", "--verify", f"{tree_or_commit}^{{tree}}", cwd=self.folder).text.strip()
+
+        return Verification(
+            clock=self.clock,
+            folder=self.state / "checks",
+            environment=inherited,
+            checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
+            check_environment=environment,
+            tree_of=tree_of,
+            limit_s=self.settings.check_minutes * 60,
+            stop_wished=stop_wished,
+        )
 
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
@@ -404,6 +436,7 @@ class App:
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
 
+        abandon_checks = threading.Event()
         pieces = Pieces(
             store=self.store,
             clock=self.clock,
@@ -414,7 +447,8 @@ class App:
             budgets=self.budgets,
             notifier=self.notifier,
             spawner=self._spawner(),
-            landing=self.landing,
+            landing=self._landing(abandon_checks.is_set),
+            abandon_checks=abandon_checks,
             leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
             providers=self.providers,
             available=frozenset(name for name, one in self.providers.items() if on_path(one, self.environ)),

@@ -279,3 +279,24 @@ def test_titles_that_differ_in_a_number_are_different_work() -> None:
     )
 
     assert len(checked.tasks) == 2
+
+
+def test_a_long_id_that_was_renamed_is_not_renamed_again() -> None:
+    twice = plan(
+        *(PlannedTask(id="x" * 60, title=f"Do part {name}", description="", agent_type=BACKEND) for name in "ab")
+    )
+
+    once = lint(twice, ROSTER)
+
+    assert len({task.id for task in once.tasks}) == 2
+    assert lint(once, ROSTER).tasks == once.tasks
+
+
+def test_look_alikes_are_joined_even_when_one_join_opens_the_way_for_another() -> None:
+    def same(id: str, *needs: str) -> PlannedTask:
+        return PlannedTask(id=id, title="Write it", description="", agent_type=BACKEND, depends_on=needs)
+
+    once = lint(plan(same("a"), same("c", "b"), same("b", "a")), ROSTER)
+
+    assert [task.id for task in once.tasks] == ["a"]
+    assert lint(once, ROSTER).tasks == once.tasks

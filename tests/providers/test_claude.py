@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
@@ -22,6 +21,7 @@ from agent_orchestrator.providers import (
     UsedTool,
 )
 from agent_orchestrator.providers.claude import Claude
+from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 CLAUDE = Claude(clock=CLOCK)
 RUN = Path("/runs/t1.1")

@@ -7,12 +7,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Question, Said, Spent, Started, UsedTool
 from agent_orchestrator.providers.codex import ROLE_LIMIT, Codex, toml_string
+from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 CODEX = Codex(clock=CLOCK, zone=UTC, model="gpt-5.4")
 

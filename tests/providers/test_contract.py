@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from providers.reading import RECORDINGS
 
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import BadInput
@@ -26,6 +25,7 @@ from agent_orchestrator.providers import (
     still_limited,
 )
 from agent_orchestrator.providers.all import providers
+from providers.reading import RECORDINGS
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ALL = providers(

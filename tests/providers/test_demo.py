@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from providers.reading import Reading, read
 
 from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.providers import Briefing, Ending, Finished, Said, Spent, UsedTool, demo_child
 from agent_orchestrator.providers.demo import Demo, lay_out, plan
+from providers.reading import Reading, read
 
 DEMO = Demo(pace="0")
 TASKS = {task["id"]: task for task in plan()["tasks"]}  # type: ignore[attr-defined]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime import trees
 
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from runtime import trees
 
 Start = Callable[..., Process]
 

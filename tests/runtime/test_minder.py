@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runtime import trees
-from runtime.conftest import Start
-from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
 
 from agent_orchestrator.runtime import minder
 from agent_orchestrator.runtime.process import ExitRecord, Process, Spawn, Why, _as_json, exit_record
+from runtime import trees
+from runtime.conftest import Start
+from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
 
 Tree = Callable[..., Process]
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state, sweep
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, wait_for, witnessed
-
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state, sweep
 
 Tree = Callable[..., Process]
 MakeSpawn = Callable[..., Spawn]

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from steps import accept, claim, land, planned
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.errors import NotReady
+from steps import accept, claim, land, planned
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,4 @@
 import pytest
-from steps import accept, claim, land, planned
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.attempt import Outcome
@@ -8,6 +7,7 @@ from agent_orchestrator.domain.goal import GoalState
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import TaskState, Verdict
 from agent_orchestrator.services.goals import Submission
+from steps import accept, claim, land, planned
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from steps import accept, claim, land, planned
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.agent import AgentState
@@ -15,6 +14,7 @@ from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState
 from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GoalState
 from agent_orchestrator.domain.task import TaskState, Verdict
+from steps import accept, claim, land, planned
 
 
 def state(app: App, attempt: Attempt) -> TaskState:

@@ -22,7 +22,8 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 _LENGTH = 6
 """31^6 is about 9e8 ids. Short enough to type; among 100,000 a handful of repeats is expected, and drawn again."""
 
-_SLUG_LIMIT = 48
+SLUG_LIMIT = 48
+"""Characters of a slug: readable in a branch name beside a goal's id."""
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -53,7 +54,7 @@ def attempt_id(task: TaskId, number: int) -> AttemptId:
 def slug(text: str) -> str:
     """Reduce *text* to ``[a-z0-9-]``, at most 48 characters, cut at a word. Empty when no Latin letter is in it."""
     words = _NOT_SLUG.sub("-", text.lower()).strip("-")
-    if len(words) <= _SLUG_LIMIT:
+    if len(words) <= SLUG_LIMIT:
         return words
-    head = words[: _SLUG_LIMIT + 1]
-    return head[: head.rfind("-")] if "-" in head else head[:_SLUG_LIMIT]
+    head = words[: SLUG_LIMIT + 1]
+    return head[: head.rfind("-")] if "-" in head else head[:SLUG_LIMIT]

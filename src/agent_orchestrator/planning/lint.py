@@ -7,10 +7,10 @@ Pure and deterministic: the same plan gives the same plan with the same findings
 import re
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from agent_orchestrator.domain.errors import InvalidPlan
-from agent_orchestrator.domain.ids import slug
+from agent_orchestrator.domain.ids import SLUG_LIMIT, slug
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
 from agent_orchestrator.planning.globs import scopes_meet
 from agent_orchestrator.planning.layers import layer_of
@@ -151,7 +151,7 @@ class _Work:
             stem = slug(task.id) or slug(task.title) or f"task-{at + 1}"
             number, id = 2, stem
             while id in taken:
-                number, id = number + 1, f"{stem}-{number}"
+                number, id = number + 1, f"{stem[: SLUG_LIMIT - 4]}-{number}"
             taken.add(id)
             if task.id:
                 renamed.setdefault(task.id, id)
@@ -199,15 +199,15 @@ class _Work:
             self.tasks[at] = replace(self.tasks[at], depends_on=kept)
 
     def merge_same(self) -> None:
-        at = 0
-        while at < len(self.tasks):
-            first = self.tasks[at]
-            twin = next((task for task in self.tasks[at + 1 :] if _alike(first.title, task.title) >= SAME_TITLE), None)
-            if twin is None:
-                at += 1
-            elif self.strict or not self._merge(first, twin):
-                self.note("same-title", f"{first.id} and {twin.id} seem to be the same work", twin.id)
-                at += 1
+        """Join look-alikes until no more can be joined; one join can open the way for another."""
+        while not self.strict and any(self._merge(first, twin) for first, twin in self._look_alikes()):
+            pass
+        for first, twin in self._look_alikes():
+            self.note("same-title", f"{first.id} and {twin.id} seem to be the same work", twin.id)
+
+    def _look_alikes(self) -> list[tuple[PlannedTask, PlannedTask]]:
+        pairs = combinations(self.tasks, 2)
+        return [(first, twin) for first, twin in pairs if _alike(first.title, twin.title) >= SAME_TITLE]
 
     def _merge(self, first: PlannedTask, twin: PlannedTask) -> bool:
         """Join *twin* into *first*, unless work lies between them: then joining would make a cycle."""

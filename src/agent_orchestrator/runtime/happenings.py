@@ -70,4 +70,22 @@ class Delivered:
     goal: Goal
 
 
-Happening = Rang | StopRequested | GoalOpened | GoalNotOpened | Prepared | NotPrepared | Exited | Settled | Delivered
+@dataclass(frozen=True, slots=True)
+class NotDelivered:
+    """A goal's delivery was broken off because the run stops at once; the next run delivers it."""
+
+    goal: GoalId
+
+
+Happening = (
+    Rang
+    | StopRequested
+    | GoalOpened
+    | GoalNotOpened
+    | Prepared
+    | NotPrepared
+    | Exited
+    | Settled
+    | Delivered
+    | NotDelivered
+)

@@ -241,7 +241,9 @@ def _why(check: CheckRun) -> str:
     """Return in one line why a check does not accept the work."""
     if check.exit_code is None:
         return f"`{check.command}` did not end in time"
-    failing = f": {', '.join(check.failures[:3])}" if check.failures else ""
+    names = [name if len(name) <= 70 else f"{name[:69]}…" for name in (check.failures or ())[:2]]
+    more = f" and {len(check.failures) - 2} more" if check.failures and len(check.failures) > 2 else ""
+    failing = f": {', '.join(names)}{more}" if names else ""
     return f"`{check.command}` failed with exit code {check.exit_code}{failing}"
 
 

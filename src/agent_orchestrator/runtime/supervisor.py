@@ -7,6 +7,7 @@ where it stopped. Whatever dies, the database and the files say how to go on.
 """
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
     Delivered,
@@ -32,6 +34,7 @@ from agent_orchestrator.runtime.happenings import (
     GoalNotOpened,
     GoalOpened,
     Happening,
+    NotDelivered,
     NotPrepared,
     Prepared,
     Rang,
@@ -112,6 +115,8 @@ class Pieces:
     notifier: Notifier
     spawner: AgentSpawner
     landing: Landing
+    abandon_checks: threading.Event
+    """Set when running checks are to be ended at once; their tasks are verified by the next run."""
     leader: Leader
     providers: dict[str, Provider]
     available: frozenset[str]
@@ -208,6 +213,8 @@ class Supervisor:
             case Delivered(goal):
                 self.delivering.discard(goal.id)
                 self._delivered(goal)
+            case NotDelivered(goal_id):
+                self.delivering.discard(goal_id)
             case _:
                 assert_never(happening)
 
@@ -457,6 +464,8 @@ class Supervisor:
             return
         self.outlook.stopping = level
         self.outlook.stopped_by = self.outlook.stopped_by or "user"
+        if level == 2:
+            self.pieces.abandon_checks.set()
         self._log("stopping at once" if level == 2 else "stopping: no new starts, agents are asked to end")
         for follower in self.running.values():
             self._ask_to_stop(follower, "the run was stopped", hard=level == 2)
@@ -525,8 +534,8 @@ class Supervisor:
                 self.pieces.landing.process(attempt, follower.provider, follower.workspace)
             else:
                 self._save_and_give_back(follower, ending)
-        except StaleLease as error:
-            trouble = error.message
+        except (StaleLease, CommandStopped) as error:
+            trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
         except OrchestratorError as error:
             trouble = error.message
             self._give_back(attempt, Outcome.FAILED, error.message)
@@ -579,6 +588,8 @@ class Supervisor:
         for goal in self.pieces.goals.open():
             if goal.id in busy or goal.id in self.delivering or goal.id in self.opening:
                 continue
+            if self.outlook.stopping == 2:
+                continue  # the next run ends it
             if self.options.goal is not None and goal.id != self.options.goal:
                 continue
             counts = self.pieces.store.tasks.counts(goal.id)
@@ -598,10 +609,14 @@ class Supervisor:
             elif goal.result_branch and self.pieces.spawner.workspaces.tip(goal.result_branch):
                 note = f"what is landed so far: git merge {goal.result_branch}"
                 goal = replace(goal, delivery=Delivery.WAITING, delivery_note=note)
+        except CommandStopped:
+            self.inbox.put(NotDelivered(goal.id))
+            return
         except OrchestratorError as error:
             goal = replace(goal, delivery=Delivery.WAITING, delivery_note=error.message)
-        finally:
-            self.inbox.put(Delivered(goal))
+        except Exception as error:  # a bug of ours must not keep the run from ending
+            goal = replace(goal, delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
+        self.inbox.put(Delivered(goal))
 
     def _delivered(self, goal: Goal) -> None:
         current = self.pieces.store.goals.get(goal.id)

@@ -82,6 +82,8 @@ class Collected:
     deletions: int = 0
     diff: str = ""
     """The start of the patch, capped at 64 KiB, for prompts and reports."""
+    notes: tuple[str, ...] = ()
+    """What a reviewer should know: files that were left out and why, where forgotten work was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,19 +137,26 @@ class Workspaces(Protocol):
         ...
 
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
-        """Make a usable checkout of *base* for *attempt*, or return the existing one of the same attempt unchanged."""
+        """Make a usable checkout of *base* for *attempt*, or return the existing one of the same attempt unchanged.
+
+        Raises WorkspaceProblem too when the set-up command fails; nothing is left of the checkout then.
+        """
         ...
 
     def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
-        """Return the existing checkout at *path* for an attempt that goes on there; None if it is gone."""
+        """Return the existing checkout at *path* for an attempt that goes on there; None if it is gone.
+
+        With a newer *base*, ``collect`` compares with that if the agent merged it or rebased onto it, else with the
+        commit the checkout was made from: anything else would take other people's landed work back.
+        """
         ...
 
     def collect(self, workspace: Workspace, *, goal: GoalId, attempt: AttemptId, message: str) -> Collected:
         """Commit whatever the agent left, squash it to one commit on the base, fetch it into the user's repository.
 
-        The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent. Works when
-        the agent committed, amended, switched branches, left a merge half done, or left an index.lock. Never runs the
-        repository's hooks.
+        The branch is ``orchestrate/<goal>/<task>.<number>``, which ends in the attempt's id. Idempotent.
+        Works when the agent committed, amended, switched branches, left a merge half done or an index.lock, or
+        deleted ``.git``: the files as they lie count. Never runs the repository's hooks.
         """
         ...
 
@@ -179,6 +188,12 @@ class Workspaces(Protocol):
         """Give a clean, usable checkout for running checks; the folder within it that corresponds to the project's.
 
         One at a time per project; recycled warm. Nothing in it can reach the user's own files.
+        """
+        ...
+
+    def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return *environment* changed so that checks in *checkout*, a folder that ``checked_out`` gave or a
+        workspace's path, use the project's tools and import the checkout's code, never the user's.
         """
         ...
 

@@ -1,363 +1,362 @@
-"""A private clone per attempt that borrows the repository's objects: the default.
+"""The default place to work: a private clone that borrows the user's objects.
 
-As quick to make as a worktree (measured at 5,000 files), and an agent in it
-cannot touch the user's refs, configuration, hooks, stash or index. What it
-leaves is read from its working tree straight into the user's object store
-through a private index, so it does not matter what it did to its own ``.git``.
+It has a ``.git`` of its own, so whatever an agent does to branches, stash,
+config or index, the user's are out of its reach; it costs no copy of the
+history, because ``objects/info/alternates`` names the user's store. A checkout
+that is given back is used again: its files stay where they did not change, its
+``.git`` is made anew each time, since what an agent may have written there
+(config, hooks, flags in the index) must not reach the next one.
+
+In the state folder::
+
+    checkouts/<attempt>/    the checkout; records/<attempt>/ what we noted about it
+    spare/<name>/           given back, ready to be used again
+    checks/                 the one checkout in which checks run
+    removed/                on its way out; emptied when there is time
 """
 
-import os
+import fcntl
+import json
+import re
+import secrets
 import shutil
-import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
-from agent_orchestrator.domain.errors import WorkspaceProblem
+from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.domain.text import clean
-from agent_orchestrator.workspaces import Collected, Delivered, Project, Setup, Union, Workspace
-from agent_orchestrator.workspaces.git import Result, git
-from agent_orchestrator.workspaces.setup import make_usable
+from agent_orchestrator.workspaces import Collected, Delivered, Project, Setup, Union, Workspace, clone, delivery
+from agent_orchestrator.workspaces.collecting import Place, collect
+from agent_orchestrator.workspaces.environment import check_environment
+from agent_orchestrator.workspaces.project import detect
+from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.setup import DEPENDENCIES, Ready, make_usable, user_modules
+from agent_orchestrator.workspaces.snapshot import snapshot
 
-BRIDGE = ("Agent Orchestrator", "agent-orchestrator@localhost")
-"""Name and address for commits where git knows none."""
-DIFF_LIMIT = 64 * 1024
-DETAIL_LIMIT = 16 * 1024
-_NONE = "0" * 40
+SPARES = 4
+"""Checkouts kept for reuse. As many as agents usually run at once; each costs the size of the files."""
 
-
-def detect(folder: Path) -> Project:
-    """Look at a folder: its repository, branch, uncommitted work, and what a user should know before a night."""
-    top = git("rev-parse", "--show-toplevel", cwd=folder, check=False)
-    if top.code:
-        return Project(folder=folder, root=None, head=None, branch=None)
-    root = Path(top.out.strip())
-    head = git("rev-parse", "--verify", "-q", "HEAD^{commit}", cwd=root, check=False)
-    branch = git("symbolic-ref", "-q", "--short", "HEAD", cwd=root, check=False)
-    dirty, untracked = [], []
-    for entry in git("status", "--porcelain=v1", "-z", cwd=root).out.split("\0"):
-        if entry.startswith("?? "):
-            untracked.append(entry[3:])
-        elif len(entry) > 3 and entry[2] == " ":
-            dirty.append(entry[3:])
-    name = (
-        git("config", "user.name", cwd=root, check=False).code
-        or git("config", "user.email", cwd=root, check=False).code
-    )
-    signing = git("config", "--type=bool", "commit.gpgSign", cwd=root, check=False)
-    return Project(
-        folder=folder,
-        root=root,
-        head=head.out.strip() or None,
-        branch=branch.out.strip() or None,
-        dirty=tuple(dirty),
-        untracked=tuple(untracked),
-        identity=not name,
-        signing=signing.out.strip() == "true",
-        notes=tuple(_notes(root)),
-    )
-
-
-def _notes(root: Path) -> Iterator[str]:
-    if (root / ".gitmodules").exists():
-        yield "submodules are not filled in agents' checkouts"
-    attributes = root / ".gitattributes"
-    if attributes.exists() and "filter=lfs" in attributes.read_text(errors="replace"):
-        yield "Git LFS is used"
-    if git("rev-parse", "--is-shallow-repository", cwd=root).out.strip() == "true":
-        yield "the repository is shallow"
-
-
-def init(folder: Path) -> None:
-    """Make a repository of *folder*, if it is none, and a first commit of what is in it. Only with the user's consent."""
-    if git("rev-parse", "--git-dir", cwd=folder, check=False).code:
-        git("init", "-q", cwd=folder)
-    git("add", "-A", cwd=folder)
-    git("commit", "-q", "--allow-empty", "-m", "First commit", cwd=folder, environment=_identity(folder))
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class CheckoutWorkspaces:
-    """All checkouts and all git work of one project."""
+    """All checkouts of one project. Safe to call from several threads."""
 
     isolation = Isolation.CHECKOUT
 
     def __init__(self, *, folder: Path, state: Path) -> None:
-        self._folder = folder
-        self._state = state
-        self._root = Path(git("rev-parse", "--show-toplevel", cwd=folder).out.strip())
-        self._git_dir = Path(git("rev-parse", "--absolute-git-dir", cwd=folder).out.strip())
-        self._below = folder.resolve().relative_to(self._root.resolve())
-        self._checkouts = state / "checkouts"
+        """Serve the project in *folder*; everything of ours lies in *state*, outside any agent's checkout."""
+        self.folder = Path(folder).resolve()
+        self.state = Path(state).resolve()
+        self._pool = threading.Lock()
+        self._checks = threading.Lock()
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The user's repository. Raises WorkspaceProblem when there is none."""
+        return Repository.find(self.folder, self.state)
 
     def project(self) -> Project:
         """Look at the project folder now."""
-        return detect(self._folder)
+        return detect(self.folder)
 
     def base(self, goal: GoalId, *, include_dirty: bool) -> str | None:
-        """Return HEAD, or with *include_dirty* a commit of the working tree on top of it."""
-        head = git("rev-parse", "HEAD", cwd=self._root).out.strip()
-        if not include_dirty:
+        """Return HEAD, or with *include_dirty* a commit of the working tree on top of it, kept reachable for *goal*."""
+        repository = self.repository
+        head = repository.commit("HEAD")
+        if head is None or not include_dirty:
             return head
-        tree = self._tree_of(self._root, index=self._git_dir / "index", base=head)
-        if tree == self._tree(head):
+        with repository.scratch() as scratch:
+            index = scratch / "index"
+            if (repository.git_dir / "index").exists():
+                shutil.copy2(repository.git_dir / "index", index)
+            found = snapshot(repository, repository.root, index=index, base=head, keep_filtered=False)
+        if found.tree == repository.tree(head):
             return head
-        message = f"Uncommitted work at the start of {goal}\n"
-        commit = self.commit_tree(tree, parents=(head,), message=message)
-        git("update-ref", f"refs/heads/{self._prefix()}/{goal}/base", commit, cwd=self._root)
+        message = "\n".join(("Uncommitted work at the start of the goal", "", *found.notes))
+        commit = repository.commit_tree(found.tree, parents=(head,), message=message)
+        ref = f"refs/orchestrate/{goal}/base"
+        repository.move(ref, old=repository.commit(ref), new=commit)
         return commit
 
     def result_branch(self, goal: GoalId) -> str:
         """Return the full branch name of a goal's result."""
-        return f"{self._prefix()}/{goal}/result"
+        return self.repository.result_branch(goal)
 
     def tip(self, branch: str) -> str | None:
         """Return the commit of *branch*, or None."""
-        return (
-            self._git("rev-parse", "--verify", "-q", f"refs/heads/{branch}^{{commit}}", check=False).out.strip() or None
-        )
+        return self.repository.tip(branch)
 
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
-        """Make a usable checkout of *base* for *attempt*."""
+        """Make a usable checkout of *base*, or return the attempt's existing one unchanged."""
         if base is None:
-            raise WorkspaceProblem("there is no commit to start from")
+            raise WorkspaceProblem(
+                f"{self.folder} has no commit to start from", hint="commit once, or use --isolation shared"
+            )
+        if not _SAFE.fullmatch(attempt):
+            raise WorkspaceProblem(f"{attempt!r} cannot name a folder")
         root = self._checkouts / attempt
-        if not (root / ".git").exists():
-            self._clone(root)
-            git("checkout", "-q", "-B", f"work/{attempt}", base, cwd=root)
-        notes = make_usable(self._root, root, setup)
-        return Workspace(path=root / self._below, root=root, isolation=self.isolation, base=base, notes=notes)
+        if (existing := self._recorded(root)) is not None:
+            return existing
+        self._discard(root)  # of a crash in the middle of making it
+        record = self._records / attempt
+        notes = self._make(root, base=base, index=record / "index")
+        ready = self._make_usable(root, setup, index=record / "index")
+        notes += ready.notes
+        _write(record / "exclude", "".join(f"{_pattern(name)}\n" for name in ready.copied))
+        noted = {"base": base, "notes": notes, "products": ready.copied}
+        _write(record / "record.json", json.dumps(noted))
+        return self._workspace(root, base, notes)
 
     def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
-        """Return the existing checkout at *path*."""
-        root = path
-        for _ in self._below.parts:
-            root = root.parent
-        if not root.is_dir() or base is None:
+        """Return the checkout at *path*, a workspace's path or root; None if it is gone.
+
+        *base* is what its work will be compared with, provided the agent merges it
+        or rebases onto it; without that, collecting stays with the commit the
+        checkout was made from.
+        """
+        path = Path(path)
+        if not path.is_relative_to(self._checkouts) or path == self._checkouts:
             return None
-        return Workspace(path=path, root=root, isolation=self.isolation, base=base)
+        found = self._recorded(self._checkouts / path.relative_to(self._checkouts).parts[0])
+        if found is None or base is None:
+            return found
+        return self._workspace(found.root, base, found.notes)
 
     def collect(self, workspace: Workspace, *, goal: GoalId, attempt: AttemptId, message: str) -> Collected:
-        """Commit whatever the agent left, as one commit on the base, in the user's repository."""
-        assert workspace.base is not None
-        tree = self._tree_of(workspace.root, index=workspace.root / ".git" / "index", base=workspace.base)
-        if tree == self._tree(workspace.base):
-            return Collected(commit=None, branch=None)
-        commit = self.commit_tree(tree, parents=(workspace.base,), message=message)
-        branch = f"{self._prefix()}/{goal}/{attempt}"
-        self._git("update-ref", f"refs/heads/{branch}", commit)
-        files, insertions, deletions = self._numbers(workspace.base, commit)
-        return Collected(
-            commit=commit,
-            branch=branch,
-            files=files,
-            insertions=insertions,
-            deletions=deletions,
-            diff=self.diff(workspace.base, commit)[:DIFF_LIMIT],
-        )
+        """Commit what lies in the checkout on the attempt's branch, whatever state its ``.git`` is in."""
+        branch = self.repository.attempt_branch(goal, attempt)
+        place = self._place(workspace)
+        return collect(self.repository, place, branch=branch, message=message, newer_base=workspace.base)
 
     def close(self, workspace: Workspace) -> None:
-        """Remove the checkout."""
-        shutil.rmtree(workspace.root, ignore_errors=True)
+        """Give the checkout back: kept as a spare while there are few, else removed."""
+        root = workspace.root
+        self._our_own(root)
+        record = self._records / root.name
+        with self._pool:
+            spares = list(self._spare.iterdir()) if self._spare.is_dir() else []
+            if root.is_dir() and not root.is_symlink() and len(spares) < SPARES and (record / "index").exists():
+                place = self._spare / f"{root.name}-{secrets.token_hex(3)}"
+                place.mkdir(parents=True)
+                (record / "record.json").unlink(missing_ok=True)
+                (record / "index").rename(place / "index")
+                root.rename(place / "files")
+        self._discard(root)
+        self._discard(record)
 
     def union(self, tip: str, commit: str) -> Union:
         """Merge *commit* into *tip* in memory."""
-        merged = self._git("merge-tree", "--write-tree", "--name-only", tip, commit, check=False)
-        if merged.code == 0:
-            return Union(tree=merged.lines[0])
-        if merged.code != 1:
-            raise WorkspaceProblem(f"git merge-tree: {merged.error.strip() or merged.code}")
-        head, _, messages = merged.out.partition("\n\n")
-        tree, *names = head.splitlines()
-        conflicts = tuple(dict.fromkeys(names))
-        detail = [clean(messages.strip())]
-        for name in conflicts[:10]:
-            shown = self._git("show", f"{tree}:{name}", check=False)
-            detail.append(f"--- {name}\n{_hunks(clean(shown.out))}")
-        return Union(tree=None, conflicts=conflicts, detail="\n".join(detail)[:DETAIL_LIMIT])
+        return self.repository.union(tip, commit)
 
     def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
         """Write a commit object and return its id."""
-        environment = _identity(self._root)
-        if author is not None:
-            name, _, address = author.partition(" <")
-            environment |= {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": address.rstrip(">")}
-        ancestry = [word for parent in parents for word in ("-p", parent)]
-        made = git("commit-tree", tree, *ancestry, "-F", "-", cwd=self._root, environment=environment, data=message)
-        return made.out.strip()
+        return self.repository.commit_tree(tree, parents=parents, message=message, author=author)
 
     def advance(self, branch: str, *, old: str | None, new: str) -> bool:
-        """Move *branch* from *old* to *new* by compare-and-set."""
-        return self._git("update-ref", f"refs/heads/{branch}", new, old or _NONE, check=False).code == 0
+        """Move *branch* from *old* to *new*; False when it was not there."""
+        return self.repository.advance(branch, old=old, new=new)
 
     def contains(self, branch: str, commit: str) -> bool:
-        """Say whether *commit* is an ancestor of, or is, the tip of *branch*."""
-        return self._git("merge-base", "--is-ancestor", commit, f"refs/heads/{branch}", check=False).code == 0
+        """Say whether *branch* has *commit*."""
+        return self.repository.is_ancestor(commit, f"refs/heads/{branch}")
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
-        """Return attempt to commit for everything on *branch* after *base*."""
-        if self.tip(branch) is None:
-            return {}
-        span = f"{base}..refs/heads/{branch}" if base else f"refs/heads/{branch}"
-        log = self._git("log", "--format=%H %(trailers:key=Attempt,valueonly,separator=%x20)", span)
-        found = (line.split() for line in log.lines)
-        return {words[1]: words[0] for words in found if len(words) == 2}
+        """Return ``Attempt:`` trailer to commit."""
+        return self.repository.landed(branch, base)
 
     @contextmanager
     def checked_out(self, tree_or_commit: str, *, setup: Setup) -> Iterator[Path]:
-        """Give a clean, usable checkout for running checks."""
-        root = self._checkouts / "check"
-        commit = tree_or_commit
-        if self._git("cat-file", "-t", tree_or_commit).out.strip() == "tree":
-            commit = self.commit_tree(tree_or_commit, parents=(), message="A union to be checked\n")
-        if not (root / ".git").exists():
-            self._clone(root)
-        try:
-            self._put(root, commit)
-        except WorkspaceProblem:
-            shutil.rmtree(root, ignore_errors=True)
-            self._clone(root)
-            self._put(root, commit)
-        make_usable(self._root, root, setup)
-        yield root / self._below
+        """Give a clean, usable checkout for running checks, one at a time.
+
+        Its place stays the same. Dependency folders stay too, as long as nothing that names dependencies changed:
+        all else that a check or set-up left is removed, since what was built from other sources would be checked
+        instead of these.
+        """
+        root = self.state / "checks" / "files"
+        record = self.state / "checks"
+        record.mkdir(parents=True, exist_ok=True)
+        with self._checks, (record / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
+            warm, index = record / "warm", record / "index"
+            needs = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
+            warm.unlink(missing_ok=True)
+            self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
+            self._make_usable(root, setup, index=index)
+            _write(warm, needs)
+            place = root / self.repository.subfolder
+            place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
+            yield place
+
+    def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return *environment* changed so that checks in *checkout* import its code and never the user's."""
+        checkout = Path(checkout)
+        levels = len(self.repository.subfolder.parts)
+        top = checkout.parents[levels - 1] if levels else checkout
+        return check_environment(self.folder, checkout, environment, top=top)
 
     def deliver(self, *, branch: str, into: str | None, base: str | None) -> Delivered:
-        """Fast-forward the user's branch to the result, if their tree is clean."""
-        by_hand = f"take it in with: git merge {branch}"
-        tip = self.tip(branch)
-        if into is None or tip is None:
-            return Delivered(done=False, note=f"HEAD is detached; {by_hand}")
-        theirs = self.tip(into)
-        if theirs == tip:
-            return Delivered(done=True, note=f"the results are on {into}", moved_from=base, moved_to=tip)
-        if theirs is None or not self.contains(branch, theirs):
-            return Delivered(done=False, note=f"{into} has moved; {by_hand}")
-        project = self.project()
-        if project.branch == into:
-            if project.dirty:
-                return Delivered(done=False, note=f"your folder has uncommitted changes; {by_hand}")
-            merged = self._git("merge", "--ff-only", "-q", tip, check=False)
-            if merged.code:
-                said = (merged.error.strip().splitlines() or ["git merge failed"])[0]
-                return Delivered(done=False, note=f"{said}; {by_hand}")
-        elif self._git("update-ref", f"refs/heads/{into}", tip, theirs, check=False).code:
-            return Delivered(done=False, note=f"{into} has moved; {by_hand}")
-        return Delivered(done=True, note=f"the results are on {into}", moved_from=theirs, moved_to=tip)
+        """Fast-forward the user's branch to the result."""
+        return delivery.deliver(self.repository, branch=branch, into=into, base=base)
 
     def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
         """Take a delivered result back out."""
-        project = self.project()
-        if into is None or project.branch != into:
-            return Delivered(done=False, note=f"check out {into} first")
-        if project.dirty:
-            return Delivered(done=False, note="your folder has uncommitted changes; commit or stash them first")
-        if project.head == moved_to:
-            self._git("reset", "-q", "--keep", moved_from)
-            return Delivered(
-                done=True, note=f"{into} is back at {moved_from[:10]}", moved_from=moved_to, moved_to=moved_from
-            )
-        reverted = self._git("revert", "--no-edit", f"{moved_from}..{moved_to}", check=False)
-        if reverted.code:
-            self._git("revert", "--abort", check=False)
-            return Delivered(done=False, note="later commits build on it; revert by hand")
-        head = self._git("rev-parse", "HEAD").out.strip()
-        return Delivered(done=True, note=f"reverted on {into}", moved_from=moved_to, moved_to=head)
+        return delivery.undo(self.repository, into=into, moved_from=moved_from, moved_to=moved_to)
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
-        """Return the patch from *old* to *new*, or its summary."""
-        options = ["--stat"] if stat else []
-        return self._git("diff", "--no-ext-diff", "--no-textconv", *options, old, new).out
+        """Return the patch, at most 64 KiB, or its summary."""
+        return self.repository.diff(old, new, stat=stat)
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches."""
-        refs = self._git("for-each-ref", "--format=%(refname:short)", f"refs/heads/{self._prefix()}/{goal}/")
-        return tuple(refs.lines)
+        return self.repository.branches(goal)
 
-    def _git(self, *arguments: str, check: bool = True) -> Result:
-        return git(
-            *arguments,
-            cwd=self._root,
-            check=check,
-            environment=_identity(self._root) if "revert" in arguments else None,
+    @property
+    def _checkouts(self) -> Path:
+        return self.state / "checkouts"
+
+    @property
+    def _records(self) -> Path:
+        return self.state / "records"
+
+    @property
+    def _spare(self) -> Path:
+        return self.state / "spare"
+
+    def _workspace(self, root: Path, base: str | None, notes: tuple[str, ...]) -> Workspace:
+        path = root / self.repository.subfolder
+        return Workspace(path=path, root=root, isolation=self.isolation, base=base, notes=notes)
+
+    def _recorded(self, root: Path) -> Workspace | None:
+        record = self._records / root.name / "record.json"
+        if not record.exists() or root.is_symlink() or not root.is_dir():
+            return None
+        noted = json.loads(record.read_text())
+        return self._workspace(root, noted["base"], tuple(noted["notes"]))
+
+    def _place(self, workspace: Workspace) -> Place:
+        record = self._records / workspace.root.name
+        written = record / "record.json"
+        noted = json.loads(written.read_text()) if written.exists() else {}
+        base = noted.get("base", workspace.base)
+        if base is None:
+            raise WorkspaceProblem(f"it is not known what {workspace.root} started from")
+        return Place(
+            root=workspace.root,
+            base=base,
+            git_dir=self._git_dir(workspace.root),
+            index=record / "index",
+            exclude=record / "exclude",
+            products=tuple(noted.get("products", ())),
         )
 
-    def _prefix(self) -> str:
-        """Return our part of the branch names; a user's branch of that name moves ours."""
-        prefix, number = "orchestrate", 2
-        while self._git("show-ref", "--verify", "-q", f"refs/heads/{prefix}", check=False).code == 0:
-            prefix, number = f"orchestrate-{number}", number + 1
-        return prefix
+    def _our_own(self, root: Path) -> None:
+        if root.parent != self._checkouts:
+            raise WorkspaceProblem(f"{root} is not one of our checkouts, so it is not closed")
 
-    def _clone(self, root: Path) -> None:
-        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        git("clone", "-q", "--shared", "--no-checkout", "--", str(self._root), str(root), cwd=self._state)
-        name, address = _who(self._root)
-        real = self._git("config", "--get", "remote.origin.url", check=False).out.strip()
-        for key, value in {
-            "user.name": name,
-            "user.email": address,
-            "commit.gpgSign": "false",
-            "remote.origin.url": real or "none",
-            "remote.origin.pushurl": "disabled-by-agent-orchestrator",
-        }.items():
-            git("config", key, value, cwd=root)
+    def _git_dir(self, root: Path) -> Path:
+        return root / ".git"
 
-    def _put(self, root: Path, commit: str) -> None:
-        git("checkout", "-q", "-f", "--detach", commit, cwd=root)
-        git("clean", "-ffdxq", cwd=root)
+    def _make(
+        self, root: Path, *, base: str, index: Path, again: bool = False, keep: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """Make *root* a clean checkout of *base*, from a used one if that works."""
+        if again or self._take_spare(root, index):
+            with suppress(OrchestratorError, OSError):
+                return self._renew(root, base=base, index=index, keep=keep)
+            self._discard(root)
+            index.unlink(missing_ok=True)
+        root.mkdir(parents=True)
+        clone.make_git_dir(self.repository, root, branch=self._branch(root))
+        return clone.fill(self.repository, root, commit=base, git_dir=root / ".git", index=index)
 
-    def _tree(self, commit: str) -> str:
-        return self._git("rev-parse", f"{commit}^{{tree}}").out.strip()
+    def _renew(self, root: Path, *, base: str, index: Path, keep: tuple[str, ...] = ()) -> tuple[str, ...]:
+        clone.make_git_dir(self.repository, root, branch=self._branch(root))
+        if index.exists():
+            shutil.copy2(index, root / ".git" / "index")
+        notes = clone.fill(self.repository, root, commit=base, git_dir=root / ".git", index=index)
+        clone.clean(self.repository, root, keep=keep)
+        return notes
 
-    def _tree_of(self, work_tree: Path, *, index: Path, base: str) -> str:
-        """Write the working tree into the user's object store through a private index; return the tree."""
-        with tempfile.TemporaryDirectory(dir=self._state) as scratch:
-            private = Path(scratch) / "index"
-            environment = {"GIT_INDEX_FILE": str(private)}
-            where = ("--git-dir", str(self._git_dir), "--work-tree", str(work_tree))
-            try:
-                shutil.copyfile(index, private)
-                git(*where, "add", "-A", cwd=work_tree, environment=environment)
-            except (OSError, WorkspaceProblem):
-                private.unlink(missing_ok=True)
-                git(*where, "read-tree", base, cwd=work_tree, environment=environment)
-                git(*where, "add", "-A", cwd=work_tree, environment=environment)
-            return git(*where, "write-tree", cwd=work_tree, environment=environment).out.strip()
+    def _branch(self, root: Path) -> str:
+        return f"{self.repository.prefix}/{root.name}"
 
-    def _numbers(self, old: str, new: str) -> tuple[tuple[str, ...], int, int]:
-        files, insertions, deletions = [], 0, 0
-        for line in self._git("diff", "--numstat", "--no-renames", old, new).lines:
-            added, removed, name = line.split("\t", 2)
-            files.append(name)
-            insertions += int(added) if added.isdigit() else 0
-            deletions += int(removed) if removed.isdigit() else 0
-        return tuple(sorted(files)), insertions, deletions
+    def _take_spare(self, root: Path, index: Path) -> bool:
+        with self._pool:
+            for place in sorted(self._spare.iterdir()) if self._spare.is_dir() else ():
+                if not (place / "files").is_dir() or not (place / "index").exists():
+                    self._discard(place)
+                    continue
+                root.parent.mkdir(parents=True, exist_ok=True)
+                index.parent.mkdir(parents=True, exist_ok=True)
+                (place / "files").rename(root)
+                (place / "index").rename(index)
+                place.rmdir()
+                return True
+        return False
+
+    def _make_usable(self, root: Path, setup: Setup, *, index: Path) -> Ready:
+        """Run set-up, then see to it that what it did will not pass for an agent's work."""
+        repository = self.repository
+        ready = make_usable(
+            project=self.folder,
+            project_top=repository.root,
+            checkout=root / repository.subfolder,
+            checkout_top=root,
+            setup=setup,
+        )
+        notes, made = ready.notes, ready.copied
+        git_dir = self._git_dir(root)
+        if setup.command is not None and (changed := clone.restore(repository, root, git_dir=git_dir, index=index)):
+            notes += (f"set-up changed tracked files, which were put back: {', '.join(changed[:5])}",)
+        if setup.command is not None or ready.copied:
+            made = tuple(dict.fromkeys((*made, *clone.untracked(repository, root))))
+        self._hide(root, tuple(map(_pattern, made)))
+        return Ready(notes=notes, copied=made)
+
+    def _hide(self, root: Path, patterns: tuple[str, ...]) -> None:
+        clone.hide(self._git_dir(root), patterns)
+
+    def _commit_of(self, tree: str) -> str:
+        return self.repository.commit_tree(self.repository.tree(tree), parents=(), message="To be checked")
+
+    def _discard(self, path: Path) -> None:
+        """Take *path* out of the way at once and delete it as far as possible; an agent may have locked it."""
+        if not path.is_symlink() and not path.exists():
+            return
+        removed = self.state / "removed"
+        removed.mkdir(parents=True, exist_ok=True)
+        target = removed / f"{path.name}-{secrets.token_hex(4)}"
+        path.rename(target)
+        _delete(target)
 
 
-def _who(root: Path) -> tuple[str, str]:
-    name = git("config", "user.name", cwd=root, check=False).out.strip() or os.environ.get("GIT_AUTHOR_NAME", "")
-    address = git("config", "user.email", cwd=root, check=False).out.strip() or os.environ.get("GIT_AUTHOR_EMAIL", "")
-    return (name, address) if name and address else BRIDGE
+def _pattern(path: str) -> str:
+    """Return an ignore pattern for exactly *path*."""
+    return "/" + re.sub(r"([\\*?\[\] #!])", r"\\\1", path)
 
 
-def _identity(root: Path) -> dict[str, str]:
-    name, address = _who(root)
-    return {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": address,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": address,
-    }
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, "utf-8", "surrogateescape")
+    fresh.replace(path)
 
 
-def _hunks(text: str) -> str:
-    """Return the parts of a file between conflict markers, with both sides."""
-    kept, inside = [], False
-    for line in text.splitlines():
-        inside = inside or line.startswith("<<<<<<<")
-        if inside:
-            kept.append(line)
-        if line.startswith(">>>>>>>"):
-            inside = False
-    return "\n".join(kept)
+def _delete(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        return
+    for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir() and not entry.is_symlink())):
+        with suppress(OSError):
+            folder.chmod(0o700)  # a folder without write permission keeps its entries
+    shutil.rmtree(path, ignore_errors=True)

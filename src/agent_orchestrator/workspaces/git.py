@@ -1,90 +1,247 @@
-"""The only place that runs git.
+"""The only place that runs git: one function, hardened.
 
-A repository's own configuration can make plain git commands run programs:
-fsmonitor, hooks, an ssh command, filters. Here they are switched off on every
-call, so that looking at an untrusted clone runs nothing of it. Argument lists
-only; git's words reach the user in one line.
+Git runs programs that its configuration names: hooks, a file-system monitor,
+pagers, filters, diff and merge drivers. A repository an agent worked in, or one
+the user was handed, must not get to choose what we execute. So every call
+overrides those settings, drops every variable that points git elsewhere, and
+never asks a question. What cannot be overridden by one name, because the name
+is the repository's own (``filter.<name>.clean``), is found by
+:func:`read_config` and blanked by :func:`blanked`.
 """
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
-from agent_orchestrator.domain.text import clean
 
-TIMEOUT_S = 600
-"""Seconds one git command may take; a checkout of a huge repository on a slow disk takes minutes."""
+TIMEOUT_S = 300.0
+"""For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
 
-_NEUTRAL = (
-    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "-c", "gc.auto=0"),
-    *("-c", "core.sshCommand=false", "-c", "protocol.ext.allow=never", "-c", "submodule.recurse=false"),
-    *("-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false", "-c", "maintenance.auto=false"),
-    *("-c", "core.quotePath=false", "-c", "merge.conflictStyle=merge", "-c", "advice.detachedHead=false"),
-)
-_OUT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+NEUTRAL = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.pager": "cat",
+    "core.editor": "true",
+    "core.sshCommand": "false",
+    "core.askPass": "true",
+    "core.quotePath": "false",
+    "core.trustctime": "true",  # an agent can set a file's mtime back, not its ctime
+    "core.checkStat": "default",
+    "color.ui": "false",
+    "commit.gpgSign": "false",
+    "credential.helper": "",
+    "gc.auto": "0",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+    "merge.autoStash": "false",
+    "merge.verifySignatures": "false",
+    "protocol.ext.allow": "never",
+    "submodule.recurse": "false",
+    "tag.gpgSign": "false",
+    "tag.forceSignAnnotated": "false",
+}
+
+_KEPT = {
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_NAME",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_EXEC_PATH",
+}
+"""The user's own choice of configuration and name. All other ``GIT_*`` (GIT_DIR, GIT_INDEX_FILE, …) would point us
+somewhere else: we may have been started from inside a hook."""
+
+_COMMAND_KEYS = re.compile(r"(filter|merge|diff)\.(.+)\.(clean|smudge|process|required|driver|command|textconv)", re.S)
+
+PLAIN_MERGE = "git merge-file --marker-size=%L %A %O %B"
+"""Stands in for a repository's own merge driver: git's built-in merge. An empty driver is a fatal error in git 2.39."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one git command gave back."""
+    """What a git command printed."""
 
     code: int
-    out: str
+    out: bytes
     error: str
 
     @property
-    def lines(self) -> list[str]:
-        """Standard output in lines, without empty ones."""
-        return [line for line in self.out.splitlines() if line]
+    def text(self) -> str:
+        """Standard output with trailing newlines removed; bytes that are not UTF-8 become U+FFFD."""
+        return self.out.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def names(self) -> list[str]:
+        """NUL-separated output, such as paths, in a form that goes back to the operating system unchanged."""
+        return [os.fsdecode(part) for part in self.out.split(b"\0") if part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One line of git's configuration."""
+
+    scope: str
+    """``system``, ``global``, ``local``, ``worktree`` or ``command``."""
+    key: str
+    """Section and variable in lower case, the part between as written."""
+    value: str
 
 
 def git(
-    *arguments: str,
+    *args: str,
     cwd: Path,
-    environment: Mapping[str, str] | None = None,
-    data: str | None = None,
-    check: bool = True,
+    env: Mapping[str, str] | None = None,
+    config: Mapping[str, str] | None = None,
+    input: bytes | None = None,
     timeout_s: float = TIMEOUT_S,
+    check: bool = True,
+    limit_bytes: int | None = None,
 ) -> Result:
-    """Run git in *cwd* and return what it said.
+    """Run git with *args* in *cwd* and return what it printed.
+
+    *env* is added last; *config* overrides settings on top of ``NEUTRAL``. With
+    *limit_bytes* output ends there and git is stopped, which is then no failure.
 
     Raises:
-        WorkspaceProblem: it failed and *check* is on, or it took longer than *timeout_s*.
-        NotReady: git is not installed.
+        WorkspaceProblem: git failed (only with *check*), or took longer than *timeout_s*.
+        NotReady: there is no git.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _OUT}
+    command = ["git", "--no-pager", *args]
     try:
-        ran = subprocess.run(
-            ["git", *_NEUTRAL, *arguments],
+        process = subprocess.Popen(
+            command,
             cwd=cwd,
-            env={
-                **inherited,
-                "GIT_OPTIONAL_LOCKS": "0",
-                "GIT_TERMINAL_PROMPT": "0",
-                "LC_ALL": "C",
-                **(environment or {}),
-            },
-            input=None if data is None else data.encode("utf-8", "surrogateescape"),
-            stdin=subprocess.DEVNULL if data is None else None,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            env=_environment(config or {}, env or {}),
+            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
+            start_new_session=True,
         )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not Path(cwd).is_dir():
+            raise WorkspaceProblem(f"the folder {cwd} is gone") from error
+        raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
+    if limit_bytes is not None:
+        return _first(process, limit_bytes, timeout_s)
+    try:
+        out, error_bytes = process.communicate(input, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise WorkspaceProblem(f"git {arguments[0]} did not end within {timeout_s:.0f} s") from error
-    except FileNotFoundError as error:
-        if not cwd.is_dir():
-            raise WorkspaceProblem(f"{cwd} is gone") from error
-        raise NotReady("git is not installed", hint="install it (Debian: apt-get install git)") from error
-    result = Result(
-        code=ran.returncode,
-        out=ran.stdout.decode("utf-8", "surrogateescape"),
-        error=clean(ran.stderr.decode("utf-8", "replace")),
-    )
-    if check and result.code:
-        said = (result.error.strip() or result.out.strip() or f"exit code {result.code}").splitlines()
-        raise WorkspaceProblem(f"git {arguments[0]}: {said[-1] if said else result.code}")
+        _kill_group(process)
+        process.communicate()
+        raise WorkspaceProblem(f"git {args[0]} did not end within {timeout_s:.0f} s in {cwd}") from error
+    except BaseException:
+        _kill_group(process)
+        process.communicate()
+        raise
+    result = Result(code=process.returncode, out=out, error=error_bytes.decode("utf-8", "replace"))
+    if check and result.code != 0:
+        raise WorkspaceProblem(f"git {args[0]} failed: {one_line(result)}")
     return result
+
+
+def one_line(result: Result) -> str:
+    """Return git's own words about a failure in one line."""
+    lines = [line.strip() for line in result.error.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("hint:", "warning:"))] or lines
+    named = next((at for at, line in enumerate(lines) if line.startswith(("fatal:", "error:"))), 0)
+    words = " ".join(lines[named:]) or result.text or f"exit code {result.code}"
+    return " ".join(words.split())[:400]
+
+
+def version(cwd: Path) -> tuple[int, int]:
+    """Return git's major and minor version."""
+    found = re.search(r"(\d+)\.(\d+)", git("version", cwd=cwd).text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def read_config(cwd: Path) -> tuple[Setting, ...]:
+    """Return every setting git sees in *cwd*, in the order in which later ones win."""
+    parts = git("config", "--show-scope", "--includes", "--list", "-z", cwd=cwd).out.split(b"\0")
+    settings = []
+    for scope, entry in zip(parts[0::2], parts[1::2], strict=False):
+        key, _, value = entry.decode("utf-8", "replace").partition("\n")
+        settings.append(Setting(scope=scope.decode(), key=key, value=value))
+    return tuple(setting for setting in settings if setting.scope != "command")
+
+
+def blanked(settings: tuple[Setting, ...]) -> dict[str, str]:
+    """Return the overrides that keep a repository's own filters and merge drivers from running.
+
+    git-lfs may run, if its command is the one ``git lfs install`` writes. What the
+    user's global configuration names is the user's, and stays.
+    """
+    overrides: dict[str, str] = {}
+    for setting in settings:
+        found = _COMMAND_KEYS.fullmatch(setting.key)
+        if setting.scope not in ("local", "worktree") or not found or _is_lfs(setting):
+            continue
+        kind, name = found[1], found[2]
+        match kind:
+            case "filter":
+                overrides |= {f"filter.{name}.{part}": "" for part in ("clean", "smudge", "process")}
+                overrides[f"filter.{name}.required"] = "false"
+            case "merge":
+                overrides[f"merge.{name}.driver"] = PLAIN_MERGE
+            case _:
+                pass  # diff drivers: every diff we ask for says --no-ext-diff --no-textconv
+    return overrides
+
+
+def _is_lfs(setting: Setting) -> bool:
+    if not setting.key.startswith("filter.lfs."):
+        return False
+    words = setting.value.split()
+    return setting.key.endswith(".required") or (
+        words[:2] in (["git-lfs", "clean"], ["git-lfs", "smudge"], ["git-lfs", "filter-process"])
+        and all(re.fullmatch(r"--skip|--|%f", word) for word in words[2:])
+    )
+
+
+def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT}
+    overrides = {**NEUTRAL, **config}
+    for number, (key, value) in enumerate(overrides.items()):
+        # Not `-c key=value`: a filter's name may hold a "=".
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environment | {
+        "GIT_CONFIG_COUNT": str(len(overrides)),
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_EDITOR": "true",
+        "GIT_PAGER": "cat",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "LC_ALL": "C",
+        **extra,
+    }
+
+
+def _first(process: "subprocess.Popen[bytes]", limit_bytes: int, timeout_s: float) -> Result:
+    assert process.stdout is not None
+    alarm = threading.Timer(timeout_s, _kill_group, [process])
+    alarm.start()
+    try:
+        with process.stdout:
+            out = process.stdout.read(limit_bytes + 1)
+        if len(out) > limit_bytes:
+            _kill_group(process)
+        process.wait()
+    finally:
+        alarm.cancel()
+    return Result(code=0, out=out[:limit_bytes], error="")
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from doubles.model_server import Answer, Failure, ModelServer, Scenario, Shell, Turn, Usage, Write
 
 pytestmark = pytest.mark.real

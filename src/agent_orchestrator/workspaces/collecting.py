@@ -1,0 +1,151 @@
+"""Bringing an attempt's work to safety: one commit on its base, on a branch in the user's repository."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_orchestrator.domain.errors import WorkspaceProblem
+from agent_orchestrator.workspaces import Collected
+from agent_orchestrator.workspaces.git import git
+from agent_orchestrator.workspaces.project import shown
+from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.snapshot import snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One checkout, and what we noted about it outside an agent's reach."""
+
+    root: Path
+    base: str
+    """Commit the files were made from."""
+    git_dir: Path
+    """Of the checkout: an agent's to change and destroy."""
+    index: Path
+    """The index as it was when the files were made."""
+    exclude: Path
+    """Patterns for what set-up put there, which is nobody's work."""
+    products: tuple[str, ...] = ()
+    """The same as paths; folders end in ``/``."""
+
+
+def collect(
+    repository: Repository, place: Place, *, branch: str, message: str, newer_base: str | None = None
+) -> Collected:
+    """Squash everything under ``place.root`` into one commit on the base and put *branch* there.
+
+    The files as they lie count. Files the agent committed though they are ignored
+    are taken too. If the files equal the base but the agent's own ``.git`` holds
+    work that is checked out no more (another branch, a stash), the newest of that
+    is taken. *newer_base* becomes the base if the agent merged it or rebased onto it; otherwise diffing
+    against it would take other people's landed work back.
+    """
+    base = place.base
+    if newer_base and newer_base != base and _has(repository, place, newer_base):
+        base = newer_base
+    with repository.scratch() as scratch:
+        index = scratch / "index"
+        if place.index.exists():
+            index.write_bytes(place.index.read_bytes())
+            _same_time(place.index, index)
+        also = _ignored_but_committed(repository, place, scratch)
+        found = snapshot(repository, place.root, index=index, base=base, exclude=place.exclude, also=also)
+    tree, notes = found.tree, found.notes
+    if tree == repository.tree(base) and (forgotten := _not_checked_out(repository, place, base)):
+        tree, where = forgotten
+        notes = (*notes, f"taken from {where} in the agent's repository, where it was not checked out")
+    if tree == repository.tree(base):
+        return Collected(commit=None, branch=None, notes=notes)
+    commit = _commit(repository, tree, base=base, branch=branch, message=message)
+    files, insertions, deletions = repository.changes(base, commit)
+    return Collected(
+        commit=commit,
+        branch=branch,
+        files=files,
+        insertions=insertions,
+        deletions=deletions,
+        diff=repository.diff(base, commit),
+        notes=notes,
+    )
+
+
+def _commit(repository: Repository, tree: str, *, base: str, branch: str, message: str) -> str:
+    tip = repository.tip(branch)
+    if tip is not None and _describe(repository, tip) == (tree, base, message.strip()):
+        return tip
+    commit = repository.commit_tree(tree, parents=(base,), message=message)
+    if not repository.advance(branch, old=tip, new=commit):
+        raise WorkspaceProblem(f"the branch {branch} was moved by somebody else while work was collected into it")
+    return commit
+
+
+def _describe(repository: Repository, commit: str) -> tuple[str, str, str]:
+    tree, parents, message = repository.git("show", "--no-patch", "--format=%T%n%P%n%B", commit).text.split("\n", 2)
+    return tree, parents, message.strip()
+
+
+def _same_time(like: Path, path: Path) -> None:
+    seen = like.stat()
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) -> tuple[str, ...]:
+    """Return ignored files that the agent added by force. Its index is copied, so a lock on it does not matter."""
+    theirs = place.git_dir / "index"
+    if place.git_dir.is_symlink() or not theirs.is_file() or theirs.is_symlink():
+        return ()
+    copy = scratch / "theirs"
+    copy.write_bytes(theirs.read_bytes())
+    env = {"GIT_DIR": str(repository.git_dir), "GIT_WORK_TREE": str(place.root), "GIT_INDEX_FILE": str(copy)}
+    asked = ("ls-files", "--cached", "--ignored", "--exclude-standard", "-z")
+    listed = repository.git(*asked, cwd=place.root, env=env, check=False)
+    if listed.code != 0:
+        return ()  # the index is broken: what lies there as a file is still taken
+    folders = tuple(name for name in place.products if name.endswith("/"))
+    names = (name for name in listed.names if not name.startswith(folders) and name not in place.products)
+    return tuple(names)
+
+
+def _borrowing(place: Place) -> dict[str, str] | None:
+    """Return the environment in which git in the user's repository also sees the objects of the checkout."""
+    objects = place.git_dir / "objects"
+    if place.git_dir.is_symlink() or ":" in str(objects):
+        return None
+    if not objects.is_dir():
+        return {}  # a worktree: its objects are the user's anyway
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
+
+
+def _theirs(place: Place, *asked: str) -> list[str]:
+    git_dir = place.git_dir
+    if git_dir.is_symlink() or not git_dir.is_dir():
+        return []
+    found = git(f"--git-dir={git_dir}", *asked, cwd=place.root, check=False)
+    return found.text.splitlines() if found.code == 0 else []
+
+
+def _has(repository: Repository, place: Place, commit: str) -> bool:
+    env = _borrowing(place)
+    heads = [head for name in ("HEAD", "MERGE_HEAD") for head in _theirs(place, "rev-parse", "--verify", "-q", name)]
+    return env is not None and any(repository.is_ancestor(commit, head, env=env) for head in heads)
+
+
+def _not_checked_out(repository: Repository, place: Place, base: str) -> tuple[str, str] | None:
+    """Return the newest tree the agent committed somewhere and left, and where; brought into the user's repository."""
+    env = _borrowing(place)
+    if env is None:
+        return None
+    form = "--format=%(objectname) %(refname)"
+    refs = _theirs(place, "for-each-ref", "--sort=-committerdate", form, "refs/heads", "refs/stash")
+    heads = [f"{head} HEAD" for head in _theirs(place, "rev-parse", "--verify", "-q", "HEAD")]
+    for line in (*heads, *refs):
+        commit, _, name = line.partition(" ")
+        if repository.git("cat-file", "-e", commit, check=False).code == 0:
+            continue  # the user has it: it was there before
+        tree = repository.git("rev-parse", "--verify", "-q", f"{commit}^{{tree}}", env=env, check=False).text
+        if tree and tree != repository.tree(base) and repository.is_ancestor(base, commit, env=env):
+            wanted = f"{tree}\n^{base}\n".encode()
+            pack = repository.git("pack-objects", "--revs", "--stdout", "-q", env=env, input=wanted).out
+            repository.git("unpack-objects", "-q", input=pack)
+            return tree, shown(name)
+    return None

@@ -1,0 +1,136 @@
+"""Moving the user's own branch: forward to a result, and back. The only place where their working tree changes."""
+
+import os
+from pathlib import Path
+
+from agent_orchestrator.workspaces import Delivered
+from agent_orchestrator.workspaces.git import one_line
+from agent_orchestrator.workspaces.repository import Repository
+
+_UNDERWAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG")
+
+
+def deliver(repository: Repository, *, branch: str, into: str | None, base: str | None) -> Delivered:
+    """Fast-forward *into* to *branch* if nothing of the user's stands in the way. Never merges, never pushes.
+
+    *base* is the commit the goal started from; a branch that has left it behind
+    for something else has moved, whatever the reason.
+    """
+    command = f"git merge {branch}"
+    new = repository.tip(branch)
+    if new is None:
+        return Delivered(done=False, note=f"there is no branch {branch} to deliver")
+    if into is None:
+        return Delivered(
+            done=False, note=f"HEAD was detached, so no branch was moved; take the work in with `{command}`"
+        )
+    now = repository.tip(into)
+    if now is None:
+        return Delivered(done=False, note=f"the branch {into} is gone; take the work in with `{command}`")
+    if repository.is_ancestor(new, now):
+        return Delivered(done=True, note=f"{into} already contains the result", moved_from=now, moved_to=now)
+    if not repository.is_ancestor(now, new) or (base is not None and not repository.is_ancestor(base, new)):
+        return Delivered(done=False, note=f"{into} has moved since the goal started; take the work in with `{command}`")
+    refusal = _forward(repository, into, old=now, new=new)
+    if refusal:
+        return Delivered(done=False, note=f"{refusal}; take the work in with `{command}`")
+    return Delivered(done=True, note=f"{into} was fast-forwarded to {branch}", moved_from=now, moved_to=new)
+
+
+def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+    """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it."""
+    if into is None or (now := repository.tip(into)) is None:
+        return Delivered(done=False, note=f"the branch {into or 'it was delivered to'} is gone; nothing was undone")
+    if now == moved_from or moved_from == moved_to:
+        return Delivered(done=False, note=f"nothing of the result is in {into}")
+    if now == moved_to:
+        return _reset(repository, into, moved_from=moved_from, moved_to=moved_to)
+    if not repository.is_ancestor(moved_to, now):
+        return Delivered(done=False, note=f"{into} no longer contains the result; nothing was undone")
+    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to)
+
+
+def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str) -> Delivered:
+    command = f"git reset --keep {moved_from[:12]}"
+    # The result must stay reachable even when its branch was deleted.
+    repository.move(f"refs/orchestrate/undone/{moved_to}", old=None, new=moved_to)
+    place = _checked_out(repository, into)
+    if place is None:
+        done = repository.advance(into, old=moved_to, new=moved_from)
+        refusal = "" if done else f"{into} moved while it was undone"
+    elif not (refusal := _not_clean(repository, place)):
+        reset = repository.git("reset", "--keep", "--quiet", moved_from, cwd=place, check=False)
+        refusal = one_line(reset) if reset.code != 0 else ""
+    if refusal:
+        return Delivered(done=False, note=f"{refusal}; on {into}, undo it with `{command}`")
+    note = f"{into} was reset to {moved_from[:12]}, where it was before the delivery"
+    return Delivered(done=True, note=note, moved_from=moved_to, moved_to=moved_from)
+
+
+def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str) -> Delivered:
+    # A commit on top of the delivery that undoes it, merged with what came after. One three-way merge, so it works
+    # for a result with merge commits too, where `git revert` wants to be told a main line for each.
+    command = f"git revert --no-commit {moved_from[:12]}..{moved_to[:12]}"
+    back = repository.tree(moved_from)
+    opposite = repository.commit_tree(back, parents=(moved_to,), message="Undo")
+    union = repository.union(now, opposite)
+    if union.tree is None:
+        paths = ", ".join(union.conflicts[:5])
+        return Delivered(done=False, note=f"later work in {into} builds on the result ({paths}); try `{command}`")
+    message = f"Revert the delivered result\n\nThis undoes {moved_from}..{moved_to}.\n"
+    new = repository.commit_tree(union.tree, parents=(now,), message=message)
+    refusal = _forward(repository, into, old=now, new=new)
+    if refusal:
+        return Delivered(done=False, note=f"{refusal}; on {into}, undo it with `{command}`")
+    note = f"{into} has later work, so the result was taken out by the commit {new[:12]}"
+    return Delivered(done=True, note=note, moved_from=now, moved_to=new)
+
+
+def _forward(repository: Repository, into: str, *, old: str, new: str) -> str:
+    """Fast-forward *into* wherever it is checked out. Returns why not, or nothing."""
+    place = _checked_out(repository, into)
+    if place is None:
+        return "" if repository.advance(into, old=old, new=new) else f"{into} moved in the meantime"
+    if refusal := _not_clean(repository, place) or _filtered(repository, old, new):
+        return refusal
+    # By default git overwrites ignored files that a merge brings in, such as an .env somebody committed.
+    asked = ("merge", "--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", new)
+    merged = repository.git(*asked, cwd=place, check=False)
+    if merged.code != 0:
+        return one_line(merged)
+    return "" if repository.tip(into) == new else f"{into} moved in the meantime"
+
+
+def _checked_out(repository: Repository, branch: str) -> Path | None:
+    """Return the working tree that has *branch* checked out, the user's main one or a linked one."""
+    listed = repository.git("worktree", "list", "--porcelain", "-z")
+    place = None
+    for line in listed.out.split(b"\0"):
+        if line.startswith(b"worktree "):
+            place = Path(os.fsdecode(line[len(b"worktree ") :]))
+        elif os.fsdecode(line) == f"branch refs/heads/{branch}" and place is not None and place.is_dir():
+            return place
+    return None
+
+
+def _not_clean(repository: Repository, place: Path) -> str:
+    status = repository.git(
+        "status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=untracked", cwd=place
+    )
+    if status.names:
+        return f"{place} has uncommitted changes"
+    git_dir = Path(os.fsdecode(repository.git("rev-parse", "--absolute-git-dir", cwd=place).out).rstrip("\n"))
+    if any((git_dir / name).exists() for name in _UNDERWAY):
+        return f"a merge, rebase or the like is under way in {place}"
+    return ""
+
+
+def _filtered(repository: Repository, old: str, new: str) -> str:
+    """Refuse files that the user's own filter should write: without it their tree would get the stored form."""
+    blank = {key.split(".", 1)[1].rsplit(".", 1)[0] for key in repository.neutral if key.startswith("filter.")}
+    if not blank:
+        return ""
+    names = repository.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new).out
+    answers = repository.git("check-attr", "-z", "--stdin", "filter", input=names).names
+    hit = next((path for path, value in zip(answers[0::3], answers[2::3], strict=True) if value in blank), None)
+    return f"{hit} goes through a filter of this repository that is not run here" if hit else ""

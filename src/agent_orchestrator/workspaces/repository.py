@@ -1,0 +1,247 @@
+"""The user's repository: its objects and our branches in it. Nobody's working tree is touched here.
+
+Our branches stand under one prefix, ``orchestrate/`` unless the user has a
+branch in its way. What must stay reachable but is nobody's branch, such as a
+snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
+from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.workspaces import Union
+from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, one_line, read_config, version
+from agent_orchestrator.workspaces.project import identity, shown
+
+PREFIX = "orchestrate"
+DIFF_LIMIT_BYTES = 64 * 1024
+"""How much of a patch goes into prompts and reports."""
+DETAIL_LIMIT = 16 * 1024
+"""Characters of conflicting lines shown to an agent or a person."""
+NOTHING = "0" * 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """One repository of the user's, found once; its configuration is read once, with it."""
+
+    folder: Path
+    """Where the user works; may lie below *root*."""
+    root: Path
+    git_dir: Path
+    common: Path
+    """Where refs and objects are: differs from *git_dir* in a linked worktree."""
+    state: Path
+    settings: tuple[Setting, ...]
+    neutral: Mapping[str, str]
+    """Overrides that keep its own filters and merge drivers from running."""
+
+    @classmethod
+    def find(cls, folder: Path, state: Path) -> "Repository":
+        """Return the repository around *folder*. Raises WorkspaceProblem when there is none."""
+        folder = Path(folder).resolve()
+        asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        places = git("rev-parse", "--path-format=absolute", *asked, cwd=folder, check=False)
+        if places.code != 0:
+            raise WorkspaceProblem(
+                f"{folder} is not in a git repository with files: {one_line(places)}",
+                hint="run `git init` and commit once, or use --isolation shared",
+            )
+        root, git_dir, common = (Path(line) for line in os.fsdecode(places.out).splitlines())
+        settings = read_config(root)
+        return cls(
+            folder=folder,
+            root=root,
+            git_dir=git_dir,
+            common=common,
+            state=state,
+            settings=settings,
+            neutral=blanked(settings),
+        )
+
+    @property
+    def subfolder(self) -> Path:
+        """The project's folder relative to the repository's root; ``.`` when they are the same."""
+        return self.folder.relative_to(self.root)
+
+    @property
+    def objects(self) -> Path:
+        """The object store."""
+        return self.common / "objects"
+
+    def git(
+        self,
+        *args: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        config: Mapping[str, str] | None = None,
+        input: bytes | None = None,
+        check: bool = True,
+        limit_bytes: int | None = None,
+    ) -> Result:
+        """Run git in the repository with its filters blanked."""
+        return git(
+            *args,
+            cwd=cwd or self.root,
+            env=env,
+            config={**self.neutral, **(config or {})},
+            input=input,
+            check=check,
+            limit_bytes=limit_bytes,
+        )
+
+    @cached_property
+    def prefix(self) -> str:
+        """The first part of our branches' names, chosen once per repository and remembered in the state folder."""
+        remembered = self.state / "prefix"
+        chosen = remembered.read_text().strip() if remembered.exists() else PREFIX
+        number = 1
+        while self.tip(chosen) is not None:  # a branch of exactly that name leaves no room for names below it
+            number += 1
+            chosen = f"{PREFIX}-{number}"
+        self.state.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(chosen)
+        return chosen
+
+    def result_branch(self, goal: GoalId) -> str:
+        """Return the name of a goal's result branch."""
+        return f"{self.prefix}/{goal}/result"
+
+    def attempt_branch(self, goal: GoalId, attempt: AttemptId) -> str:
+        """Return the name of an attempt's branch."""
+        return f"{self.prefix}/{goal}/{attempt}"
+
+    def tip(self, branch: str) -> str | None:
+        """Return the commit of *branch*, or None."""
+        return self.commit(f"refs/heads/{branch}")
+
+    def commit(self, name: str) -> str | None:
+        """Return the commit that *name* stands for, or None."""
+        return self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False).text or None
+
+    def tree(self, name: str) -> str:
+        """Return the tree of a commit or tree."""
+        return self.git("rev-parse", "--verify", f"{name}^{{tree}}").text
+
+    def is_ancestor(self, older: str, newer: str, *, env: Mapping[str, str] | None = None) -> bool:
+        """Say whether *older* is *newer* or behind it. False when either is unknown."""
+        return self.git("merge-base", "--is-ancestor", older, newer, env=env, check=False).code == 0
+
+    def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
+        """Write a commit by the user, or by *author* given as ``Name <address>``; the committer is the user."""
+        name, email, _ = identity(self.settings)
+        env = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
+        if author is not None:
+            name, _, email = author.partition("<")
+        env |= {"GIT_AUTHOR_NAME": name.strip() or "agent", "GIT_AUTHOR_EMAIL": email.strip().rstrip(">")}
+        before = [word for parent in parents for word in ("-p", parent)]
+        text = message.replace("\0", "").encode("utf-8", "replace")
+        return self.git("commit-tree", tree, *before, "-F", "-", env=env, input=text).text
+
+    def advance(self, branch: str, *, old: str | None, new: str) -> bool:
+        """Move *branch* by compare-and-set; False when it is not at *old* any more."""
+        return self.move(f"refs/heads/{branch}", old=old, new=new)
+
+    def move(self, ref: str, *, old: str | None, new: str) -> bool:
+        """Move any ref by compare-and-set. Raises WorkspaceProblem when it failed for another reason."""
+        done = self.git("update-ref", "--create-reflog", ref, new, old or "0" * len(new), check=False)
+        if done.code == 0:
+            return True
+        now = self.commit(ref)
+        if now == new:
+            return True
+        if now == old:
+            raise WorkspaceProblem(f"git could not move {ref}: {one_line(done)}")
+        return False
+
+    def union(self, tip: str, commit: str) -> Union:
+        """Merge two commits in memory. Raises NotReady when git is older than 2.38."""
+        merged = self.git("merge-tree", "--write-tree", "--name-only", "-z", "--messages", tip, commit, check=False)
+        if merged.code == 0:
+            return Union(tree=os.fsdecode(merged.out.split(b"\0", 1)[0]))
+        if merged.code != 1:
+            if version(self.root) < (2, 38):
+                raise NotReady("this git cannot merge in memory", hint="install git 2.38 or newer")
+            raise WorkspaceProblem(f"git merge-tree failed: {one_line(merged)}")
+        head, _, messages = merged.out.partition(b"\0\0")
+        tree, *paths = (os.fsdecode(part) for part in head.split(b"\0"))
+        names = tuple(sorted({shown(path) for path in paths}))
+        return Union(tree=None, conflicts=names, detail=self._conflict(tree, sorted(set(paths)), messages))
+
+    def landed(self, branch: str, base: str | None) -> dict[str, str]:
+        """Return ``Attempt:`` trailer to commit for what *branch* has after *base*; the newest commit of each."""
+        tip = self.tip(branch)
+        if tip is None:
+            return {}
+        wanted = "--format=%H%x00%(trailers:key=Attempt,valueonly,separator=%x00)"
+        lines = self.git("log", wanted, tip, *([f"^{base}"] if base else []), "--").text.split("\n")
+        found: dict[str, str] = {}
+        for commit, *attempts in (line.split("\0") for line in lines):
+            for attempt in attempts:
+                if attempt.strip():
+                    found.setdefault(attempt.strip(), commit)
+        return found
+
+    def diff(self, old: str, new: str, *, stat: bool = False) -> str:
+        """Return the patch between two commits or trees, at most 64 KiB, or its summary."""
+        form = ("--stat=100",) if stat else ("--patch",)
+        limit = DIFF_LIMIT_BYTES
+        found = self.git("diff-tree", "-r", "--no-ext-diff", "--no-textconv", *form, old, new, limit_bytes=limit)
+        return found.text
+
+    def changes(self, old: str, new: str) -> tuple[tuple[str, ...], int, int]:
+        """Return the paths that differ, sorted, and how many lines were added and removed."""
+        counted = self.git("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-textconv", old, new)
+        files, insertions, deletions = [], 0, 0
+        for line in counted.names:
+            added, removed, path = line.split("\t", 2)
+            files.append(shown(path))
+            insertions += int(added) if added.isdigit() else 0  # "-" for a binary file
+            deletions += int(removed) if removed.isdigit() else 0
+        return tuple(sorted(files)), insertions, deletions
+
+    def branches(self, goal: GoalId) -> tuple[str, ...]:
+        """Return the goal's branches by name."""
+        names = self.git("for-each-ref", "--format=%(refname:short)", f"refs/heads/{self.prefix}/{goal}/").text
+        return tuple(names.splitlines())
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a private folder for an index; gone afterwards."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="index-", dir=self.state) as folder:
+            yield Path(folder)
+
+    def _conflict(self, tree: str, paths: list[str], messages: bytes) -> str:
+        parts = [line for line in messages.decode("utf-8", "replace").split("\0") if line.endswith("\n")]
+        told = ["".join(parts)]
+        for path in paths:
+            found = self.git("cat-file", "blob", f"{tree}:{path}", check=False)
+            hunks = _hunks(found.text) if found.code == 0 else ""
+            if hunks:
+                told.append(f"--- {shown(path)}\n{hunks}")
+            if sum(map(len, told)) > DETAIL_LIMIT:
+                break
+        text = "\n".join(part.rstrip("\n") for part in told if part)
+        return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 12].rstrip() + "\n[cut here]"
+
+
+def _hunks(text: str) -> str:
+    """Return the parts of a merged file between conflict markers, each with its line number."""
+    kept: list[str] = []
+    inside = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("<<<<<<< ") and not inside:
+            inside = True
+            kept.append(f"line {number}:")
+        if inside:
+            kept.append(line)
+        if line.startswith(">>>>>>> "):
+            inside = False
+    return "\n".join(kept)
