@@ -6,6 +6,7 @@ off and the run goes on with plain lines.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agent_orchestrator.cli import doors, render
+from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 
 if TYPE_CHECKING:
@@ -112,11 +114,11 @@ class _View:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
+            self._live = live
             live.start(refresh=True)
         except Exception as error:
             self._turn_off(error)
             return
-        self._live = live
         self._thread = threading.Thread(target=self._draw, name="live-view", daemon=True)
         self._thread.start()
 
@@ -224,23 +226,20 @@ def _watch_drawn(interval: float) -> None:
     from rich.live import Live
 
     console = _console(stderr=False)
-    app = doors.app(create=False)
-    snapshot = app.reports.snapshot()
+    looking = Looking()
+    snapshot = looking.app().reports.snapshot()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # gives the terminal its own screen back
     with Live(draw(snapshot, console.width), console=console, auto_refresh=False, screen=True) as live:
-        try:
-            while True:
-                live.update(draw(snapshot, console.width), refresh=True)
-                time.sleep(interval)
-                app = _again(app)
-                snapshot = app.reports.snapshot()
-        except KeyboardInterrupt:
-            pass
+        while True:
+            live.update(draw(snapshot, console.width), refresh=True)
+            time.sleep(interval)
+            snapshot = looking.app().reports.snapshot()
 
 
 def _watch_plainly(interval: float, as_json: bool) -> None:
-    app, before = doors.app(create=False), None
+    looking, before = Looking(), None
     while True:
-        snapshot = app.reports.snapshot()
+        snapshot = looking.app().reports.snapshot()
         now = _what_counts(snapshot)
         if now != before:
             before = now
@@ -249,12 +248,6 @@ def _watch_plainly(interval: float, as_json: bool) -> None:
             else:
                 render.say(_one_line(snapshot))
         time.sleep(interval)
-        app = _again(app)
-
-
-def _again(app: "App") -> "App":
-    """Return an app that sees the project's database also when it was made only after *app* had looked."""
-    return app if app.database.exists() else doors.app(create=False)
 
 
 def _what_counts(snapshot: Json) -> object:

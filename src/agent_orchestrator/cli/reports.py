@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.cli import completing, doors, render
+from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 
 if TYPE_CHECKING:
-    from agent_orchestrator.app import App
     from agent_orchestrator.domain.event import Event
 
 Json = dict[str, Any]
@@ -158,17 +158,16 @@ def events(follow: bool, goal_text: str | None, task_text: str | None, count: in
         return
     try:
         seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
-        for event in _following(app, seq, goal, task):
+        for event in _following(seq, goal, task):
             day = _tell(event, as_json, day)
     except KeyboardInterrupt:
         return
 
 
-def _following(app: "App", seq: int, goal: Any, task: Any) -> Iterator["Event"]:
+def _following(seq: int, goal: Any, task: Any) -> Iterator["Event"]:
+    looking = Looking()
     while True:
-        if not app.database.exists():
-            app = doors.app(create=False)  # the project is untouched; look again when somebody has begun
-        for event in app.events.after(seq, goal=goal, task=task, limit=BATCH):
+        for event in looking.app().events.after(seq, goal=goal, task=task, limit=BATCH):
             seq = event.seq
             yield event
         time.sleep(FOLLOW_EVERY_S)

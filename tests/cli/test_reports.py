@@ -1,0 +1,314 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.app import App, build
+from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+from agent_orchestrator.domain.goal import Delivery, Goal, GoalState
+from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.domain.task import Verdict
+from agent_orchestrator.services.goals import Submission
+from looking import HOSTILE, is_harmless, orchestrate
+from steps import accept, claim, land, planned
+
+ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "untouched"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def hostile_goal(app: App) -> tuple[Goal, Attempt]:
+    """Put hostile words wherever a stranger's can come: goal, task, action, reason, summary, check, file, note."""
+    task = replace(planned("a"), title=HOSTILE, description=HOSTILE, acceptance=(HOSTILE,), owns=(HOSTILE,))
+    plan = Plan(goal=HOSTILE, source="rules", tasks=(task,), notice=HOSTILE)
+    goal, _ = app.goals.accept(plan, Submission(text=HOSTILE.replace("\x00", "")))
+    app.goals.update(goal.id, state=GoalState.EXECUTING)
+    attempt = app.tasks.started(claim(app))
+    app.tasks.progressed(replace(attempt, last_action=HOSTILE))
+    app.tasks.noted(attempt.task, HOSTILE)
+    check = CheckRun(
+        command=HOSTILE, origin="task", result=CheckResult.FAILED, exit_code=1, duration_ms=5, tail=HOSTILE
+    )
+    evidence = Evidence(checks=(check,), files=(HOSTILE,), notes=(HOSTILE,))
+    app.tasks.ended(attempt, outcome=Outcome.REJECTED, reason=HOSTILE, evidence=evidence, final=True)
+    app.holds.start("claude", HoldKind.USAGE_LIMIT, until=None, reason=HOSTILE)
+    ended = app.goals.update(
+        goal.id, state=GoalState.FAILED, reason=HOSTILE, delivery=Delivery.WAITING, delivery_note=HOSTILE
+    )
+    return ended, attempt
+
+
+def test_an_untouched_project_is_looked_at_without_leaving_a_trace(untouched: Path) -> None:
+    for words in (["status"], ["status", "--json"], ["events"], ["agents"]):
+        assert orchestrate(*words).code == 0
+
+    assert "othing here yet" in orchestrate("status").out
+    assert list(untouched.iterdir()) == []
+    assert list(Path(os.environ["HOME"]).rglob("*")) == []
+
+
+def test_status_says_how_things_stand_and_what_to_type(here: App) -> None:
+    goal, tasks = accept(here, planned("a"), planned("b", "a"), planned("c"))
+    here.tasks.started(claim(here))
+    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    here.holds.start("claude", HoldKind.USAGE_LIMIT, until=here.clock.now() + timedelta(hours=1), reason="limit")
+
+    out = orchestrate("status").out
+
+    assert "No supervisor is running" in out and "1 running" in out and "1 failed" in out
+    assert goal.id in out and "phase 2" in out
+    assert "it clashes" in out
+    assert any(f"orchestrate retry {task.id}" in out for task in tasks.values())
+    assert "waiting for claude until" in out and "(usage limit)" in out
+    assert "waits for a (running)" in out or "waits for a (failed)" in out
+
+
+def test_status_tells_to_start_a_supervisor_when_there_is_work(here: App) -> None:
+    accept(here, planned("a"))
+
+    assert orchestrate("status").lines[-1] == "To work on it: orchestrate run"
+
+
+def test_done_and_verified_never_look_the_same(here: App) -> None:
+    goal, _ = accept(here, planned("a"))
+    land(here, claim(here), Verdict.UNVERIFIED)
+    over = here.goals.settle(goal.id)
+    assert over is not None
+    here.goals.update(goal.id, state=GoalState.EXECUTING)
+    here.goals.update(goal.id, state=GoalState.COMPLETED, verdict=over.verdict, demo=True)
+
+    assert "completed, unverified (scripted demo)" in orchestrate("status").out
+    report = orchestrate("report").out
+    assert "Not verified: a" in report and "scripted demo agents did the work" in report
+    assert "Completed and verified" not in report
+
+
+def test_status_json_is_the_snapshot(here: App) -> None:
+    accept(here, planned("a"))
+
+    document = json.loads(orchestrate("status", "--json").out)
+
+    assert document["counts"]["ready"] == 1 and document["supervisor"]["running"] is False
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"]])
+def test_status_loads_nothing_heavy(here: App, words: list[str]) -> None:
+    accept(here, planned("a"))
+    code = (
+        "import sys\nfrom agent_orchestrator.cli import run\n"
+        f"try: run({words!r})\nexcept SystemExit: pass\n"
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stderr.split()
+
+    assert "agent_orchestrator.services.reports" in modules
+    heavy = ("rich", "pydantic", "anthropic", "asyncio", "subprocess", "concurrent", "dotenv", "prompt_toolkit")
+    ours = ("planning", "runtime", "providers", "workspaces")
+    unwanted = heavy + tuple(f"agent_orchestrator.{name}" for name in ours)
+    assert [name for name in modules if name.startswith(tuple(f"{one}." for one in unwanted)) or name in unwanted] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["events"],
+        ["report"],
+        ["report", "--markdown"],
+        ["task", "a"],
+        ["agents", "--all"],
+        ["specialists", "--route", HOSTILE],
+    ],
+    ids=" ".join,
+)
+def test_a_hostile_text_steers_nothing_in_any_view(here: App, words: list[str]) -> None:
+    hostile_goal(here)
+
+    said = orchestrate(*words)
+
+    assert said.code == 0
+    assert "Fix login" in said.out
+    assert is_harmless(said.out + said.err)
+    assert max(len(line) for line in said.lines) < 2500
+
+
+def test_hostile_text_in_json_stays_data_and_valid(here: App) -> None:
+    hostile_goal(here)
+
+    for words in (["status", "--json"], ["report", "--json"], ["task", "a", "--json"]):
+        out = orchestrate(*words).out
+        json.loads(out)
+        assert "\x1b" not in out and "\x07" not in out
+
+
+def test_markdown_lets_no_markup_of_an_agent_through(here: App) -> None:
+    hostile_goal(here)
+
+    out = orchestrate("report", "--markdown").out
+
+    assert "<script" not in out and "](javascript" not in out
+    assert out.count("\n# ") == 0 and out.startswith("# ")
+
+
+def test_a_terminal_that_cannot_show_a_character_gets_a_question_mark(here: App) -> None:
+    accept(here, replace(planned("a"), title="登録"), text="登録 form")
+
+    said = orchestrate("status", encoding="ascii")
+
+    assert said.code == 0 and "?? form" in said.out
+
+
+def test_a_reader_that_leaves_is_no_error(here: App) -> None:
+    accept(here, *(planned(f"t{number}") for number in range(300)))
+    for words in ("status", "report", "events -n 1000"):
+        script = f"{sys.executable} -m agent_orchestrator {words} | head -1"
+
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60)
+
+        assert len(done.stdout.splitlines()) == 1
+        assert done.stderr == ""
+
+
+def test_events_come_as_one_document_a_line(here: App) -> None:
+    goal, tasks = accept(here, planned("a"))
+    accept(here, planned("b"), text="Another")
+    land(here, claim(here))
+
+    found = [json.loads(line) for line in orchestrate("events", "--json", "--goal", goal.id).lines]
+
+    assert [one["type"] for one in found][:2] == ["goal.accepted", "task.claimed"]
+    assert {one["goal"] for one in found} == {goal.id}
+    only = [json.loads(line) for line in orchestrate("events", "--json", "--task", tasks["a"].id, "-n", "1").lines]
+    assert [one["type"] for one in only] == ["task.done"]
+
+
+def test_followed_events_appear_as_they_happen_and_end_with_ctrl_c(here: App, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        process = subprocess.Popen([*ORCHESTRATE, "events", "-f", "--json"], stdout=out, stderr=subprocess.STDOUT)
+    try:
+        accept(here, planned("a"))
+        wait_for(lambda: b"goal.accepted" in said.read_bytes())
+        land(here, claim(here))
+        wait_for(lambda: b"task.done" in said.read_bytes())
+    finally:
+        process.send_signal(signal.SIGINT)
+
+    assert process.wait(30) == 0
+    seqs = [json.loads(line)["seq"] for line in said.read_text().splitlines()]
+    assert seqs == sorted(set(seqs))
+
+
+def test_following_an_untouched_project_sees_its_first_goal(untouched: Path, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        process = subprocess.Popen([*ORCHESTRATE, "events", "-f"], stdout=out, stderr=subprocess.STDOUT)
+    try:
+        app = build(untouched)
+        accept(app, planned("a"))
+        app.store.close()
+        wait_for(lambda: b"goal.accepted" in said.read_bytes())
+    finally:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_a_report_begins_with_the_verdict_and_what_needs_the_user(here: App) -> None:
+    goal, _ = accept(here, planned("a"), planned("b"))
+    first = here.tasks.started(claim(here))
+    here.tasks.handed_in(first)
+    passed = CheckRun(
+        command="pytest -q", origin="project", result=CheckResult.PASSED, exit_code=0, duration_ms=12_000, tail=""
+    )
+    evidence = Evidence(checks=(passed,), files=("src/a.py",), insertions=3, deletions=1)
+    first = replace(first, usage=Usage(cost_micro_usd=420_000, cost_is_estimate=True))
+    here.tasks.landing(first, evidence)
+    here.tasks.finished(first, verdict=Verdict.VERIFIED, commit="abc", evidence=evidence)
+    failed = here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    with here.store.transaction():
+        here.events.record("base.checked", goal=goal, result="failed", command="pytest -q", failures=["test_old"])
+    over = here.goals.settle(goal.id)
+    assert over is not None
+    here.goals.update(goal.id, state=GoalState.EXECUTING, result_branch="orchestrate/g/result")
+    here.goals.update(
+        goal.id, state=GoalState.FAILED, reason=over.reason, delivery=Delivery.WAITING, delivery_note="main has changes"
+    )
+
+    out = orchestrate("report").out
+
+    order = [
+        "Failed: 1 failed",
+        "failed on the base (test_old)",
+        "Needs you",
+        "it clashes",
+        f"orchestrate retry {failed.id}",
+        "main has changes",
+        "git merge orchestrate/g/result",
+        "Tasks (1 of 2 done)",
+        "[done, verified]",
+        "`pytest -q` passed (exit 0, 12 s)",
+        "src/a.py (+3 -1)",
+        "cost: about $0.42 (estimate)",
+    ]
+    places = [out.find(one) for one in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_a_report_is_about_the_newest_goal_unless_told(here: App) -> None:
+    old, _ = accept(here, planned("a"), text="The old one")
+    here.clock.advance(timedelta(seconds=1))  # type: ignore[attr-defined] # it is a HandClock
+    accept(here, planned("b"), text="The new one")
+
+    assert "The new one" in orchestrate("report").out
+    assert "The old one" in orchestrate("report", old.id).out
+    assert json.loads(orchestrate("report", old.id, "--json").out)["id"] == old.id
+
+
+def test_unknown_and_ambiguous_names_end_with_one_line_and_their_code(here: App) -> None:
+    accept(here, planned("part-one"), planned("part-two"))
+
+    for words in (["report", "gzzz"], ["task", "nope"], ["logs", "nope"], ["diff", "nope"], ["events", "--task", "no"]):
+        said = orchestrate(*words)
+        assert (said.code, said.out) == (4, "")
+        assert said.err.startswith("orchestrate: ") and "Traceback" not in said.err
+    said = orchestrate("task", "part")
+    assert said.code == 2 and "could be" in said.err
+    said = orchestrate("retry", "part", "--json")
+    assert said.code == 2 and json.loads(said.out)["error"]["code"] == "ambiguous"
+
+
+def test_the_table_of_commands_says_what_the_commands_say() -> None:
+    from agent_orchestrator.cli import SECTIONS
+    from agent_orchestrator.cli import orchestrate as group
+
+    ours = {"reports", "tasks", "agents", "live"}
+    for section in SECTIONS.values():
+        for name, (module, about) in section.items():
+            if module in ours:
+                command = group.get_command(None, name)  # type: ignore[arg-type] # the context is not looked at
+                assert command is not None and (command.help or "").splitlines()[0] == about
