@@ -306,7 +306,7 @@ class App:
 
     def project(self) -> "Project":
         """Look at the project folder now: repository, branch, uncommitted work."""
-        from agent_orchestrator.workspaces.checkout import detect
+        from agent_orchestrator.workspaces.project import detect
 
         return detect(self.folder)
 
@@ -316,7 +316,7 @@ class App:
         Raises:
             NotReady: it is the home folder or the root of the file system, whose content nobody wants committed.
         """
-        from agent_orchestrator.workspaces.checkout import init
+        from agent_orchestrator.workspaces.project import init
 
         home = Path(self.environ.get("HOME") or Path.home())
         if self.folder in {home.resolve(), Path("/")}:
@@ -528,7 +528,7 @@ def begin_demo(folder: Path) -> "Plan":
     """
     from agent_orchestrator.planning.document import plan_from_json
     from agent_orchestrator.providers import demo
-    from agent_orchestrator.workspaces.checkout import init
+    from agent_orchestrator.workspaces.project import init
 
     try:
         demo.lay_out(folder)
