@@ -22,13 +22,16 @@ from agent_orchestrator.stores import Store
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
+    from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.task import Task
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.clis import Installed
+    from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
+    from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import RunOptions, Supervisor
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
@@ -38,10 +41,11 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.goals import Goals
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
+    from agent_orchestrator.services.plans import Plans
     from agent_orchestrator.services.reports import Reports
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
-    from agent_orchestrator.workspaces import Setup, Workspaces
+    from agent_orchestrator.workspaces import Project, Setup, Workspaces
 
 
 class App:
@@ -93,6 +97,13 @@ class App:
         from agent_orchestrator.services.goals import Goals
 
         return Goals(self.store, self.clock, self.events, self.notifier)
+
+    @cached_property
+    def plans(self) -> "Plans":
+        """Plans before they are accepted."""
+        from agent_orchestrator.services.plans import Plans
+
+        return Plans(self.store, self.clock, self.events, self.goals)
 
     @cached_property
     def tasks(self) -> "TaskQueue":
@@ -217,14 +228,24 @@ class App:
             return [chosen]
         return [name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None]
 
-    def decomposer(self, planner: str | None) -> "TaskDecomposer":
-        """Return what splits a goal, asking the model of *planner*, or the rules when it is None."""
+    def decomposer(self, planner: str | None, *, look: bool = True) -> "TaskDecomposer":
+        """Return what splits a goal, asking the model of *planner*, or the rules when it is None.
+
+        Without *look* the project's files are not walked: one task needs no profile, and a submit must be quick.
+        """
         from agent_orchestrator.planning.decomposer import TaskDecomposer
 
         complete: Callable[[str, Mapping[str, object]], str] | None = None
         if planner is not None:
             complete = self._complete(planner)
-        return TaskDecomposer(roster=self.roster, profile=self.profile, complete=complete, source=planner or "rules")
+        profile = self.profile if look else None
+        return TaskDecomposer(roster=self.roster, profile=profile, complete=complete, source=planner or "rules")
+
+    def decompose(self, goal: str) -> "Plan":
+        """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
+        from agent_orchestrator.services.plans import decompose
+
+        return decompose(goal, (self.decomposer(planner) for planner in (*self.planners(),) or (None,)))
 
     def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
         from agent_orchestrator.runtime.asking import ask
@@ -274,6 +295,58 @@ class App:
                 hint=f"{self.providers['claude'].install} (to see a show without one: orchestrate demo)",
             )
         return found
+
+    def payer(self, name: str) -> str:
+        """Say in a few words who pays for the work of the provider *name*."""
+        from agent_orchestrator.runtime.environment import allowed
+
+        provider = self.provider(name)
+        inherited = allowed(self.environ, (*provider.environment, *self.settings.pass_env))
+        return provider.payer(inherited, Path(self.environ.get("HOME") or Path.home()))
+
+    def project(self) -> "Project":
+        """Look at the project folder now: repository, branch, uncommitted work."""
+        from agent_orchestrator.workspaces.project import detect
+
+        return detect(self.folder)
+
+    def begin_repository(self) -> None:
+        """Make the project folder a git repository with a first commit of what is in it. Only with consent.
+
+        Raises:
+            NotReady: it is the home folder or the root of the file system, whose content nobody wants committed.
+        """
+        from agent_orchestrator.workspaces.project import init
+
+        home = Path(self.environ.get("HOME") or Path.home())
+        if self.folder in {home.resolve(), Path("/")}:
+            raise NotReady(f"{self.folder} is not made a repository", hint="work in a folder of the project's own")
+        init(self.folder)
+
+    @cached_property
+    def readiness(self) -> "Readiness":
+        """What would spoil a night, before the night."""
+        from agent_orchestrator.runtime.readiness import Readiness
+
+        return Readiness(
+            folder=self.folder,
+            state=self.state,
+            database=self.database,
+            environ=self.environ,
+            providers=[one for one in self.providers.values() if one.binary is not None],
+            payer=self.payer,
+            project=self.project,
+            test=lambda: self.profile.test,
+            verify=self.settings.verify,
+            store=lambda: self.store,
+        )
+
+    @cached_property
+    def housekeeping(self) -> "Housekeeping":
+        """What ended work left behind."""
+        from agent_orchestrator.runtime.housekeeping import Housekeeping
+
+        return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
 
     @cached_property
     def workspaces(self) -> "Workspaces":
@@ -445,3 +518,21 @@ def build(
     variables = _settings.with_dot_env(folder, os.environ if environ is None else environ)
     settings = _settings.load(folder, variables, flags)
     return App(folder, variables, settings, create=create, clock=clock or SystemClock())
+
+
+def begin_demo(folder: Path) -> "Plan":
+    """Lay out the demo's project in *folder* as a git repository with a commit, and return the demo's plan.
+
+    Raises:
+        BadInput: *folder* exists and is not empty.
+    """
+    from agent_orchestrator.planning.document import plan_from_json
+    from agent_orchestrator.providers import demo
+    from agent_orchestrator.workspaces.project import init
+
+    try:
+        demo.lay_out(folder)
+    except FileExistsError as error:
+        raise BadInput(str(error), hint="give a folder that does not exist yet") from error
+    init(folder)
+    return plan_from_json(demo.plan()).with_phases()

@@ -284,3 +284,22 @@ def dot_env_example() -> str:
         shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
         lines += ["", f"# {one.metadata['about']}", f"# {variable(one.name)}={shown}"]
     return "\n".join(lines) + "\n"
+
+
+def config_example() -> str:
+    """Return the text of a new ``config.toml``: every setting as a commented line with its meaning and default."""
+    lines = [
+        "# Settings of Agent Orchestrator for this project. Take away the # before a line to change it.",
+        "# A flag of a command or an environment variable (ORCHESTRATE_*) beats this file. orchestrate config shows",
+        "# what holds and where it came from.",
+    ]
+    for one in FIELDS:
+        default = "auto" if one.name == "isolation" else one.default
+        lines += ["", f"# {one.metadata['about']}", f"# {one.name} = {_toml(default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    import json
+
+    return json.dumps("" if value is None else list(value) if isinstance(value, tuple) else value)

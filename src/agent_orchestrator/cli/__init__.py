@@ -101,6 +101,7 @@ def run(arguments: list[str] | None = None) -> None:
     from agent_orchestrator.cli import doors
     from agent_orchestrator.domain.errors import OrchestratorError
 
+    _fill_closed_streams()
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
     try:
@@ -116,6 +117,28 @@ def run(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
         sys.exit(141)
+
+
+def _fill_closed_streams() -> None:
+    """Point closed standard streams at the null device: the next file we open would become one of them otherwise.
+
+    A closed standard input stays None for Python, so that a command can say there is none.
+    """
+    closed = [number for number in (0, 1, 2) if not _is_open(number)]
+    for _ in closed:
+        os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    if sys.stdout is None and 1 in closed:
+        sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 # it stays open as long as we do
+    if sys.stderr is None and 2 in closed:
+        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def _usage(error: click.ClickException, *, as_json: bool) -> None:

@@ -232,6 +232,13 @@ class Goals:
         self.notifier.wake()
         return goal
 
+    def undone(self, goal: Goal) -> Goal:
+        """Write down that *goal*, as given, was taken back out of the user's branch."""
+        with self.store.transaction():
+            changed = self.update(goal.id, delivery=goal.delivery, delivery_note=goal.delivery_note)
+            self.events.record("goal.undone", goal=changed, note=changed.delivery_note)
+        return changed
+
     def settle(self, id: GoalId) -> Goal | None:
         """Return the goal as it should end now, or None while work can still come from it. Changes nothing.
 

@@ -20,8 +20,10 @@ def process_identity(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    start = stat[stat.rindex(b")") + 2 :].split()[19].decode("ascii")
-    return f"{boot}/{start}"
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] in {b"Z", b"X"}:
+        return f"{boot}/ended"  # dead, and not yet collected: in some containers nobody ever does
+    return f"{boot}/{fields[19].decode('ascii')}"
 
 
 def is_alive(leadership: Leadership | None) -> bool:

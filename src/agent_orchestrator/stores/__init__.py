@@ -392,6 +392,10 @@ class Store(Protocol):
         """Return the next fencing token. Only inside a transaction."""
         ...
 
+    def damage(self) -> list[str]:
+        """Look the whole store over and return what is wrong with it, in its own words; empty when it is sound."""
+        ...
+
     def close(self) -> None:
         """Close this thread's connection."""
         ...

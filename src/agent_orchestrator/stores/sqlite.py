@@ -161,6 +161,11 @@ class SqliteStore:
         assert row is not None
         return Token(row["value"])
 
+    def damage(self) -> list[str]:
+        """Run SQLite's quick check and return what it finds."""
+        found = [str(value) for row in self._connections.rows("PRAGMA quick_check(20)") for value in row.values()]
+        return [] if found == ["ok"] else found
+
 
 def _as_dict(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:
     return {column[0]: value for column, value in zip(cursor.get_description(), row, strict=True)}

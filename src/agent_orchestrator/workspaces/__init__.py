@@ -139,7 +139,7 @@ class Workspaces(Protocol):
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
         """Make a usable checkout of *base* for *attempt*, or return the existing one of the same attempt unchanged.
 
-        Raises WorkspaceProblem too when the set-up command fails; nothing is left of the checkout then.
+        Raises WorkspaceProblem too when the set-up command fails; the next call then starts anew.
         """
         ...
 

@@ -29,9 +29,8 @@ FILES_LIMIT = 20_000
 HASHED_FILE_BYTES = 1024 * 1024
 """A file up to here is compared by content, a larger one by size and time."""
 HASHED_TOTAL_BYTES = 256 * 1024 * 1024
-_SKIPPED = frozenset(
-    (".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "target")
-)
+_CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "target")
+_SKIPPED = frozenset((".git", ".hg", ".svn", "node_modules", ".venv", "venv", *_CACHES))
 _NOTHING = "agents work in the folder itself, so there is nothing to merge"
 
 

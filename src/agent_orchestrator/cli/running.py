@@ -1,0 +1,165 @@
+"""What leads up to a run and what is said after it, shared by the commands that run something."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent_orchestrator.app import App
+from agent_orchestrator.cli import columns, doors, exits, live
+from agent_orchestrator.domain.budget import Budget
+from agent_orchestrator.domain.errors import NothingToDo
+from agent_orchestrator.domain.goal import GOAL_OPEN, Goal, GoalState, Isolation
+from agent_orchestrator.domain.ids import GoalId
+
+if TYPE_CHECKING:
+    from agent_orchestrator.runtime.supervisor import RunOptions
+
+FILES_NAMED = 5
+"""Files with uncommitted changes that are named; beyond that their number must do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a run ended."""
+
+    goals: tuple[GoalId, ...]
+    """What it was about: open when it began, or added while it ran."""
+    stopped_by: str
+    """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
+    exit_code: int
+
+    def as_json(self, app: App) -> dict[str, Any]:
+        """Return what a program is told."""
+        goals = [app.reports.goal(app.store.goals.get(id)) for id in self.goals]
+        return {"goals": goals, "stopped_by": self.stopped_by or None, "exit_code": self.exit_code}
+
+    def tell(self, app: App) -> None:
+        """Print one line for each goal: id, state and verdict, what became of the result, the report's command."""
+        rows = []
+        for id in self.goals:
+            goal = app.store.goals.get(id)
+            judged = f"{goal.state} ({goal.verdict})" if goal.verdict else str(goal.state)
+            demo = "scripted demo: " if goal.demo else ""
+            note = f"{demo}{goal.reason or goal.delivery_note or 'not finished'}"
+            rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
+        columns.show(rows)
+        if self.stopped_by:
+            doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
+
+
+def options(app: App, **more: Any) -> "RunOptions":
+    """Return what a run is asked for: the settings, and *more* of the command's own."""
+    from agent_orchestrator.runtime.supervisor import RunOptions
+
+    return RunOptions(providers=app.run_providers(), max_agents=app.settings.max_agents, **more)
+
+
+def open_goals(app: App, only: GoalId | None) -> list[Goal]:
+    """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
+    found = app.goals.open()
+    if only is None:
+        return found
+    chosen = [goal for goal in found if goal.id == only]
+    if not chosen:
+        state = app.store.goals.get(only).state
+        raise NothingToDo(f"goal {only} is {state}", hint=f"orchestrate report {only}")
+    return chosen
+
+
+def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
+    """Say who works and who pays, in what state the project is, and put it under git when that is wished.
+
+    Raises:
+        NotReady: no provider is installed, or the isolation that was asked for is impossible here.
+    """
+    for name in app.run_providers():
+        provider = app.provider(name)
+        if provider.is_demo:
+            doors.tell("DEMO: the agents follow a script; no model is asked and the work is a show")
+        else:
+            doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
+    project = app.project()
+    if project.head is None and app.settings.isolation is not Isolation.SHARED:
+        _offer_git(app, has_repository=project.root is not None, yes=yes, ask=ask)
+        project = app.project()
+    if project.dirty and include_dirty:
+        doors.tell(f"{_files(project.dirty)} with uncommitted changes {_are(project.dirty)} taken along")
+    elif project.dirty:
+        doors.tell(
+            f"{_files(project.dirty)} with uncommitted changes {_are(project.dirty)} left out; "
+            "--include-dirty takes them along"
+        )
+    if project.head is not None and project.branch is None:
+        doors.tell("HEAD is detached: results stay on a branch of their own")
+    for note in project.notes:
+        doors.tell(f"note: {columns.one_line(note)}")
+
+
+def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:
+    lacks = "has no commit yet" if has_repository else "is not a git repository"
+    if not yes and ask and doors.interactive():
+        doors.tell(f"{app.folder} {lacks}; with one, each agent gets its own checkout and you can undo.")
+        yes = click.confirm("Make a first commit of everything in it?", default=True, err=True)
+    if yes:
+        app.begin_repository()
+        doors.tell(f"made a first commit in {app.folder}")
+    else:
+        doors.tell(
+            f"{app.folder} {lacks}: agents work in the folder itself, one at a time, and cannot be undone "
+            "(orchestrate init --git makes a first commit)"
+        )
+
+
+def lead(app: App, options: "RunOptions") -> Ran:
+    """Lead the project until its work is done, in this thread, where signals arrive, and say how it ended.
+
+    What happens meanwhile is shown on standard error: a live view on a terminal, lines elsewhere.
+
+    Raises:
+        AlreadyRunning: another supervisor does.
+    """
+    began = app.clock.now()
+    before = [goal.id for goal in open_goals(app, options.goal)]
+    outlook = live.while_running(app, lambda log: app.supervisor(options, log=log).run())
+    added = [one.id for one in app.goals.recent() if one.created_at and one.created_at >= began]
+    ids = before + [id for id in reversed(added) if id not in before and options.goal is None]
+    goals = [app.store.goals.get(id) for id in ids]
+    return Ran(goals=tuple(ids), stopped_by=outlook.stopped_by, exit_code=exit_code(goals, outlook.stopped_by))
+
+
+def exit_code(goals: list[Goal], stopped_by: str) -> int:
+    """Return 0 when all is completed, however the run was ended; else why it is not."""
+    if all(goal.state is GoalState.COMPLETED for goal in goals):
+        return exits.INTERRUPTED if stopped_by == "user" else 0
+    if stopped_by == "user":
+        return exits.INTERRUPTED
+    left = any(goal.state in GOAL_OPEN for goal in goals)
+    return exits.LIMITED if stopped_by and left else exits.PARTLY
+
+
+def budget(text: str | None) -> Budget | None:
+    """Parse ``--budget``. Raises BadInput."""
+    from agent_orchestrator.domain.budget import parse_usd
+
+    return Budget(limit_micro_usd=parse_usd(text)) if text else None
+
+
+def deadline(until: str | None, span: str | None, now: datetime) -> datetime | None:
+    """Parse ``--until`` and ``--for``; the earlier one counts. Raises BadInput."""
+    from agent_orchestrator.domain.deadline import parse_moment, parse_span
+
+    moments = [parse_moment(until, now)] if until else []
+    moments += [now + parse_span(span)] if span else []
+    return min(moments, default=None)
+
+
+def _files(names: tuple[str, ...]) -> str:
+    shown = ", ".join(columns.one_line(name) for name in names[:FILES_NAMED])
+    more = ", …" if len(names) > FILES_NAMED else ""
+    return f"{len(names)} file{'s' if len(names) > 1 else ''} ({shown}{more})"
+
+
+def _are(names: tuple[str, ...]) -> str:
+    return "are" if len(names) > 1 else "is"

@@ -1,0 +1,66 @@
+"""Plans and accepted goals, shown to people and programs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agent_orchestrator.app import App
+from agent_orchestrator.cli import columns, doors
+from agent_orchestrator.domain.goal import Goal
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.domain.task import Task
+
+Json = dict[str, Any]
+
+
+def plan_json(plan: Plan) -> Json:
+    """Return *plan* as it is documented for programs."""
+    from agent_orchestrator.planning.document import plan_to_json
+
+    return plan_to_json(plan)
+
+
+def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan) -> Json:
+    """Return what a program is told of a goal that was queued; *goal* is None when it was not."""
+    found = app.reports.goal(goal) if goal is not None else {"tasks": []}
+    ids = {task.id for task in tasks}
+    shown = [task for task in found.pop("tasks") if task["id"] in ids]
+    return {"goal": found or None, "tasks": shown, "plan": plan_json(plan)}
+
+
+def plan(plan: Plan) -> None:
+    """Print a plan that is not queued: phase, key, specialist, what it waits for, title; then who planned it."""
+    columns.show(
+        [
+            (f"phase {task.phase}", task.id, task.agent_type, _after(task.depends_on), task.title)
+            for task in sorted(plan.tasks, key=lambda one: one.phase)
+        ]
+    )
+    _say_who_planned(plan)
+
+
+def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan | None) -> None:
+    """Print a queued goal and its tasks, who planned it if *plan* is given, and on a terminal what to type next."""
+    columns.show([(goal.id, goal.title)])
+    keys = {task.id: task.key for task in app.store.tasks.of_goal(goal.id)}
+    rows = []
+    for task in sorted(tasks, key=lambda one: one.phase):
+        after = _after([keys.get(need, need) for need in app.store.tasks.needs(task.id)])
+        rows.append((f"phase {task.phase}", task.id, task.key, task.specialist, after, task.title))
+    columns.show(rows)
+    if plan is not None:
+        _say_who_planned(plan)
+    if doors.interactive():
+        running = app.supervision.current() is not None
+        doors.tell("The running supervisor picks it up." if running else "Next: orchestrate run")
+
+
+def _after(needs: Sequence[str]) -> str:
+    return f"after {', '.join(needs)}" if needs else "-"
+
+
+def _say_who_planned(plan: Plan) -> None:
+    if plan.source != "single":
+        doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
+    for found in plan.findings:
+        where = f"{found.task}: " if found.task else ""
+        doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))

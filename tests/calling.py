@@ -1,0 +1,76 @@
+"""Calling ``orchestrate`` as a user's shell does: a process of its own, in a project, with a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+AGENT = "cat > /dev/null; echo work >> $WORK_FILE; sleep ${AGENT_SLEEP:-0}; echo done"
+"""An agent that does one line of work: the shortest script that leaves evidence."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Caller:
+    """Calls commands in one project folder."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.environ = {**os.environ, **environ}
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "agent_orchestrator", *words]
+
+    def __call__(self, *words: str, stdin: bytes | None = None, **environ: str) -> Answer:
+        """Run one command to its end. Without *stdin* its standard input is empty. A traceback is a failure."""
+        ran = subprocess.run(
+            self.argv(*words),
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            input=stdin or b"",
+            capture_output=True,
+            timeout=60,
+        )
+        answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+        assert "Traceback" not in answer.err, answer.err
+        return answer
+
+    def git(self, *words: str) -> str:
+        ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)
+        return ran.stdout.decode().strip()
+
+    def with_agent(self, folder: Path) -> None:
+        """Let runs use the shell script AGENT as their agent."""
+        script = folder / "agent.sh"
+        script.write_text(AGENT)
+        self.environ |= {
+            "ORCHESTRATE_GENERIC_COMMAND": f"sh {script}",
+            "ORCHESTRATE_PROVIDER": "generic",
+            "ORCHESTRATE_PASS_ENV": "AGENT_SLEEP,WORK_FILE",
+            "WORK_FILE": "work.txt",
+        }
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    """Return once *condition* holds; fail when it does not within *timeout_s*."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not come"
+        time.sleep(0.02)

@@ -1,0 +1,238 @@
+"""run, stop, demo: real supervisors, real git, agents that are shell scripts."""
+
+import os
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.cli import running
+from agent_orchestrator.domain.goal import Goal, GoalState
+from agent_orchestrator.domain.ids import GoalId
+from calling import Caller, wait_for
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Caller:
+    caller = Caller(tmp_path / "project")
+    caller.with_agent(tmp_path)
+    return caller
+
+
+@pytest.fixture
+def repository(call: Caller) -> Caller:
+    (call.folder / "README").write_text("hello\n")
+    call.git("init", "-q", "-b", "main")
+    call.git("add", "-A")
+    call.git("commit", "-q", "-m", "Begin")
+    return call
+
+
+def test_nothing_to_do_is_said_and_exits_3(call: Caller) -> None:
+    answer = call("run")
+
+    assert answer.code == 3
+    assert "orchestrate submit" in answer.err
+
+
+def test_a_missing_agent_is_found_before_anything_starts(call: Caller) -> None:
+    call("submit", "x")
+
+    answer = call("run", ORCHESTRATE_PROVIDER="claude", PATH="/nonexistent")
+
+    assert answer.code == 8
+    assert "npm install" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--until", "25:99"], 2),
+        (["--until", "2020-01-01"], 2),
+        (["--for", "soon"], 2),
+        (["--budget", "inf"], 2),
+        (["--max-agents", "0"], 2),
+        (["--isolation", "jail"], 2),
+        (["--provider", "claud"], 2),
+        (["--goal", "nothing"], 4),
+    ],
+)
+def test_impossible_options_are_refused_before_anything_starts(call: Caller, words: list[str], code: int) -> None:
+    call("submit", "x")
+
+    answer = call("run", *words, "--json")
+
+    assert answer.code == code
+    assert answer.json["error"]["message"]
+    assert call("status", "--json").json["supervisor"]["pid"] is None
+
+
+def test_a_goal_is_worked_on_delivered_and_can_be_taken_back(repository: Caller) -> None:
+    goal = repository("submit", "Work", "--json").json["goal"]["id"]
+
+    ran = repository("run", "--json")
+
+    assert ran.code == ran.json["exit_code"] == 0
+    assert [(one["id"], one["state"], one["delivery"]) for one in ran.json["goals"]] == [
+        (goal, "completed", "delivered")
+    ]
+    assert (repository.folder / "work.txt").read_text() == "work\n"
+    assert repository("undo", goal, "--json").json["goal"]["delivery"] == "undone"
+    assert not (repository.folder / "work.txt").exists()
+    assert repository("undo", goal).code == 5
+    assert "goal.undone" in repository("events", "--json").out
+
+
+def test_without_a_terminal_the_log_is_plain_lines_with_the_time(repository: Caller) -> None:
+    repository("submit", "Work")
+
+    answer = repository("run")
+
+    assert re.search(r"^\d\d:\d\d:\d\d generic-\w+ starts task", answer.err, re.MULTILINE)
+    assert re.fullmatch(r"g\w+\tcompleted \(unverified\)\tWork\t.*\torchestrate report g\w+\n", answer.out)
+
+
+def test_uncommitted_work_is_named_and_left_out(repository: Caller) -> None:
+    (repository.folder / "README").write_text("changed\n")
+    repository("submit", "Work")
+
+    answer = repository("run")
+
+    assert "1 file (README) with uncommitted changes is left out" in answer.err
+    assert "hello" in repository.git("show", "HEAD:README")
+    assert (repository.folder / "README").read_text() == "changed\n"
+
+
+def test_a_first_commit_is_made_only_when_told_to(call: Caller) -> None:
+    (call.folder / "a.txt").write_text("a\n")
+    call("submit", "Work")
+
+    answer = call("run", "--yes")
+
+    assert answer.code == 0
+    assert call.git("log", "--format=%s").splitlines() == ["Work", "First commit"]
+
+
+def test_the_home_folder_is_never_made_a_repository(tmp_path: Path) -> None:
+    call = Caller(tmp_path / "home", HOME=str(tmp_path / "home"))
+    call.with_agent(tmp_path)
+    call("submit", "Work")
+
+    answer = call("run", "--yes")
+
+    assert answer.code == 8
+    assert not (call.folder / ".git").exists()
+
+
+def test_a_run_in_the_background_leads_when_the_command_returns_and_is_stopped_from_outside(
+    repository: Caller,
+) -> None:
+    goal = repository("submit", "Work", "--json").json["goal"]["id"]
+
+    detached = repository("run", "--detach", "--json", AGENT_SLEEP="60")
+    try:
+        assert detached.code == 0
+        pid = detached.json["pid"]
+        supervisor = repository("status", "--json").json["supervisor"]
+        assert (supervisor["running"], supervisor["pid"]) == (True, pid)
+        second = repository("run")
+        assert second.code == 5
+        assert "already" in second.err
+        wait_for(lambda: bool(repository("status", "--json").json["running"]))
+    finally:
+        stopped = repository("stop", "--now", "--wait", "--json")
+
+    assert stopped.json == {"pid": pid, "ended": True}
+    assert repository("stop").code == 3
+    again = repository("run", "--json")
+    assert again.code == 0
+    assert again.json["goals"][0]["id"] == goal
+
+
+def test_a_background_run_that_cannot_lead_gives_back_its_exit_code_and_its_words(repository: Caller) -> None:
+    repository("submit", "Work", "--verify", "true")
+
+    answer = repository("run", "--detach", "--isolation", "checkout", ORCHESTRATE_GENERIC_COMMAND="sh {nonsense}")
+
+    assert answer.code != 0
+    assert answer.err
+
+
+def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller) -> None:
+    repository("submit", "Work")
+    repository("run", "--detach", AGENT_SLEEP="2")
+
+    answer = repository("run", "--wait")
+
+    assert "waiting for the supervisor" in answer.err
+    assert answer.code == 3
+    assert (repository.folder / "work.txt").exists()
+
+
+def test_ctrl_c_winds_down_keeps_the_task_and_exits_130(repository: Caller) -> None:
+    repository("submit", "Work")
+    running_one = subprocess.Popen(
+        repository.argv("run"),
+        cwd=repository.folder,
+        env={**repository.environ, "AGENT_SLEEP": "60"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    with running_one:
+        try:
+            wait_for(lambda: bool(repository("status", "--json").json["running"]))
+            os.kill(running_one.pid, 2)
+            _, said = running_one.communicate(timeout=60)
+        finally:
+            running_one.kill()
+
+    assert running_one.returncode == 130
+    assert b"Traceback" not in said
+    counts = repository("status", "--json").json["counts"]
+    assert counts.get("failed", 0) == 0
+    assert repository("run").code == 0
+
+
+def test_a_run_with_its_standard_streams_closed_still_works(repository: Caller) -> None:
+    repository("submit", "Work")
+
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *repository.argv("run")],
+        cwd=repository.folder,
+        env=repository.environ,
+        timeout=60,
+    )
+
+    assert ran.returncode == 0
+    assert (repository.folder / "work.txt").read_text() == "work\n"
+
+
+def test_the_demo_delivers_and_touches_nothing_of_the_users(tmp_path: Path) -> None:
+    call = Caller(tmp_path / "project", ORCHESTRATE_DB=str(tmp_path / "mine.db"), ORCHESTRATE_VERIFY="false")
+
+    answer = call("demo", "--pace", "0", "--keep", str(tmp_path / "show"), "--json")
+
+    assert answer.code == 0
+    assert "scripted" in answer.err.lower()
+    (goal,) = answer.json["goals"]
+    assert (goal["demo"], goal["verdict"], goal["delivery"]) == (True, "verified", "delivered")
+    assert not (tmp_path / "mine.db").exists()
+    assert not any(call.folder.iterdir())
+    assert not (Path(call.environ["HOME"]) / ".local").exists()
+    assert call("demo", "--keep", str(tmp_path / "show")).code == 2
+
+
+def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
+    def goal(state: GoalState) -> Goal:
+        return Goal(id=GoalId("g"), text="x", title="x", state=state, created_at=datetime.now(UTC))
+
+    done, failed, left = goal(GoalState.COMPLETED), goal(GoalState.FAILED), goal(GoalState.EXECUTING)
+    assert running.exit_code([done, done], "") == 0
+    assert running.exit_code([done], "deadline") == 0
+    assert running.exit_code([done, left], "budget") == 7
+    assert running.exit_code([done, failed], "") == 6
+    assert running.exit_code([failed], "limit") == 6
+    assert running.exit_code([left], "user") == 130

@@ -1,0 +1,284 @@
+"""The user's own branch: forward when nothing stands in the way, and back."""
+
+from pathlib import Path
+
+import pytest
+from workspaces.scenes import GOAL, Repo, Start, put, sh, write
+
+from agent_orchestrator.domain.ids import AttemptId
+from agent_orchestrator.workspaces import Delivered
+from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+
+BRANCH = f"orchestrate/{GOAL}/result"
+
+
+@pytest.fixture
+def base(repo: Repo) -> str:
+    return repo.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def result(repo: Repo, start: Start, base: str) -> str:
+    """A result of two commits, on the result branch."""
+    attempt = start("t1.1")
+    write(attempt.path, a__txt="one\nTWO\nthree\n", new__txt="new\n")
+    first = attempt.collect().commit
+    assert first is not None
+    second_attempt = start("t2.1", base=first)
+    write(second_attempt.path, b__txt="BEE\n")
+    second = second_attempt.collect().commit
+    assert second is not None
+    assert attempt.workspaces.advance(BRANCH, old=None, new=second)
+    return second
+
+
+def deliver(workspaces: CheckoutWorkspaces, base: str | None, into: str | None = "main") -> Delivered:
+    return workspaces.deliver(branch=BRANCH, into=into, base=base)
+
+
+def test_an_unmoved_clean_branch_is_fast_forwarded_with_its_files(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    write(repo.root, mine__txt="an untracked file that is in nobody's way\n")
+
+    delivered = deliver(workspaces, base)
+
+    assert (delivered.done, delivered.moved_from, delivered.moved_to) == (True, base, result)
+    assert repo.git("symbolic-ref", "--short", "HEAD") == "main"
+    assert repo.git("rev-parse", "main") == result
+    assert (repo.root / "a.txt").read_text() == "one\nTWO\nthree\n"
+    assert repo.git("status", "--porcelain") == "?? mine.txt"
+
+
+def test_delivering_twice_changes_nothing(workspaces: CheckoutWorkspaces, base: str, result: str) -> None:
+    deliver(workspaces, base)
+
+    again = deliver(workspaces, base)
+
+    assert again.done
+    assert again.moved_from == again.moved_to == result
+
+
+def test_a_dirty_tree_is_left_alone_and_the_command_is_named(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    write(repo.root, lib__txt="x\n")
+    write(repo.root / "lib", deep__txt="my own change, in a file the result does not touch\n")
+    before = repo.everything()
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done
+    assert f"git merge {BRANCH}" in delivered.note and "uncommitted" in delivered.note
+    assert repo.everything() == before
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_untracked_file_is_never_overwritten_even_an_ignored_one(
+    ignored: bool, workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    if ignored:
+        put(repo.root / ".git" / "info" / "exclude", "new.txt\n")
+    write(repo.root, new__txt="the user's own\n")
+    before = repo.everything()
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done
+    assert "new.txt" in delivered.note
+    assert repo.everything() == before
+
+
+def test_a_branch_that_moved_is_left_alone(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
+    repo.commit("the user went on", c__txt="c\n")
+    before = repo.everything()
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done
+    assert "has moved" in delivered.note
+    assert repo.everything() == before
+
+
+def test_a_union_with_what_the_user_did_meanwhile_can_be_delivered(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    moved = repo.commit("the user went on", c__txt="c\n")
+    union = workspaces.union(moved, result)
+    assert union.tree is not None
+    merged = workspaces.commit_tree(union.tree, parents=(moved, result), message="Both")
+    assert workspaces.advance(BRANCH, old=result, new=merged)
+
+    assert deliver(workspaces, base).done
+    assert (repo.root / "c.txt").exists() and (repo.root / "new.txt").exists()
+
+
+def test_a_detached_head_is_not_moved(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
+    repo.git("checkout", "-q", "--detach")
+
+    delivered = deliver(workspaces, base, into=None)
+
+    assert not delivered.done
+    assert f"git merge {BRANCH}" in delivered.note
+    assert repo.git("rev-parse", "HEAD") == base
+
+
+def test_a_branch_that_is_not_checked_out_moves_without_touching_files(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    repo.git("checkout", "-q", "-b", "elsewhere")
+    write(repo.root, a__txt="dirty, but on another branch\n")
+
+    assert deliver(workspaces, base).done
+    assert repo.git("rev-parse", "main") == result
+    assert repo.git("rev-parse", "HEAD") == base
+    assert (repo.root / "a.txt").read_text() == "dirty, but on another branch\n"
+
+
+def test_a_branch_checked_out_in_another_worktree_moves_there_with_its_files(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str, tmp_path: Path
+) -> None:
+    repo.git("checkout", "-q", "-b", "elsewhere")
+    repo.git("worktree", "add", "-q", str(tmp_path / "linked"), "main")
+
+    assert deliver(workspaces, base).done
+    assert (tmp_path / "linked" / "b.txt").read_text() == "BEE\n"
+    assert sh(tmp_path / "linked", "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("into", ["no-such-branch", "main"])
+def test_a_missing_branch_is_said(into: str, workspaces: CheckoutWorkspaces, base: str) -> None:
+    delivered = deliver(workspaces, base, into=into)
+
+    assert not delivered.done
+    assert BRANCH in delivered.note
+
+
+def test_a_merge_under_way_is_left_alone(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
+    put(repo.root / ".git" / "MERGE_HEAD", f"{base}\n")
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done
+    assert "under way" in delivered.note
+
+
+def test_the_users_hooks_are_not_run_by_delivery(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str, tmp_path: Path
+) -> None:
+    for name in ("post-merge", "post-checkout", "reference-transaction", "pre-merge-commit", "post-index-change"):
+        put(repo.root / ".git" / "hooks" / name, f"#!/bin/sh\ntouch {tmp_path}/ran-{name}\n").chmod(0o755)
+
+    assert deliver(workspaces, base).done
+    assert list(tmp_path.glob("ran-*")) == []
+
+
+def test_undo_resets_when_nothing_came_after(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    deliver(workspaces, base)
+    write(repo.root, mine__txt="untracked\n")
+
+    undone = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert (undone.done, undone.moved_from, undone.moved_to) == (True, result, base)
+    assert "reset" in undone.note
+    assert repo.git("rev-parse", "main") == base
+    assert repo.git("status", "--porcelain") == "?? mine.txt"
+    assert (repo.root / "b.txt").read_text() == "bee\n"
+    repo.git("branch", "-D", BRANCH)
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "-q", "--prune=now")
+    assert repo.show(result, "b.txt") == "BEE", "undone work must stay reachable"
+
+
+def test_undo_reverts_when_something_came_after(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    deliver(workspaces, base)
+    later = repo.commit("later", later__txt="later\n")
+
+    undone = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert undone.done
+    assert (undone.moved_from, undone.moved_to) == (later, repo.git("rev-parse", "main"))
+    assert repo.git("rev-parse", "main^") == later
+    assert repo.names("main") == [".gitignore", "a.txt", "b.txt", "later.txt", "lib/deep.txt"]
+    assert (repo.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_undo_of_a_result_that_holds_merges_reverts_all_of_it(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    moved = repo.commit("the user went on", c__txt="c\n")
+    union = workspaces.union(moved, result)
+    assert union.tree is not None
+    merged = workspaces.commit_tree(union.tree, parents=(moved, result), message="Both")
+    workspaces.advance(BRANCH, old=result, new=merged)
+    delivered = deliver(workspaces, base)
+    repo.commit("later", later__txt="later\n")
+
+    undone = workspaces.undo(into="main", moved_from=delivered.moved_from or "", moved_to=delivered.moved_to or "")
+
+    assert undone.done
+    assert repo.names("main") == [".gitignore", "a.txt", "b.txt", "c.txt", "later.txt", "lib/deep.txt"]
+    assert repo.show("main", "b.txt") == "bee"
+
+
+def test_undo_leaves_later_work_that_builds_on_the_result(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    deliver(workspaces, base)
+    repo.commit("later", b__txt="BEE and more\n")
+    before = repo.everything()
+
+    undone = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert not undone.done
+    assert "b.txt" in undone.note and "git revert" in undone.note
+    assert repo.everything() == before
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_undo_never_touches_a_dirty_tree(
+    later: bool, workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    deliver(workspaces, base)
+    if later:
+        repo.commit("later", later__txt="later\n")
+    write(repo.root / "lib", deep__txt="dirty\n")
+    files = repo.everything()[1]
+    tip = repo.git("rev-parse", "main")
+
+    undone = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert not undone.done
+    assert "uncommitted" in undone.note
+    assert (repo.everything()[1], repo.git("rev-parse", "main")) == (files, tip)
+
+
+def test_undo_of_what_is_not_there_says_so(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
+    assert not workspaces.undo(into="main", moved_from=base, moved_to=result).done
+    assert not workspaces.undo(into="gone", moved_from=base, moved_to=result).done
+    assert not workspaces.undo(into=None, moved_from=base, moved_to=result).done
+    assert repo.git("rev-parse", "main") == base
+
+
+def test_a_file_under_the_users_own_filter_is_not_delivered_in_its_stored_form(
+    repo: Repo, tmp_path: Path, start: Start
+) -> None:
+    repo.git("config", "filter.crypt.smudge", "rev")
+    repo.git("config", "filter.crypt.clean", "rev")
+    base = repo.commit("crypt", __gitattributes="*.key filter=crypt\n")
+    workspaces = CheckoutWorkspaces(folder=repo.root, state=tmp_path / "other-state")
+    attempt = start(base=base)
+    write(attempt.path, x__key="stored\n")
+    commit = workspaces.collect(attempt.workspace, goal=GOAL, attempt=AttemptId("t1.1"), message="m").commit
+    assert commit is not None
+    workspaces.advance(BRANCH, old=None, new=commit)
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done
+    assert "x.key" in delivered.note and "filter" in delivered.note
