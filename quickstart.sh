@@ -62,6 +62,14 @@ installed() { # installed GROUPS: says whether exactly that is in place
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint "$1")" ]
 }
 
+locked() { # locked UV ARGUMENTS...: run uv with this machine's certificates, among which is a company proxy's
+    local certificates=${SSL_CERT_FILE:-} file
+    for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+        [ -n "$certificates" ] || [ ! -s "$file" ] || certificates=$file
+    done
+    env ${certificates:+"SSL_CERT_FILE=$certificates"} VIRTUAL_ENV="$here/.venv" UV_PROJECT_ENVIRONMENT="$here/.venv" "$@"
+}
+
 install() { # install [GROUP]: the locked environment in .venv
     local group=${1-}
     # What the development tools were added to also serves without them.
@@ -77,7 +85,7 @@ install() { # install [GROUP]: the locked environment in .venv
     [ -z "$group" ] || options+=(--group "$group")
     if command -v uv > /dev/null 2>&1 && uv --version > /dev/null 2>&1; then
         say "Installing with $(uv --version) ..."
-        env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv uv sync "${options[@]}" ||
+        locked uv sync "${options[@]}" ||
             die "uv could not install the packages; what it says stands above"
     else
         local python
@@ -88,7 +96,7 @@ install() { # install [GROUP]: the locked environment in .venv
             die "could not make a virtual environment (Debian: apt-get install python3-venv)"
         # uv reads the lock file and is several times quicker than pip; it stays inside the environment.
         .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' &&
-            VIRTUAL_ENV="$here/.venv" .venv/bin/uv sync --active "${options[@]}" ||
+            locked .venv/bin/uv sync "${options[@]}" ||
             die "the packages could not be installed; what pip or uv says stands above"
     fi
     fingerprint "$group" > "$stamp"
