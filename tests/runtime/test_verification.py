@@ -313,8 +313,8 @@ def test_the_base_is_run_once_for_many_tasks(verification: Verification, reposit
 def test_memory_that_cannot_be_read_is_forgotten(verification: Verification, repository: Repository) -> None:
     tree = repository.tree({"a": ""})
     verification.folder.mkdir()
-    for garbage in ("{", "[]", '{"records": 3}', "\x00"):
-        (verification.folder / "known.json").write_text(garbage)
+    for garbage in (b"{", b"[]", b'{"records": 3}', b"\xff\x00"):
+        (verification.folder / "known.json").write_bytes(garbage)
         assert verification.check(project("true"), tree=tree, base=None).cached is False
     assert verification.check(project("true"), tree=tree, base=None).cached is True
 

@@ -240,7 +240,8 @@ def _outside(task: Task, collected: Collected) -> tuple[str, ...]:
 def _why(check: CheckRun) -> str:
     """Return in one line why a check does not accept the work."""
     if check.exit_code is None:
-        return f"`{check.command}` did not end in time"
+        first = next((line for line in check.tail.splitlines() if line.strip()), "it did not end in time")
+        return f"`{check.command}`: {first[:160]}"
     names = [name if len(name) <= 70 else f"{name[:69]}…" for name in (check.failures or ())[:2]]
     more = f" and {len(check.failures) - 2} more" if check.failures and len(check.failures) > 2 else ""
     failing = f": {', '.join(names)}{more}" if names else ""
