@@ -396,18 +396,11 @@ class App:
 
         from agent_orchestrator.runtime.environment import allowed
         from agent_orchestrator.runtime.verification import Verification
-        from agent_orchestrator.workspaces.environment import check_environment
         from agent_orchestrator.workspaces.git import git
 
         inherited = allowed(self.environ, self.settings.pass_env)
         for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
             inherited.pop(name, None)
-        root = self.workspaces.project().root or self.folder
-        below = len(self.folder.resolve().relative_to(root.resolve()).parts)
-
-        def environment(folder: Path) -> Mapping[str, str]:
-            top = folder.parents[below - 1] if below else folder
-            return check_environment(self.folder, folder, inherited, top=top)
 
         def tree_of(tree_or_commit: str) -> str:
             return git("rev-parse", "--verify", f"{tree_or_commit}^{{tree}}", cwd=self.folder).text.strip()
@@ -417,7 +410,7 @@ class App:
             folder=self.state / "checks",
             environment=inherited,
             checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
-            check_environment=environment,
+            check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
             tree_of=tree_of,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from runtime import trees
 
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
@@ -21,6 +20,7 @@ from agent_orchestrator.runtime import commands
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, state
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, choose, verdict
+from runtime import trees
 
 UNITTEST = f"{sys.executable} -m unittest"
 

@@ -4,12 +4,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Setup, Workspaces
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 
 def test_it_serves_the_contract(workspaces: CheckoutWorkspaces) -> None:

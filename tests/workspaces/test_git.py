@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, ends, put, sh, write
 
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
@@ -13,6 +12,7 @@ from agent_orchestrator.workspaces import Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.git import blanked, git, read_config
 from agent_orchestrator.workspaces.project import detect, init
+from workspaces.scenes import GOAL, Repo, ends, put, sh, write
 
 HOOKS = (
     *("applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-checkout", "post-commit", "post-index-change"),

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import Repo, Start, ends, put, sh, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces import Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.environment import check_environment, ports
+from workspaces.scenes import Repo, Start, ends, put, sh, write
 
 
 def test_an_environment_file_is_copied_and_does_not_become_work(repo: Repo, start: Start) -> None:

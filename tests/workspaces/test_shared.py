@@ -2,12 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, put, sh, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Collected, Setup, Workspaces
 from agent_orchestrator.workspaces.shared import SharedWorkspaces
+from workspaces.scenes import GOAL, Repo, put, sh, write
 
 FIRST, SECOND = AttemptId("t4hw9ab.1"), AttemptId("t4hw9ab.2")
 

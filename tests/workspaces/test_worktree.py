@@ -2,12 +2,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Attempt, Repo, put, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Setup, Workspaces
 from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
+from workspaces.scenes import GOAL, Attempt, Repo, put, write
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ class Landing:
             if union.tree is None:
                 return self._conflict(attempt, union, collected, evidence)
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
-            evidence = replace(evidence, checks=(check,), notes=_outside(task, collected))
+            evidence = replace(evidence, checks=(check,), notes=(*collected.notes, *_outside(task, collected)))
             judged = verdict(check)
             if judged is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
@@ -187,7 +187,11 @@ class Landing:
         self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace, collected: Collected
     ) -> Outcome:
         check = self.verification.check_folder(self.check_for(task, goal), workspace.path)
-        evidence = replace(_evidence(collected, base=workspace.base), checks=(check,), notes=_outside(task, collected))
+        evidence = replace(
+            _evidence(collected, base=workspace.base),
+            checks=(check,),
+            notes=(*collected.notes, *_outside(task, collected)),
+        )
         judged = verdict(check)
         if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
