@@ -168,8 +168,11 @@ def _evidence(task: Json, evidence: Json | None) -> list[str]:
 
 def check_line(check: Json) -> str:
     """Return one run of a check: command, what it showed, exit code, time."""
-    if check["result"] == "not_available":
+    if check["result"] == "not_available" and not check["command"]:
         return "there is no command to run"
+    if check["result"] == "not_available":
+        said = [line.strip() for line in check["tail"].splitlines() if line.strip()]
+        return f"`{check['command']}` cannot be run here: {said[-1] if said else 'it shows nothing'}"
     code = "never ended" if check["exit_code"] is None else f"exit {check['exit_code']}"
     cached = ", seen before on the same tree" if check["cached"] else ""
     seconds = check["duration_ms"] / 1000
