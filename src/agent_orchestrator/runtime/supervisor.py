@@ -253,7 +253,7 @@ class Supervisor:
         if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
             self._log(f"no new starts: the {decision.stopped_by} is reached")
             self.outlook.stopped_by = decision.stopped_by
-        if not decision.provider or not self.pieces.store.tasks.counts()[TaskState.READY]:
+        if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
         for _ in range(decision.slots):
             claimed = self.pieces.queue.claim(

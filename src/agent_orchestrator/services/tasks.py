@@ -36,7 +36,7 @@ class TaskQueue:
 
     def claim(
         self,
-        provider: str,
+        provider: str | None,
         *,
         run_dir: Callable[[Task, int], Path],
         others: Sequence[str] = (),
@@ -44,17 +44,21 @@ class TaskQueue:
     ) -> tuple[Task, Attempt] | None:
         """Lease the first task that may start, and write down the intent to start an attempt at it.
 
-        The attempt is by *provider*, unless the task insists on one of *others*. *run_dir* names the attempt's
-        private folder from the task and the attempt's number.
+        The attempt is by *provider*, unless the task insists on one of *others*; with no *provider* only such tasks
+        are taken. *run_dir* names the attempt's private folder from the task and the attempt's number.
         """
         now = self.clock.now()
         with self.store.transaction():
             token = self.store.draw_token()
-            agent = new_agent_id(provider)
-            task = self.store.tasks.claim(agent, token, goals=goals, providers=[provider, *others], now=now)
+            agent = new_agent_id(provider or "agent")
+            names = [*([provider] if provider else []), *others]
+            task = self.store.tasks.claim(
+                agent, token, goals=goals, providers=names, now=now, only_theirs=provider is None
+            )
             if task is None:
                 return None
             by = task.provider or provider
+            assert by is not None, "a task that insists on nobody is claimed only for a provider"
             if by != provider:
                 agent = new_agent_id(by)
             earlier = self.store.attempts.of_task(task.id)
