@@ -98,7 +98,7 @@ class Landing:
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
 
     def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
-        """Accept a result that is an answer: nothing to land. What stands is checked, which is what a last task is for."""
+        """Accept a result that is an answer: nothing is landed, and what stands is checked."""
         notes = ("the result is an answer; no file changed",)
         evidence = Evidence(base_commit=workspace.base, notes=notes)
         stands = (self.workspaces.tip(goal.result_branch) if goal.result_branch else None) or goal.base_commit
