@@ -1,8 +1,10 @@
 """Agents."""
 
-from agent_orchestrator.domain.agent import Agent, AgentState
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.ids import AgentId
 from agent_orchestrator.stores.sql.columns import (
     Database,
     Row,
@@ -14,6 +16,10 @@ from agent_orchestrator.stores.sql.columns import (
     time_of,
     written,
 )
+
+if TYPE_CHECKING:
+    from agent_orchestrator.domain.agent import Agent
+    from agent_orchestrator.domain.ids import AgentId
 
 
 def _row(agent: Agent) -> dict[str, Value]:
@@ -34,6 +40,8 @@ def _row(agent: Agent) -> dict[str, Value]:
 
 
 def _agent(row: Row) -> Agent:
+    from agent_orchestrator.domain.agent import Agent, AgentState
+
     return Agent(
         **{
             **row,

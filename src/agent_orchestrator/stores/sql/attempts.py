@@ -1,13 +1,13 @@
 """Attempts and their evidence."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
-from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.stores.sql.columns import (
     Database,
     Row,
@@ -18,6 +18,13 @@ from agent_orchestrator.stores.sql.columns import (
     time_of,
     written,
 )
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
 
 _USAGE = ("input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "cost_is_estimate")
 _COLUMNS = (
@@ -65,6 +72,8 @@ def _row(attempt: Attempt) -> dict[str, Value]:
 
 
 def _attempt(row: Row) -> Attempt:
+    from agent_orchestrator.domain.attempt import Attempt, Outcome
+
     usage = _usage({name: row.pop(name) for name in _USAGE})
     return Attempt(
         **{
@@ -137,6 +146,8 @@ class Attempts:
 
 
 def _evidence(document: dict[str, object]) -> Evidence:
+    from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+
     data: Row = dict(document)
     checks = tuple(
         CheckRun(

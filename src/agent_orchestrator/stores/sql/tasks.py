@@ -223,6 +223,23 @@ class Tasks:
         """Return what *id* depends on."""
         return [TaskId(row["needs"]) for row in self._db.rows("SELECT needs FROM dependencies WHERE task = ?", (id,))]
 
+    def unmet_needs(self, ids: Sequence[TaskId]) -> dict[TaskId, list[tuple[str, TaskState]]]:
+        """Return key and state of what each of *ids* depends on and is not done, as far as there is any."""
+        if not ids:
+            return {}
+        found: dict[TaskId, list[tuple[str, TaskState]]] = {}
+        rows = self._db.rows(
+            f"""
+            SELECT dependencies.task, need.key, need.state
+            FROM dependencies JOIN tasks AS need ON need.id = dependencies.needs
+            WHERE dependencies.task IN ({placeholders(ids)}) AND need.state <> 'done' ORDER BY need.seq
+            """,
+            tuple(ids),
+        )
+        for row in rows:
+            found.setdefault(TaskId(row["task"]), []).append((row["key"], TaskState(row["state"])))
+        return found
+
     def needed_by(self, id: TaskId) -> list[TaskId]:
         """Return what depends on *id*."""
         return [TaskId(row["task"]) for row in self._db.rows("SELECT task FROM dependencies WHERE needs = ?", (id,))]
