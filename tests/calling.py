@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,22 @@ class Caller:
         answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
         assert "Traceback" not in answer.err, answer.err
         return answer
+
+    def on_terminal(self, *words: str, typed: bytes) -> tuple[int, str]:
+        """Run one command on a terminal of its own, where *typed* is typed; return exit code and all it showed."""
+        ours, theirs = pty.openpty()
+        environ = {**self.environ, "TERM": "dumb"}
+        process = subprocess.Popen(
+            self.argv(*words), cwd=self.folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        os.write(ours, typed)
+        shown = b""
+        with suppress(OSError):  # how Linux says that the last writer has gone
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        os.close(ours)
+        return process.wait(timeout=60), shown.decode()
 
     def git(self, *words: str) -> str:
         ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)

@@ -308,7 +308,7 @@ class App:
 
     def project(self) -> "Project":
         """Look at the project folder now: repository, branch, uncommitted work."""
-        from agent_orchestrator.workspaces.checkout import detect
+        from agent_orchestrator.workspaces.project import detect
 
         return detect(self.folder)
 
@@ -318,7 +318,7 @@ class App:
         Raises:
             NotReady: it is the home folder or the root of the file system, whose content nobody wants committed.
         """
-        from agent_orchestrator.workspaces.checkout import init
+        from agent_orchestrator.workspaces.project import init
 
         home = Path(self.environ.get("HOME") or Path.home())
         if self.folder in {home.resolve(), Path("/")}:
@@ -398,18 +398,11 @@ class App:
 
         from agent_orchestrator.runtime.environment import allowed
         from agent_orchestrator.runtime.verification import Verification
-        from agent_orchestrator.workspaces.environment import check_environment
         from agent_orchestrator.workspaces.git import git
 
         inherited = allowed(self.environ, self.settings.pass_env)
         for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
             inherited.pop(name, None)
-        root = self.workspaces.project().root or self.folder
-        below = len(self.folder.resolve().relative_to(root.resolve()).parts)
-
-        def environment(folder: Path) -> Mapping[str, str]:
-            top = folder.parents[below - 1] if below else folder
-            return check_environment(self.folder, folder, inherited, top=top)
 
         def tree_of(tree_or_commit: str) -> str:
             return git("rev-parse", "--verify", f"{tree_or_commit}^{{tree}}", cwd=self.folder).text.strip()
@@ -419,7 +412,7 @@ class App:
             folder=self.state / "checks",
             environment=inherited,
             checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
-            check_environment=environment,
+            check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
             tree_of=tree_of,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,
@@ -530,7 +523,7 @@ def begin_demo(folder: Path) -> "Plan":
     """
     from agent_orchestrator.planning.document import plan_from_json
     from agent_orchestrator.providers import demo
-    from agent_orchestrator.workspaces.checkout import init
+    from agent_orchestrator.workspaces.project import init
 
     try:
         demo.lay_out(folder)

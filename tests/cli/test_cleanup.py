@@ -53,6 +53,8 @@ def test_a_checkout_whose_work_stands_on_a_branch_goes_and_the_work_stays(call: 
     assert call.git("branch", "--list", "orchestrate/*") == branches != ""
     assert (call.folder / "work.txt").exists()
     assert call("cleanup", "--yes").code == 3
+    assert not list((state(call) / "checkouts").iterdir())
+    assert not list(state(call).rglob("work.txt"))
 
 
 def test_a_checkout_whose_branch_is_gone_stays(call: Caller) -> None:

@@ -115,7 +115,7 @@ def test_watch_fits_a_narrow_terminal_and_ends_with_ctrl_c(here: App, terminal: 
     assert process.wait(30) == 0
     rows = terminal.shown.splitlines()
     assert max(render.width(one) for one in rows) <= 40
-    assert not [one for one in rows if one and not one.strip("x ")]  # a long title is cut, not spread over rows
+    assert not [one for one in rows if one.strip() and not one.strip("x ")]  # a long title is cut, not spread over rows
     assert "Traceback" not in terminal.shown
     assert "\x1b]52" not in terminal.text and "\u202e" not in terminal.text and "\x9b" not in terminal.text
     assert terminal.text.rfind("\x1b[?1049l") > terminal.text.rfind("\x1b[?1049h") >= 0  # their screen is given back

@@ -32,6 +32,15 @@ def test_without_a_terminal_nothing_is_asked_and_the_next_command_is_named(call:
     assert call("plan-list", "--json").json["plans"][0]["state"] == "planning"
 
 
+@pytest.mark.parametrize(("typed", "state"), [(b"y\n", "executed"), (b"n\n", "planning"), (b"\n", "planning")])
+def test_on_a_terminal_the_user_is_asked_and_the_answer_counts(call: Caller, typed: bytes, state: str) -> None:
+    code, shown = call.on_terminal("plan", GOAL, typed=typed)
+
+    assert code == 0
+    assert "Queue this plan? [y/N]" in shown
+    assert call("plan-list", "--json").json["plans"][0]["state"] == state
+
+
 def test_yes_queues_the_plan_at_once(call: Caller) -> None:
     queued = call("plan", GOAL, "--yes", "--json").json
 

@@ -74,4 +74,10 @@ def test_markdown_shows_markup_instead_of_obeying_it() -> None:
 
     assert is_harmless(shown) and "\n" not in shown
     assert "<script" not in shown and "&lt;script&gt;" in shown
-    assert "\\[a\\]\\(javascript\\:x\\)" in shown and "\\`code\\`" in shown
+    assert "\\[a\\](javascript:x)" in shown and "\\`code\\`" in shown
+    assert [render.markdown(text) for text in ("- a-b", "1. x", "see http://e.x", "www.e.x")] == [
+        "\\- a-b",
+        "1\\. x",
+        "see http:\\//e.x",
+        "www\\.e.x",
+    ]

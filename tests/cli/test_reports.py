@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState
 from agent_orchestrator.domain.hold import HoldKind
@@ -170,7 +172,7 @@ def test_markdown_lets_no_markup_of_an_agent_through(here: App) -> None:
 
     out = orchestrate("report", "--markdown").out
 
-    assert "<script" not in out and "](javascript" not in out
+    assert "<script" not in out and not re.search(r"(?<!\\)\]\(", out)
     assert out.count("\n# ") == 0 and out.startswith("# ")
 
 
@@ -279,9 +281,17 @@ def test_a_report_begins_with_the_verdict_and_what_needs_the_user(here: App) -> 
     assert places == sorted(places)
 
 
-def test_a_report_is_about_the_newest_goal_unless_told(here: App) -> None:
+def test_a_report_tells_equal_attempts_once(here: App) -> None:
+    accept(here, planned("a"))
+    for outcome in (Outcome.CANCELLED, Outcome.LIMITED, Outcome.LIMITED):
+        here.tasks.ended(claim(here), outcome=outcome, reason=f"why {outcome}")
+
+    assert "3 attempts: cancelled (why cancelled), then 2 × limited (why limited)" in orchestrate("report").out
+
+
+def test_a_report_is_about_the_newest_goal_unless_told(here: App, clock: HandClock) -> None:
     old, _ = accept(here, planned("a"), text="The old one")
-    here.clock.advance(timedelta(seconds=1))  # type: ignore[attr-defined] # it is a HandClock
+    clock.advance(timedelta(seconds=1))
     accept(here, planned("b"), text="The new one")
 
     assert "The new one" in orchestrate("report").out

@@ -115,6 +115,27 @@ def test_a_first_commit_is_made_only_when_told_to(call: Caller) -> None:
     assert call.git("log", "--format=%s").splitlines() == ["Work", "First commit"]
 
 
+def test_without_git_agents_work_in_the_folder_itself_and_it_is_said(call: Caller) -> None:
+    call("submit", "Work")
+
+    answer = call("run")
+
+    assert answer.code == 0
+    assert "is not a git repository" in answer.err
+    assert (call.folder / "work.txt").read_text() == "work\n"
+    assert not (call.folder / ".git").exists()
+
+
+def test_on_a_terminal_a_repository_is_offered_and_a_no_is_heard(call: Caller) -> None:
+    call("submit", "Work")
+
+    code, shown = call.on_terminal("run", typed=b"n\n")
+
+    assert code == 0
+    assert "Make a first commit" in shown
+    assert not (call.folder / ".git").exists()
+
+
 def test_the_home_folder_is_never_made_a_repository(tmp_path: Path) -> None:
     call = Caller(tmp_path / "home", HOME=str(tmp_path / "home"))
     call.with_agent(tmp_path)

@@ -1,6 +1,7 @@
 """init, doctor, config, completion, called as a user's shell does."""
 
 import os
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def checks(call: Caller, **environ: str) -> dict[str, Any]:
 
 def executable(folder: Path, name: str, says: str) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+    (folder / name).write_text(f"#!/bin/sh\n[ \"$1\" = --version ] && echo '{says}'\n")
     (folder / name).chmod(0o755)
 
 
@@ -95,6 +96,8 @@ def test_doctor_with_an_agent_and_a_repository_passes_and_says_who_pays(call: Ca
 
 def test_doctor_names_an_old_git(call: Caller, tmp_path: Path) -> None:
     executable(tmp_path / "bin", "git", "git version 2.37.9")
+    with (tmp_path / "bin" / "git").open("a") as script:
+        script.write(f'[ "$1" = --version ] || exec {shutil.which("git")} "$@"\n')
 
     found = checks(call, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
 

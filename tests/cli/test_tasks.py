@@ -228,7 +228,6 @@ def git(folder: Path, *words: str) -> str:
 
 
 def test_a_diff_is_the_landed_commit_against_its_base_and_cleaned(here: App) -> None:
-    pytest.importorskip("agent_orchestrator.workspaces.shared", reason="the workspaces are not all here yet")
     git(here.folder, "init", "-q", "-b", "main")
     (here.folder / "a.txt").write_text("old\n")
     git(here.folder, "add", "-A")

@@ -23,22 +23,22 @@ def script(text: str, **more: str) -> str:
 @pytest.mark.parametrize(
     ("files", "command", "reason"),
     [
-        ({"pyproject.toml": "[tool.pytest.ini_options]\n"}, "python -m pytest -q", "pyproject.toml configures pytest"),
-        ({"pytest.ini": "[pytest]\n"}, "python -m pytest -q", "pytest.ini"),
-        ({"tox.ini": "[pytest]\n"}, "python -m pytest -q", "tox.ini"),
-        ({"setup.cfg": "[tool:pytest]\n"}, "python -m pytest -q", "setup.cfg"),
-        ({"tests/test_a.py": "def test_a(): pass\n"}, "python -m pytest -q", "tests/test_a.py"),
-        ({"test_a.py": "def test_a(): pass\n"}, "python -m pytest -q", "test_a.py"),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\n"}, "python3 -m pytest -q", "pyproject.toml configures pytest"),
+        ({"pytest.ini": "[pytest]\n"}, "python3 -m pytest -q", "pytest.ini"),
+        ({"tox.ini": "[pytest]\n"}, "python3 -m pytest -q", "tox.ini"),
+        ({"setup.cfg": "[tool:pytest]\n"}, "python3 -m pytest -q", "setup.cfg"),
+        ({"tests/test_a.py": "def test_a(): pass\n"}, "python3 -m pytest -q", "tests/test_a.py"),
+        ({"test_a.py": "def test_a(): pass\n"}, "python3 -m pytest -q", "test_a.py"),
         ({"tests/test_a.py": "def test_a(): pass\n", "uv.lock": ""}, "uv run pytest -q", "uv.lock"),
         ({"tests/test_a.py": "def test_a(): pass\n", "poetry.lock": ""}, "poetry run pytest -q", "poetry.lock"),
-        ({"tests/test_a.py": "import unittest\n"}, "python -m unittest discover -s tests", "uses unittest"),
+        ({"tests/test_a.py": "import unittest\n"}, "python3 -m unittest discover -s tests", "uses unittest"),
         (
             {"tests/test_a.py": "import unittest\n", "tests/__init__.py": ""},
-            "python -m unittest discover -s tests -t .",
+            "python3 -m unittest discover -s tests -t .",
             "unittest",
         ),
-        ({"tests/test_a.py": "import unittest\n", "requirements.txt": "pytest\n"}, "python -m pytest -q", "test_a.py"),
-        ({"manage.py": "import django\n"}, "python manage.py test", "manage.py"),
+        ({"tests/test_a.py": "import unittest\n", "requirements.txt": "pytest\n"}, "python3 -m pytest -q", "test_a.py"),
+        ({"manage.py": "import django\n"}, "python3 manage.py test", "manage.py"),
         ({"package.json": script("jest")}, "npm test", "package.json scripts.test"),
         ({"package.json": script("jest"), "pnpm-lock.yaml": ""}, "pnpm test", "pnpm-lock.yaml"),
         ({"package.json": script("jest"), "yarn.lock": ""}, "yarn test", "yarn.lock"),
@@ -118,7 +118,7 @@ def test_of_several_ways_the_first_is_preferred_and_the_others_are_kept(tmp_path
 
     assert found.test is not None
     assert [found.test.command, *(other.command for other in found.other_tests)] == [
-        *("python -m pytest -q", "npm test", "make test"),
+        *("python3 -m pytest -q", "npm test", "make test"),
     ]
 
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from runtime import trees
 
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
@@ -21,6 +20,7 @@ from agent_orchestrator.runtime import commands
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, state
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, choose, verdict
+from runtime import trees
 
 UNITTEST = f"{sys.executable} -m unittest"
 
@@ -313,8 +313,8 @@ def test_the_base_is_run_once_for_many_tasks(verification: Verification, reposit
 def test_memory_that_cannot_be_read_is_forgotten(verification: Verification, repository: Repository) -> None:
     tree = repository.tree({"a": ""})
     verification.folder.mkdir()
-    for garbage in ("{", "[]", '{"records": 3}', "\x00"):
-        (verification.folder / "known.json").write_text(garbage)
+    for garbage in (b"{", b"[]", b'{"records": 3}', b"\xff\x00"):
+        (verification.folder / "known.json").write_bytes(garbage)
         assert verification.check(project("true"), tree=tree, base=None).cached is False
     assert verification.check(project("true"), tree=tree, base=None).cached is True
 

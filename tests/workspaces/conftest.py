@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import Attempt, Repo, Start, put
 
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from workspaces.scenes import Attempt, Repo, Start, put
 
 
 @pytest.fixture(autouse=True)

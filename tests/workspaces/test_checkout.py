@@ -4,12 +4,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Setup, Workspaces
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 
 def test_it_serves_the_contract(workspaces: CheckoutWorkspaces) -> None:
@@ -335,6 +335,27 @@ def test_a_linked_worktree_of_the_users_can_be_worked_in(repo: Repo, tmp_path: P
     assert delivered.done
     assert (tmp_path / "side" / "a.txt").read_text() == "x\n"
     assert (repo.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
+def test_large_files_that_lfs_cannot_fill_in_stay_pointers_and_are_named(repo: Repo, start: Start) -> None:
+    base = repo.commit("pointer", big__bin="version https://git-lfs.github.com/spec/v1\n", c__txt="c\n")
+    put(repo.root / ".gitattributes", "*.bin filter=lfs\n")
+    repo.git("add", ".gitattributes")
+    repo.git("commit", "-qm", "attributes")
+    for part in ("clean -- %f", "smudge -- %f"):
+        repo.git("config", f"filter.lfs.{part.split()[0]}", f"git-lfs {part}")
+    repo.git("config", "filter.lfs.process", "git-lfs filter-process")
+    repo.git("config", "filter.lfs.required", "true")
+    if sh(repo.root, "git", "lfs", "version", check=False):
+        pytest.skip("git-lfs is installed, and this is about what happens without it")
+
+    attempt = start()
+    write(attempt.path, c__txt="changed\n")
+
+    assert (attempt.path / "big.bin").read_text().startswith("version")
+    assert any("lfs" in note for note in attempt.workspaces.project().notes)
+    assert attempt.collect().files == ("c.txt",)
+    assert base != attempt.workspace.base
 
 
 def test_checks_get_a_clean_tree_each_time_whatever_the_last_check_left(

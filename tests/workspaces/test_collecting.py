@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Attempt, Repo, Start, put, sh, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces import snapshot
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from workspaces.scenes import GOAL, Attempt, Repo, Start, put, sh, write
 
 
 def work(attempt: Attempt) -> None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Delivered
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 BRANCH = f"orchestrate/{GOAL}/result"
 

@@ -1,10 +1,10 @@
 """Git runs what a configuration names. Ours must not, in any call, whoever wrote the configuration."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces.scenes import GOAL, Repo, put, sh, write
 
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
@@ -12,6 +12,7 @@ from agent_orchestrator.workspaces import Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.git import blanked, git, read_config
 from agent_orchestrator.workspaces.project import detect, init
+from workspaces.scenes import GOAL, Repo, ends, put, sh, write
 
 HOOKS = (
     *("applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-checkout", "post-commit", "post-index-change"),
@@ -123,7 +124,11 @@ def test_a_merge_driver_of_the_repositorys_own_is_replaced_by_gits_merge(repo: R
     assert not (tmp_path / "ran").exists()
 
 
-def test_git_lfs_as_its_installer_configures_it_is_left_on(repo: Repo) -> None:
+def test_git_lfs_as_its_installer_configures_it_is_left_on(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "bin" / "git-lfs", "#!/bin/sh\nexit 0\n").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     repo.git("config", "filter.lfs.clean", "git-lfs clean -- %f")
     repo.git("config", "filter.lfs.smudge", "git-lfs smudge -- %f")
     repo.git("config", "filter.lfs.process", "git-lfs filter-process")
@@ -167,8 +172,7 @@ def test_a_git_that_hangs_is_ended_with_all_it_started(repo: Repo, tmp_path: Pat
         git("hang", cwd=repo.root, config={"alias.hang": alias}, timeout_s=1)
 
     pid = (tmp_path / "pid").read_text().strip()
-    state = Path(f"/proc/{pid}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert ends(int(pid))
 
 
 def test_output_can_be_capped(repo: Repo) -> None:

@@ -1,11 +1,11 @@
 """Merging in memory, and moving branches."""
 
 import pytest
-from workspaces.scenes import GOAL, Repo, Start, write
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.repository import DETAIL_LIMIT
+from workspaces.scenes import GOAL, Repo, Start, write
 
 
 def attempt_with(start: Start, id: str, **files: str) -> str:

@@ -17,13 +17,16 @@ def app(*, create: bool = True, flags: Mapping[str, object] | None = None) -> Ap
 
 
 def answer(document: object) -> None:
-    """Print one JSON document, the whole answer to a program."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    """Print one JSON document, the whole answer to a program.
+
+    In ASCII: control characters of untrusted text cannot reach a terminal, and any encoding can carry it.
+    """
+    click.echo(json.dumps(document, indent=2, default=str))
 
 
 def stream(document: object) -> None:
     """Print one line of NDJSON."""
-    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+    click.echo(json.dumps(document, default=str))
 
 
 def tell(text: str) -> None:

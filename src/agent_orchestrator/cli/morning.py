@@ -4,6 +4,7 @@ Both forms are made from the same sentences. They are plain here, cleaned and
 escaped where they are laid out, so neither form can forget it.
 """
 
+from itertools import groupby
 from typing import Any
 
 from agent_orchestrator.cli import render
@@ -123,13 +124,16 @@ def task_facts(goal: Json, task: Json) -> list[str]:
     if not attempts:
         waits = f", after {', '.join(task['depends_on'])}" if task["depends_on"] else ""
         return [*facts, f"{task['id']}, {task['specialist']}; not started{waits}"]
-    tried = ", then ".join(_attempt(one) for one in attempts)
+    tried = ", then ".join(
+        f"{count} × {what}" if (count := len(list(same))) > 1 else what
+        for what, same in groupby(_attempt(one) for one in attempts)
+    )
     agents = dict.fromkeys(f"{one['agent']}{_model(one)}" for one in attempts)
     facts.append(f"{task['id']}, {task['specialist']}, by {', '.join(agents)}")
     facts.append(f"{len(attempts)} attempt{'s' if len(attempts) > 1 else ''}: {tried}")
     evidence = next((one["evidence"] for one in reversed(attempts) if one["evidence"]), None)
     facts += _evidence(task, evidence)
-    if task["state"] == "failed" and task["reason"]:
+    if task["state"] == "failed" and task["reason"] not in {"", attempts[-1]["reason"]}:
         facts.append(f"why: {task['reason']}")
     facts.append(f"cost: {', '.join(dict.fromkeys(render.money(one['usage']) for one in attempts))}")
     if task["summary"]:
@@ -164,11 +168,15 @@ def _evidence(task: Json, evidence: Json | None) -> list[str]:
 
 def check_line(check: Json) -> str:
     """Return one run of a check: command, what it showed, exit code, time."""
-    if check["result"] == "not_available":
+    if check["result"] == "not_available" and not check["command"]:
         return "there is no command to run"
+    if check["result"] == "not_available":
+        said = [line.strip() for line in check["tail"].splitlines() if line.strip()]
+        return f"`{check['command']}` cannot be run here: {said[-1] if said else 'it shows nothing'}"
     code = "never ended" if check["exit_code"] is None else f"exit {check['exit_code']}"
     cached = ", seen before on the same tree" if check["cached"] else ""
-    took = render.age(check["duration_ms"] / 1000)
+    seconds = check["duration_ms"] / 1000
+    took = f"{seconds:.1f} s" if seconds < 10 else render.age(seconds)
     return f"`{check['command']}` {check['result'].replace('_', ' ')} ({code}, {took}{cached})"
 
 

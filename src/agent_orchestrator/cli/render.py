@@ -6,6 +6,7 @@ Nothing here imports rich; ``status`` is drawn with these functions alone.
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -211,5 +212,5 @@ def verdict_of(task: Json) -> str:
 def markdown(text: object) -> str:
     """Return *text* cleaned, on one line and escaped, so that it is read as text by whatever renders Markdown."""
     plain = " ".join(clean(str(text or "")).split())
-    escaped = "".join(f"\\{one}" if one in "\\`*_{}[]()#+-.!|~:" else one for one in plain)
+    escaped = re.sub(r"([\\`*_\[\]|~#!]|^[-+=]|(?<=:)//|(?<=\bwww)\.|(?<=^\d)[.)])", r"\\\1", plain)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

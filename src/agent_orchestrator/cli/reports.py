@@ -56,8 +56,8 @@ def status_lines(snapshot: Json) -> list[str]:
     ):
         if found:
             lines += ["", render.heading(title), *found]
-    todo = sum(snapshot["counts"].get(state, 0) for state in ("ready", "claimed", "running", "verifying", "landing"))
-    if todo and not supervisor["running"]:
+    unfinished = any(goal["state"] in {"ready", "executing"} for goal in snapshot["goals"])
+    if unfinished and not supervisor["running"]:
         lines += ["", "To work on it: orchestrate run"]
     return lines
 
@@ -95,7 +95,8 @@ def goal_head(goal: Json) -> list[str]:
     lines = [f"  {goal['id']}  {line(goal['title'], 100)}  {word}{demo}"]
     lines += [f"    {line(text)}" for text in (goal["notice"], goal["reason"]) if text]
     if goal["delivery"] not in {"not_yet", "nothing"}:
-        lines.append(f"    {goal['delivery'].replace('_', ' ')}: {line(goal['delivery_note'])}")
+        word = "not in your branch" if goal["delivery"] == "waiting" else goal["delivery"]
+        lines.append(f"    {word}: {line(goal['delivery_note'])}")
     return lines
 
 

@@ -34,7 +34,7 @@ class CheckRun:
     tail: str
     """The end of its output, cleaned, at most 8,000 characters: what a person needs to see."""
     failures: tuple[str, ...] | None = None
-    """Names of the failing tests, sorted. None when this runner's output does not tell."""
+    """Names of the failing tests, new ones first. None when this runner's output does not tell."""
     tree: str | None = None
     """The git tree it ran on. None outside git."""
     cached: bool = False

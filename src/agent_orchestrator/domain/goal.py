@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Verdict
+from agent_orchestrator.domain.text import clean
 
 
 class GoalState(StrEnum):
@@ -109,7 +110,7 @@ def goal_rank(created_at_ms: int, priority: int) -> int:
 
 
 def title_of(text: str, limit: int = 80) -> str:
-    """Return the first non-empty line of *text*, white space folded, at most *limit* characters."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    """Return the first line of *text* that says something, cleaned, white space folded, at most *limit* characters."""
+    first = next((line for line in clean(text).splitlines() if line.strip()), "")
     words = " ".join(first.split())
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"

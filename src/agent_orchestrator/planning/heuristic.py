@@ -6,6 +6,7 @@ parts, or is a project of a kind whose parts are known.
 
 import re
 
+from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Routing
 from agent_orchestrator.domain.task import Size, Tier
 from agent_orchestrator.planning.archetypes import (
@@ -88,7 +89,7 @@ def single_task(goal: str, roster: Roster, *, criteria: tuple[str, ...] = ()) ->
     title = short_title(re.sub(r"^#+\s*", "", visible(first))) or "Do what the description says"
     routing = route(title, goal, roster)
     return PlannedTask(
-        id="task",
+        id=slug(title) or "task",
         title=title,
         description=goal,
         agent_type=routing.specialist,

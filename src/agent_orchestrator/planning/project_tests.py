@@ -63,7 +63,8 @@ def _python(folder: Path) -> ProjectTest | None:
     runner, lock = ("uv run ", "uv.lock") if "uv.lock" in names else ("", "")
     if not lock and "poetry.lock" in names:
         runner, lock = "poetry run ", "poetry.lock"
-    pytest = f"{runner}pytest -q" if runner else "python -m pytest -q"
+    python = f"{runner}python" if runner else "python3"  # Debian and others install no plain `python`
+    pytest = f"{runner}pytest -q" if runner else f"{python} -m pytest -q"
     because = f", {lock}" if lock else ""
     for name, mark in (
         ("pytest.ini", "["),
@@ -74,7 +75,7 @@ def _python(folder: Path) -> ProjectTest | None:
         if name in names and mark in read_small(folder / name):
             return ProjectTest(command=pytest, reason=f"{name} configures pytest{because}")
     if "manage.py" in names and "django" in read_small(folder / "manage.py").lower():
-        return ProjectTest(command=f"{runner}python manage.py test", reason=f"manage.py is Django's{because}")
+        return ProjectTest(command=f"{python} manage.py test", reason=f"manage.py is Django's{because}")
     place, files = _python_tests(folder)
     if not files:
         return None
@@ -86,10 +87,10 @@ def _python(folder: Path) -> ProjectTest | None:
     where = f"{place}/" if place else ""
     if declared or not uses_unittest or any(re.search(r"\bpytest\b", text) for text in texts):
         return ProjectTest(command=pytest, reason=f"{where}{files[0].name} is a test file{because}")
-    command = "python -m unittest discover" + (f" -s {place}" if place else "")
+    command = f"{python} -m unittest discover" + (f" -s {place}" if place else "")
     if place and (folder / place / "__init__.py").is_file():
         command += " -t ."
-    return ProjectTest(command=f"{runner}{command}", reason=f"{where}{files[0].name} uses unittest{because}")
+    return ProjectTest(command=command, reason=f"{where}{files[0].name} uses unittest{because}")
 
 
 def _python_tests(folder: Path) -> tuple[str, list[Path]]:

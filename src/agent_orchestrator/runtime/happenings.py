@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent_orchestrator.domain.evidence import CheckRun
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.runtime.spawner import Launch
@@ -30,6 +31,14 @@ class GoalNotOpened:
 
     goal: GoalId
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChecked:
+    """The check was run on a goal's base."""
+
+    goal: GoalId
+    check: CheckRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ Happening = (
     | StopRequested
     | GoalOpened
     | GoalNotOpened
+    | BaseChecked
     | Prepared
     | NotPrepared
     | Exited

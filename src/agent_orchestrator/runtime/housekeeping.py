@@ -6,8 +6,10 @@ open attempt uses, what a task may go on in, and what was never collected stay.
 """
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,18 +21,23 @@ from agent_orchestrator.domain.goal import GOAL_OPEN
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
 from agent_orchestrator.runtime import process
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Workspaces
+from agent_orchestrator.workspaces import Workspace, Workspaces
 
 KEPT_FOR = timedelta(days=7)
 """How long transcripts of ended goals are kept: long enough for a week's reviews."""
 QUESTION_LASTS = timedelta(hours=1)
 """A planner may think for an hour at most; a question's folder that is older was left by a crash."""
 
+SPARE, REMOVED = "spare", "removed"
+"""Where the checkouts' own room keeps used ones, and what it could not delete at once."""
+
 
 class Kind(StrEnum):
     """What can be freed."""
 
     CHECKOUT = "checkout"
+    SPARE = "spare"
+    """A used checkout that is kept warm for the next attempt, or one that could not be removed at once."""
     TRANSCRIPTS = "transcripts"
     QUESTION = "question"
 
@@ -46,6 +53,8 @@ class Leftover:
     """Why it may go, or why it stays."""
     free: bool = True
     """False: it is listed only to say why it stays."""
+    workspace: Workspace | None = None
+    """Set for a checkout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +70,31 @@ class Housekeeping:
     def leftovers(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
         """Return everything of ended work, what may go first. Changes nothing."""
         before = self.clock.now() - older_than
-        found = [*self._checkouts(), *self._transcripts(before), *self._questions()]
+        found = [*self._checkouts(), *self._spares(), *self._transcripts(before), *self._questions()]
         return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
 
     def free(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
         """Look anew, free what may go, and return what is gone."""
         freed = []
         for leftover in self.leftovers(older_than=older_than):
-            if leftover.free and self._is_inside(leftover.path):
-                shutil.rmtree(leftover.path, ignore_errors=True)
-                if not leftover.path.exists():
-                    freed.append(leftover)
+            if not leftover.free or not self._is_inside(leftover.path):
+                continue
+            if leftover.workspace is not None:
+                self.workspaces().close(leftover.workspace)  # it knows what git must be told
+            self._remove(leftover.path)
+            if not leftover.path.exists():
+                freed.append(leftover)
+        for spare in self._spares():  # what was closed just now was kept as a spare
+            self._remove(spare.path)
         return freed
+
+    def _remove(self, folder: Path) -> None:
+        """Take *folder* away in one step, so that a supervisor that wants a spare gets it whole or not at all."""
+        aside = self.state / REMOVED / f"{folder.name}-{secrets.token_hex(4)}"
+        aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # somebody else was quicker
+            folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def _checkouts(self) -> Iterator[Leftover]:
         by_place: dict[Path, list[tuple[Task, Attempt]]] = {}
@@ -89,7 +111,12 @@ class Housekeeping:
             stays = self._why_it_stays(users, last)
             about = f"attempt {last.id}: {stays or self._why_it_goes(last)}"
             yield Leftover(
-                kind=Kind.CHECKOUT, path=workspace.root, bytes=_size(workspace.root), about=about, free=not stays
+                kind=Kind.CHECKOUT,
+                path=workspace.root,
+                bytes=_size(workspace.root),
+                about=about,
+                free=not stays,
+                workspace=workspace,
             )
 
     def _why_it_stays(self, users: list[tuple[Task, Attempt]], last: Attempt) -> str:
@@ -111,6 +138,11 @@ class Housekeeping:
 
     def _why_it_goes(self, attempt: Attempt) -> str:
         return f"its work stands on {attempt.branch}" if attempt.commit else "nothing had changed in it"
+
+    def _spares(self) -> Iterator[Leftover]:
+        for folder in [*_folders(self.state / SPARE), *_folders(self.state / REMOVED)]:
+            about = "a used checkout, its work collected, kept for the next attempt"
+            yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
 
     def _transcripts(self, before: datetime) -> Iterator[Leftover]:
         for folder in _folders(self.state / "runs"):

@@ -83,7 +83,7 @@ class Landing:
             if union.tree is None:
                 return self._conflict(attempt, union, collected, evidence)
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
-            evidence = replace(evidence, checks=(check,), notes=_outside(task, collected))
+            evidence = replace(evidence, checks=(check,), notes=(*collected.notes, *_outside(task, collected)))
             judged = verdict(check)
             if judged is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
@@ -187,7 +187,11 @@ class Landing:
         self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace, collected: Collected
     ) -> Outcome:
         check = self.verification.check_folder(self.check_for(task, goal), workspace.path)
-        evidence = replace(_evidence(collected, base=workspace.base), checks=(check,), notes=_outside(task, collected))
+        evidence = replace(
+            _evidence(collected, base=workspace.base),
+            checks=(check,),
+            notes=(*collected.notes, *_outside(task, collected)),
+        )
         judged = verdict(check)
         if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
@@ -240,7 +244,8 @@ def _outside(task: Task, collected: Collected) -> tuple[str, ...]:
 def _why(check: CheckRun) -> str:
     """Return in one line why a check does not accept the work."""
     if check.exit_code is None:
-        return f"`{check.command}` did not end in time"
+        first = next((line for line in check.tail.splitlines() if line.strip()), "it did not end in time")
+        return f"`{check.command}`: {first[:160]}"
     names = [name if len(name) <= 70 else f"{name[:69]}…" for name in (check.failures or ())[:2]]
     more = f" and {len(check.failures) - 2} more" if check.failures and len(check.failures) > 2 else ""
     failing = f": {', '.join(names)}{more}" if names else ""

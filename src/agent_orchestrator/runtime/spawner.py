@@ -78,7 +78,11 @@ class AgentSpawner:
         view = self.context.write_view(goal, task)
         text = self._prompt(task, goal, view, earlier, before)
         role = self.specialist(task.specialist)
-        inherited = allowed(self.environ, (*provider.environment, *self.pass_env))
+        # The project's tools, and imports that find the checkout: an agent that tests the user's own code by way of an
+        # editable install would be told that its broken work passes.
+        inherited = self.workspaces.check_environment(
+            workspace.path, allowed(self.environ, (*provider.environment, *self.pass_env))
+        )
         command = provider.command(
             Briefing(
                 prompt=text,

@@ -20,6 +20,7 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
@@ -29,6 +30,7 @@ from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
+    BaseChecked,
     Delivered,
     Exited,
     GoalNotOpened,
@@ -202,6 +204,8 @@ class Supervisor:
                 self._log(f"goal {goal_id} cannot start: {reason}")
                 now = self.pieces.clock.now()
                 self.pieces.goals.update(goal_id, state=GoalState.FAILED, reason=reason, ended_at=now)
+            case BaseChecked(goal_id, check):
+                self._tell_of_base(goal_id, check)
             case Prepared(launch):
                 self._start(launch)
             case NotPrepared(attempt_id, reason):
@@ -345,6 +349,23 @@ class Supervisor:
             return
         if check is not None:
             self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
+            self.inbox.put(BaseChecked(goal.id, check))
+
+    def _tell_of_base(self, goal: GoalId, check: CheckRun) -> None:
+        """Say before the night what will be worth little in the morning: a check that is red or cannot be run."""
+        match check.result:
+            case CheckResult.PASSED | CheckResult.NO_NEW_FAILURES:
+                return
+            case CheckResult.NOT_AVAILABLE:
+                said = f"cannot be run here, so nothing of it will be verified: {_last_line(check.tail)}"
+            case CheckResult.TIMED_OUT:
+                said = "does not end on the base, so it can vouch for nothing"
+            case CheckResult.FLAKY:
+                said = "is flaky on the base"
+            case _:
+                bar = "only new failures will count" if check.failures else "nothing can be verified against it"
+                said = f"fails on the base already; {bar}"
+        self._log(f"goal {goal}: `{check.command}` {said}")
 
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.pieces.store.transaction():
@@ -780,6 +801,10 @@ def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
             return None
         case _:
             assert_never(record.why)
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _same_place(one: str, other: Path) -> bool:

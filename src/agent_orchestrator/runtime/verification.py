@@ -14,23 +14,19 @@ Results are kept by tree, command and environment for a day, in a file that any 
 A pass is not repeated. A failure is only ever used as knowledge about a base. What did not end is not kept at all.
 """
 
-import fcntl
-import hashlib
-import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
-from agent_orchestrator.domain.clock import Clock, to_ms
+from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.domain.text import clean
+from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Record, record
 from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
 from agent_orchestrator.runtime.process import Limits, Why
@@ -42,14 +38,6 @@ SILENCE_S = 5 * 60.0
 Hosted CI ends a job after ten minutes without output alone (Travis CI, CircleCI; 2026-11)."""
 OUTPUT_BYTES = 256 << 20
 TAIL_CHARACTERS = 8_000
-KEPT_MS = 24 * 3600 * 1000
-"""A day: what a check depends on besides tree and environment, such as installed tools, changes between nights."""
-FLAKY_KEPT_MS = 30 * 24 * 3600 * 1000
-KEPT_RECORDS, KEPT_FLAKY = 100, 1_000
-
-_FORMAT = 1
-"""Of a stored record. Raise it with every change to `_Look` or `_Record`: older ones are then not found."""
-
 NON_INTERACTIVE: Mapping[str, str] = {
     "CI": "1",
     "NO_COLOR": "1",
@@ -107,40 +95,6 @@ def verdict(run: CheckRun) -> Verdict:
             assert_never(run.result)
 
 
-class _End(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    NOT_RUNNABLE = "not_runnable"
-    NO_TESTS = "no_tests"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """What running the command on one tree showed."""
-
-    end: _End
-    exit_code: int | None
-    duration_ms: int
-    tail: str
-    names: tuple[str, ...] | None = None
-    """The failing tests. None when nothing failed, and when the output does not tell."""
-    cut_short: str = ""
-    """Why more tests may fail than are named."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Record:
-    """All looks at one tree, and the latest that failed, or else the latest."""
-
-    look: _Look
-    passes: int
-    fails: int
-    names: tuple[str, ...] | None
-    """Every test that failed in any look. None when a failing look did not tell."""
-    at_ms: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Run check commands on trees and judge them. Any number of threads may use one."""
@@ -176,9 +130,9 @@ class Verification:
         if known is not None and not known.fails:
             return _told(command, tree, CheckResult.PASSED, known.look, cached=True)
         first = self._look(command, tree)
-        if first.end is _End.PASSED:
+        if first.end is End.PASSED:
             return _told(command, tree, CheckResult.PASSED, first)
-        if first.end is not _End.FAILED:
+        if first.end is not End.FAILED:
             return self._not_ended_well(command, tree, base, first)
         before = self._known(command, base) if base is not None else None
         if before is not None and before.fails:
@@ -187,7 +141,7 @@ class Verification:
                 return _told(command, tree, *early)
         second = self._look(command, tree)
         repeated = _repeated(first, second)
-        if second.end is _End.PASSED or repeated == ():
+        if second.end is End.PASSED or repeated == ():
             note = "Failed once, then passed on the same tree"
             return _told(command, tree, CheckResult.FLAKY, replace(first, exit_code=second.exit_code), note)
         if base is None:
@@ -211,22 +165,22 @@ class Verification:
         if command is None:
             return _no_command(base)
         cached = self._known(command, base)
-        record = cached or self._base(command, base)
-        if record.look.end is _End.FAILED and record.passes + record.fails == 1:
+        health = cached or self._base(command, base)
+        if health.look.end is End.FAILED and health.passes + health.fails == 1:
             self._look(command, base)
-            record = self._known(command, base) or record
-        match record.look.end:
-            case _End.PASSED:
+            health = self._known(command, base) or health
+        match health.look.end:
+            case End.PASSED:
                 result = CheckResult.PASSED
-            case _End.FAILED:
-                result = CheckResult.FLAKY if record.passes else CheckResult.BASE_IS_RED
-            case _End.TIMED_OUT:
+            case End.FAILED:
+                result = CheckResult.FLAKY if health.passes else CheckResult.BASE_IS_RED
+            case End.TIMED_OUT:
                 result = CheckResult.TIMED_OUT
-            case _End.NOT_RUNNABLE | _End.NO_TESTS:
+            case End.NOT_RUNNABLE | End.NO_TESTS:
                 result = CheckResult.NOT_AVAILABLE
             case _:
-                assert_never(record.look.end)
-        return _told(command, base, result, replace(record.look, names=record.names), cached=cached is not None)
+                assert_never(health.look.end)
+        return _told(command, base, result, replace(health.look, names=health.names), cached=cached is not None)
 
     def check_folder(self, command: CheckCommand | None, folder: Path) -> CheckRun:
         """Run *command* in *folder* as it is, for work without checkouts: no base, nothing kept, at most two runs.
@@ -240,26 +194,26 @@ class Verification:
             return _no_command(None)
         first = self._run(command, folder)
         match first.end:
-            case _End.PASSED:
+            case End.PASSED:
                 return _told(command, None, CheckResult.PASSED, first)
-            case _End.TIMED_OUT:
+            case End.TIMED_OUT:
                 return _told(command, None, CheckResult.TIMED_OUT, first)
-            case _End.NOT_RUNNABLE | _End.NO_TESTS:
+            case End.NOT_RUNNABLE | End.NO_TESTS:
                 return _told(command, None, CheckResult.NOT_AVAILABLE, first)
-            case _End.FAILED:
+            case End.FAILED:
                 pass
             case _:
                 assert_never(first.end)
         second = self._run(command, folder)
-        if second.end is _End.PASSED or _repeated(first, second) == ():
+        if second.end is End.PASSED or _repeated(first, second) == ():
             note = "Failed once, then passed in the same folder"
             return _told(command, None, CheckResult.FLAKY, replace(first, exit_code=second.exit_code), note)
         return _told(command, None, CheckResult.FAILED, first)
 
-    def _not_ended_well(self, command: CheckCommand, tree: str, base: str | None, look: _Look) -> CheckRun:
+    def _not_ended_well(self, command: CheckCommand, tree: str, base: str | None, look: Look) -> CheckRun:
         """Judge a check that gave no test results, by whether it gives any on the base."""
         same = base is not None and self._base(command, base).look.end is look.end
-        if look.end is _End.TIMED_OUT:
+        if look.end is End.TIMED_OUT:
             result = CheckResult.BASE_IS_RED if same else CheckResult.TIMED_OUT
             note = "The check did not end on the base either" if same else ""
         else:
@@ -268,11 +222,11 @@ class Verification:
         return _told(command, tree, result, look, note)
 
     def _judge(
-        self, command: CheckCommand, look: _Look, failing: tuple[str, ...] | None, before: _Record
-    ) -> tuple[CheckResult, _Look, str]:
+        self, command: CheckCommand, look: Look, failing: tuple[str, ...] | None, before: Record
+    ) -> tuple[CheckResult, Look, str]:
         """Compare what fails with what is known of the base: the result, the look with new failures first, and why."""
         own = command.origin == "task"
-        flaky = self._flaky()
+        flaky = self._memory.flaky()
         if failing is not None:
             old = set(before.names or ()) | flaky
             new = [name for name in failing if name not in old]
@@ -281,11 +235,11 @@ class Verification:
                 if own:
                     return CheckResult.BASE_IS_RED, look, "It fails in the same tests as before the work"
                 return CheckResult.NO_NEW_FAILURES, look, "It fails only in tests that fail without the work too"
-        if not before.fails and before.look.end is _End.PASSED:
+        if not before.fails and before.look.end is End.PASSED:
             return CheckResult.FAILED, look, ""
         if own:
             return CheckResult.FAILED, look, "It fails on the base too, but this command is to accept the task"
-        if before.look.end is not _End.FAILED:
+        if before.look.end is not End.FAILED:
             return CheckResult.BASE_IS_RED, look, f"On the base it gave no result: {_first_line(before.look.tail)}"
         if before.names is None:
             return CheckResult.BASE_IS_RED, look, "It fails on the base too, and its output does not name the failures"
@@ -301,22 +255,30 @@ class Verification:
             return CheckResult.BASE_IS_RED, look, f"On the base they may be hidden: {before.look.cut_short}"
         return CheckResult.FAILED, look, f"New failures: {', '.join(new[:20])}"
 
-    def _base(self, command: CheckCommand, base: str) -> _Record:
+    @property
+    def _memory(self) -> CheckMemory:
+        environment = {**self.environment, **NON_INTERACTIVE}
+        return CheckMemory(clock=self.clock, folder=self.folder, environment=environment)
+
+    def _known(self, command: CheckCommand, tree: str) -> Record | None:
+        return self._memory.known(command.command, self.tree_of(tree))
+
+    def _base(self, command: CheckCommand, base: str) -> Record:
         known = self._known(command, base)
         if known is not None:
             return known
         look = self._look(command, base)
-        return self._known(command, base) or _record(look, None, 0)
+        return self._known(command, base) or record(look, None, 0)
 
-    def _look(self, command: CheckCommand, tree: str) -> _Look:
+    def _look(self, command: CheckCommand, tree: str) -> Look:
         """Run in a clean checkout of *tree*, and keep what it showed."""
         with self.checkouts(tree) as folder:
             look = self._run(command, folder)
-        if look.exit_code is not None and look.end in {_End.PASSED, _End.FAILED}:
-            self._keep(command, tree, look)
+        if look.exit_code is not None and look.end in {End.PASSED, End.FAILED}:
+            self._memory.keep(command.command, self.tree_of(tree), look)
         return look
 
-    def _run(self, command: CheckCommand, folder: Path) -> _Look:
+    def _run(self, command: CheckCommand, folder: Path) -> Look:
         run_dirs = self.folder / "runs"
         end_abandoned(run_dirs)
         ended = run(
@@ -334,137 +296,42 @@ class Verification:
         )
         return _look_of(ended, folder, self.limit_s)
 
-    def _key(self, command: CheckCommand, tree: str) -> str:
-        environment = sorted({**self.environment, **NON_INTERACTIVE}.items())
-        return hashlib.sha256(
-            json.dumps([_FORMAT, self.tree_of(tree), command.command, environment]).encode()
-        ).hexdigest()
 
-    def _known(self, command: CheckCommand, tree: str) -> _Record | None:
-        with self._memory() as memory:
-            stored = memory["records"].get(self._key(command, tree))
-        if stored is None or stored["at_ms"] < to_ms(self.clock.now()) - KEPT_MS:
-            return None
-        look = stored.pop("look")
-        return _Record(
-            **{**stored, "names": _tuple(stored["names"])},
-            look=_Look(**{**look, "end": _End(look["end"]), "names": _tuple(look["names"])}),
-        )
-
-    def _flaky(self) -> set[str]:
-        """Return the tests that once both failed and passed on one same tree, whoever made that tree."""
-        since = to_ms(self.clock.now()) - FLAKY_KEPT_MS
-        with self._memory() as memory:
-            return {name for name, at_ms in memory["flaky"].items() if at_ms >= since}
-
-    def _keep(self, command: CheckCommand, tree: str, look: _Look) -> None:
-        earlier = self._known(command, tree)
-        now_ms = to_ms(self.clock.now())
-        with self._memory() as memory:
-            records, flaky = memory["records"], memory["flaky"]
-            records[self._key(command, tree)] = asdict(_record(look, earlier, now_ms))
-            for name in _differing(earlier, look):
-                flaky[name] = now_ms
-            memory["records"] = dict(sorted(records.items(), key=lambda item: item[1]["at_ms"])[-KEPT_RECORDS:])
-            memory["flaky"] = dict(sorted(flaky.items(), key=lambda item: item[1])[-KEPT_FLAKY:])
-
-    @contextmanager
-    def _memory(self) -> Iterator[dict[str, Any]]:
-        """Give what is known, alone; what was changed is kept. An unreadable file is as good as none."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.folder / "known.json"
-        lock = os.open(self.folder / "known.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # held for some file reads, never while a check runs
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-            memory = _parsed(text)
-            yield memory
-            new = json.dumps(memory)
-            if new != text:
-                partial = path.with_suffix(".partial")
-                partial.write_text(new, encoding="utf-8")
-                partial.replace(path)
-        finally:
-            os.close(lock)
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        memory = json.loads(text)
-    except ValueError:
-        return {"records": {}, "flaky": {}}
-    if not isinstance(memory, dict) or not all(isinstance(memory.get(name), dict) for name in ("records", "flaky")):
-        return {"records": {}, "flaky": {}}
-    return memory
-
-
-def _tuple(names: list[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
-
-
-def _record(look: _Look, earlier: _Record | None, at_ms: int) -> _Record:
-    failed = look.end is not _End.PASSED
-    if earlier is None:
-        return _Record(look=look, passes=int(not failed), fails=int(failed), names=look.names, at_ms=at_ms)
-    names = earlier.names
-    if failed:
-        told = look.names is not None and (earlier.names is not None or not earlier.fails)
-        names = tuple(sorted({*(earlier.names or ()), *(look.names or ())})) if told else None
-    return _Record(
-        look=look if failed or not earlier.fails else earlier.look,
-        passes=earlier.passes + (not failed),
-        fails=earlier.fails + failed,
-        names=names,
-        at_ms=at_ms,
-    )
-
-
-def _differing(earlier: _Record | None, look: _Look) -> set[str]:
-    """Return the tests that failed in one look at a tree and not in another that reached them."""
-    if earlier is None:
-        return set()
-    before, now = set(earlier.names or ()), set(look.names or ())
-    passed = look.end is _End.PASSED
-    differing = before - now if passed or (look.names is not None and not look.cut_short) else set()
-    reached = earlier.passes > 0 or (earlier.names is not None and not earlier.look.cut_short)
-    return differing | (now - before if reached else set())
-
-
-def _repeated(first: _Look, second: _Look) -> tuple[str, ...] | None:
+def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:
     """Return the tests that failed in both runs; None when that cannot be told."""
     if first.names is None:
         return None
-    if second.end is not _End.FAILED or first.cut_short or second.cut_short:
+    if second.end is not End.FAILED or first.cut_short or second.cut_short:
         return first.names
     return None if second.names is None else tuple(name for name in first.names if name in second.names)
 
 
-def _look_of(ended: Ended, folder: Path, limit_s: float) -> _Look:
+def _look_of(ended: Ended, folder: Path, limit_s: float) -> Look:
     """Return what an ended command showed. Paths into the checkout are cut, so that two checkouts can be compared."""
     output = clean(ended.output).replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "")
-    note, end = "", _End.FAILED
+    note, end = "", End.FAILED
     names, cut_short = None, ""
     if ended.why in {Why.WALL_CLOCK, Why.SILENCE}:
-        end = _End.TIMED_OUT
+        end = End.TIMED_OUT
         within = f"within {_duration(limit_s)}" if ended.why is Why.WALL_CLOCK else "and had gone silent"
         note = f"The check did not end {within}; it was stopped"
         if _WATCHING.search(output[-TAIL_CHARACTERS:]):
             note += ". It seems to watch for changes: give a command that ends, such as `vitest run`"
     elif ended.why is Why.SPAWN_FAILED or ended.exit_code in {126, 127}:
-        end = _End.NOT_RUNNABLE
+        end = End.NOT_RUNNABLE
         last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
         note = f"The check command could not be run: {ended.error or last.strip()[:300]}"
     elif ended.why is not Why.EXITED:
         reason = "it printed too much" if ended.why is Why.OUTPUT_LIMIT else f"{ended.why or 'its minder vanished'}"
         note = f"The check was ended before its own end: {reason}"
     elif ended.exit_code == 0:
-        end = _End.PASSED
+        end = End.PASSED
     elif found_no_tests(output, ended.exit_code):
-        end, note = _End.NO_TESTS, "The check found no tests to run"
+        end, note = End.NO_TESTS, "The check found no tests to run"
     elif failures := read_failures(output):
         names = failures.names
         cut_short = failures.cut_short or ("" if ended.whole else "the start of its output was not kept")
-    return _Look(
+    return Look(
         end=end,
         exit_code=ended.exit_code,
         duration_ms=ended.duration_ms,
@@ -475,7 +342,7 @@ def _look_of(ended: Ended, folder: Path, limit_s: float) -> _Look:
 
 
 def _told(
-    command: CheckCommand, tree: str | None, result: CheckResult, look: _Look, note: str = "", *, cached: bool = False
+    command: CheckCommand, tree: str | None, result: CheckResult, look: Look, note: str = "", *, cached: bool = False
 ) -> CheckRun:
     return CheckRun(
         command=command.command,

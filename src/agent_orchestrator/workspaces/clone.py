@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.workspaces.git import git
+from agent_orchestrator.workspaces.git import git, is_lfs
 from agent_orchestrator.workspaces.project import identity, shown
 from agent_orchestrator.workspaces.repository import Repository
 
@@ -63,11 +63,12 @@ def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, inde
     reset = ("reset", "--hard", "--quiet", commit)
     try:
         repository.git(*reset, cwd=root)
-    except WorkspaceProblem as problem:
-        if "lfs" not in problem.message.lower() and "smudge" not in problem.message.lower():
+    except WorkspaceProblem:
+        if not any(item.key.startswith("filter.lfs.") for item in repository.settings):
             raise
-        repository.git(*reset, cwd=root, env={"GIT_LFS_SKIP_SMUDGE": "1"})
-        notes = ("some large files were not in the local LFS store and are pointer files here",)
+        off = {"filter.lfs.smudge": "", "filter.lfs.process": "", "filter.lfs.required": "false"}
+        repository.git(*reset, cwd=root, config=off)
+        notes = ("git-lfs could not fill in large files, so they are pointer files here",)
     index.parent.mkdir(parents=True, exist_ok=True)
     # With its time: git takes an entry that is as new as the index itself for suspect, and so must we.
     shutil.copy2(git_dir / "index", index)
@@ -141,6 +142,8 @@ def _configuration(repository: Repository) -> str:
         if found := _REMOTE.fullmatch(item.key):
             remotes[found[1]] = None
             lines += [_section("remote", found[1]), _line(found[2], _address(repository, item.value))]
+        elif is_lfs(item) and item.key not in repository.neutral:
+            lines += [_section("filter", "lfs"), _line(item.key.rpartition(".")[2], item.value)]
         elif _CARRIED.fullmatch(item.key):
             section, _, key = item.key.partition(".")
             lines += [f"[{section}]", _line(key, item.value)]

@@ -12,6 +12,7 @@ is the repository's own (``filter.<name>.clean``), is found by
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -178,13 +179,16 @@ def read_config(cwd: Path) -> tuple[Setting, ...]:
 def blanked(settings: tuple[Setting, ...]) -> dict[str, str]:
     """Return the overrides that keep a repository's own filters and merge drivers from running.
 
-    git-lfs may run, if its command is the one ``git lfs install`` writes. What the
-    user's global configuration names is the user's, and stays.
+    git-lfs may run, if its command is the one ``git lfs install`` writes and it is
+    there to be run. What else the user's global configuration names is the
+    user's, and stays.
     """
     overrides: dict[str, str] = {}
     for setting in settings:
         found = _COMMAND_KEYS.fullmatch(setting.key)
-        if setting.scope not in ("local", "worktree") or not found or _is_lfs(setting):
+        lfs_works = is_lfs(setting) and shutil.which("git-lfs") is not None
+        theirs = setting.scope in ("local", "worktree") or is_lfs(setting)
+        if found is None or not theirs or lfs_works:
             continue
         kind, name = found[1], found[2]
         match kind:
@@ -198,7 +202,8 @@ def blanked(settings: tuple[Setting, ...]) -> dict[str, str]:
     return overrides
 
 
-def _is_lfs(setting: Setting) -> bool:
+def is_lfs(setting: Setting) -> bool:
+    """Say whether *setting* is one of those ``git lfs install`` writes, to the letter."""
     if not setting.key.startswith("filter.lfs."):
         return False
     words = setting.value.split()

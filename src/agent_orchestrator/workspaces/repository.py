@@ -24,7 +24,6 @@ DIFF_LIMIT_BYTES = 64 * 1024
 """How much of a patch goes into prompts and reports."""
 DETAIL_LIMIT = 16 * 1024
 """Characters of conflicting lines shown to an agent or a person."""
-NOTHING = "0" * 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +105,9 @@ class Repository:
             number += 1
             chosen = f"{PREFIX}-{number}"
         self.state.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(chosen)
+        fresh = self.state / f"prefix.{os.getpid()}"
+        fresh.write_text(chosen)
+        fresh.replace(remembered)
         return chosen
 
     def result_branch(self, goal: GoalId) -> str:

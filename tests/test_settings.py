@@ -1,0 +1,266 @@
+"""Settings: which value holds, where it came from, and what a cloned repository may not decide."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator import settings
+from agent_orchestrator.app import build
+from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.domain.goal import Isolation
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / settings.CONFIG_FOLDER).mkdir(parents=True)
+    return folder
+
+
+def user_config(content: str) -> Path:
+    file = settings.config_home(os.environ) / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    return file
+
+
+def project_config(project: Path, content: str) -> Path:
+    file = project / settings.CONFIG_FOLDER / "config.toml"
+    file.write_text(content)
+    return file
+
+
+def test_env_example_is_what_the_settings_say() -> None:
+    assert (CHECKOUT / ".env.example").read_text() == settings.dot_env_example()
+
+
+def test_every_line_of_the_env_example_can_be_taken_over_and_changes_nothing() -> None:
+    lines = [line.removeprefix("# ") for line in settings.dot_env_example().splitlines()]
+    offered = dict(line.split("=", 1) for line in lines if line.startswith("ORCHESTRATE_"))
+
+    taken_over = settings.load(Path("/nowhere"), offered)
+
+    assert {settings.variable(one.name) for one in settings.FIELDS} == set(offered)
+    assert {one.name: getattr(taken_over, one.name) for one in settings.FIELDS} == {
+        one.name: one.default for one in settings.FIELDS
+    }
+
+
+def test_a_new_config_file_with_every_line_taken_in_changes_nothing(project: Path) -> None:
+    lines = settings.config_example().splitlines()
+    taken_in = [line.removeprefix("# ") for line in lines if line.removeprefix("# ").split(" = ")[0] in names()]
+    project_config(project, "\n".join(taken_in))
+
+    loaded = settings.load(project, {})
+
+    assert set(tomllib.loads("\n".join(taken_in))) == names()
+    assert {name: getattr(loaded, name) for name in names()} == {one.name: one.default for one in settings.FIELDS}
+
+
+def names() -> set[str]:
+    return {one.name for one in settings.FIELDS}
+
+
+def test_a_flag_beats_the_environment_the_project_the_user_and_the_default_in_that_order(project: Path) -> None:
+    home = dict(os.environ)
+    found = [settings.load(project, home)]
+    user = user_config("max_agents = 4")
+    found.append(settings.load(project, home))
+    ours = project_config(project, "max_agents = 5")
+    found.append(settings.load(project, home))
+    environ = home | {"ORCHESTRATE_MAX_AGENTS": "6"}
+    found.append(settings.load(project, environ))
+    found.append(settings.load(project, environ, {"max_agents": 7}))
+
+    assert [one.max_agents for one in found] == [3, 4, 5, 6, 7]
+    assert [one.origins.get("max_agents") for one in found] == [
+        None,
+        str(user),
+        str(ours),
+        "$ORCHESTRATE_MAX_AGENTS",
+        "--max-agents",
+    ]
+
+
+def test_a_flag_that_was_not_given_hides_nothing(project: Path) -> None:
+    loaded = settings.load(project, {"ORCHESTRATE_PROVIDER": "codex"}, {"provider": None})
+
+    assert loaded.provider == "codex"
+
+
+def test_our_own_variable_beats_the_short_one(project: Path) -> None:
+    assert settings.load(project, {"MAX_AGENTS": "2"}).max_agents == 2
+    assert settings.load(project, {"MAX_AGENTS": "2", "ORCHESTRATE_MAX_AGENTS": "9"}).max_agents == 9
+
+
+def test_an_empty_variable_counts_as_not_set(project: Path) -> None:
+    project_config(project, "max_agents = 5")
+
+    assert settings.load(project, {"ORCHESTRATE_MAX_AGENTS": ""}).max_agents == 5
+
+
+def test_lists_and_choices_read_alike_from_files_and_variables(project: Path) -> None:
+    project_config(project, 'copy = [".env", "local.ini"]\nisolation = "shared"\nclaude_uses_key = true')
+    from_file = settings.load(project, {})
+    from_variables = settings.load(
+        project,
+        {
+            "ORCHESTRATE_COPY": ".env, local.ini",
+            "ORCHESTRATE_ISOLATION": "shared",
+            "ORCHESTRATE_CLAUDE_USES_KEY": "yes",
+        },
+    )
+
+    assert from_file.copy == from_variables.copy == (".env", "local.ini")
+    assert from_file.isolation is from_variables.isolation is Isolation.SHARED
+    assert from_file.claude_uses_key is from_variables.claude_uses_key is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_agents", "0"),
+        ("max_agents", "101"),
+        ("max_agents", "many"),
+        ("max_agents", "2.5"),
+        ("max_agents", "nan"),
+        ("isolation", "jail"),
+        ("claude_uses_key", "maybe"),
+        ("max_attempts", "-1"),
+    ],
+)
+def test_a_bad_value_is_refused_with_the_place_where_it_stands(project: Path, name: str, value: str) -> None:
+    variable = settings.variable(name)
+    with pytest.raises(BadInput, match=rf"^\${variable}: '{value}'"):
+        settings.load(project, {variable: value})
+
+    file = project_config(project, f'{name} = "{value}"')
+    with pytest.raises(BadInput) as refused:
+        settings.load(project, {})
+    assert refused.value.message.startswith(f"{file}: {name}: '{value}'")
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one(project: Path) -> None:
+    file = project_config(project, "max_agent = 5")
+
+    with pytest.raises(BadInput) as refused:
+        settings.load(project, {})
+
+    assert refused.value.message == f"{file}: unknown setting 'max_agent'"
+    assert refused.value.hint == "did you mean max_agents?"
+
+
+def test_a_broken_file_is_named(project: Path) -> None:
+    file = project_config(project, "max_agents = ")
+
+    with pytest.raises(BadInput) as refused:
+        settings.load(project, {})
+
+    assert refused.value.message.startswith(f"{file}: ")
+
+
+def test_a_projects_dot_env_decides_nothing_but_the_key_and_the_number_of_agents(project: Path) -> None:
+    (project / ".env").write_text(
+        "ANTHROPIC_API_KEY=sk-ant-project\n"
+        "MAX_AGENTS=5\n"
+        "ANTHROPIC_BASE_URL=http://evil.invalid\n"
+        "ORCHESTRATE_DB=/tmp/evil.db\n"
+        "ORCHESTRATE_GENERIC_COMMAND=evil\n"
+        "PATH=/evil\n"
+    )
+
+    assert settings.with_dot_env(project, {}) == {"ANTHROPIC_API_KEY": "sk-ant-project", "MAX_AGENTS": "5"}
+    assert settings.with_dot_env(project, {"MAX_AGENTS": "2"})["MAX_AGENTS"] == "2"
+
+
+def test_the_users_dot_env_may_set_what_is_ours_but_no_endpoint(project: Path) -> None:
+    file = settings.config_home(os.environ) / ".env"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "ANTHROPIC_API_KEY=sk-ant-user\nORCHESTRATE_PROVIDER=codex\nANTHROPIC_BASE_URL=http://other.invalid\n"
+    )
+    before = dict(os.environ)
+
+    added = {name: value for name, value in settings.with_dot_env(project, before).items() if name not in before}
+
+    assert added == {"ANTHROPIC_API_KEY": "sk-ant-user", "ORCHESTRATE_PROVIDER": "codex"}
+
+
+def test_an_app_is_not_led_to_another_database_by_a_projects_dot_env(project: Path) -> None:
+    (project / ".env").write_text("ORCHESTRATE_DB=/tmp/evil.db\nMAX_AGENTS=5\n")
+
+    app = build(project, environ=dict(os.environ), create=False)
+
+    assert app.settings.max_agents == 5
+    assert app.database == settings.project_state(project, os.environ) / "tasks.db"
+
+
+def test_state_lies_outside_the_project_and_apart_for_folders_of_one_name(tmp_path: Path) -> None:
+    one, other = tmp_path / "a" / "shop", tmp_path / "b" / "shop"
+    environ = {"HOME": str(tmp_path / "home")}
+
+    first, second = (settings.project_state(folder, environ) for folder in (one, other))
+
+    assert first != second
+    assert first.parent == second.parent == tmp_path / "home" / ".local" / "state" / "orchestrate"
+    assert first.name.startswith("shop-")
+
+
+def test_a_project_reached_through_a_link_is_the_same_project(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+
+    assert settings.project_state(link, os.environ) == settings.project_state(real, os.environ)
+
+
+@pytest.mark.parametrize("name", ["with space", "...", "ünïcödé", "x" * 200, "a'b\"c"])
+def test_the_state_folders_name_is_plain_whatever_the_projects_is(tmp_path: Path, name: str) -> None:
+    found = settings.project_state(tmp_path / name / "x" / "..", {"HOME": "/h"}).name
+
+    assert found.isascii()
+    assert not set(found) & set(" /'\"")
+    assert len(found) <= 49
+    assert not found.startswith((".", "-"))
+
+
+def test_xdg_state_home_moves_the_state_and_orchestrate_db_only_the_database(tmp_path: Path) -> None:
+    environ = {"HOME": "/h", "XDG_STATE_HOME": str(tmp_path)}
+
+    assert settings.project_state(tmp_path / "p", environ).parent == tmp_path / "orchestrate"
+    assert settings.database_path(tmp_path / "p", environ).name == "tasks.db"
+    assert settings.database_path(tmp_path / "p", environ | {"ORCHESTRATE_DB": "/other/q.db"}) == Path("/other/q.db")
+
+
+def test_a_folder_belongs_to_the_nearest_project_above_it(tmp_path: Path) -> None:
+    inner = tmp_path / "repo" / "src" / "deep"
+    inner.mkdir(parents=True)
+    (tmp_path / "repo" / ".git").mkdir()
+    assert settings.project_folder(inner) == tmp_path / "repo"
+
+    (tmp_path / "repo" / "src" / settings.CONFIG_FOLDER).mkdir()
+    assert settings.project_folder(inner) == tmp_path / "repo" / "src"
+
+
+def test_a_git_worktrees_file_marks_a_project_too(tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: elsewhere\n")
+
+    assert settings.project_folder(tmp_path / "src") == tmp_path
+
+
+def test_a_folder_of_no_project_is_its_own(tmp_path: Path) -> None:
+    assert settings.project_folder(tmp_path / "loose") == tmp_path / "loose"
+
+
+def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert settings.project_folder(tmp_path / "notes") == tmp_path / "notes"
+    assert settings.project_folder(tmp_path) == tmp_path
