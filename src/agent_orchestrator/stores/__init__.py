@@ -111,7 +111,7 @@ class TaskRows(Protocol):
         ...
 
     def save(self, task: Task, *, was: Task) -> None:
-        """Write every field, if state and token in the store are still those of *was*.
+        """Write what differs from *was*, if state and token in the store are still those of *was*.
 
         Raises:
             StaleLease: somebody else moved or claimed it since.
@@ -171,7 +171,7 @@ class AttemptRows(Protocol):
         ...
 
     def save(self, attempt: Attempt) -> None:
-        """Write every field of an existing attempt."""
+        """Write every field of an existing attempt but those it was born with: what it is at, by whom, and where."""
         ...
 
     def of_task(self, task: TaskId) -> list[Attempt]:
@@ -207,7 +207,7 @@ class AgentRows(Protocol):
         ...
 
     def save(self, agent: Agent) -> None:
-        """Write every field except the wish to stop, which only :meth:`wish_stop` sets."""
+        """Write what changes in its life, except the wish to stop, which only :meth:`wish_stop` sets."""
         ...
 
     def wish_stop(self, id: AgentId) -> None:

@@ -234,7 +234,7 @@ class SqliteStore:
 
 
 def _as_dict(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.get_description(), row, strict=True)}
+    return dict(zip([column[0] for column in cursor.get_description()], row, strict=True))
 
 
 def _prepare(path: Path) -> None:

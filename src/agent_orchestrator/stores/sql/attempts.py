@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
 
 _USAGE = ("input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "cost_is_estimate")
+_BORN_WITH = frozenset({"id", "task", "goal", "number", "token", "agent", "provider", "run_dir"})
 _COLUMNS = (
     "id, task, goal, number, token, agent, provider, run_dir, outcome, reason, cli_version, cli_path, model, "
     'workspace, branch, base_commit, "commit", session, resumes, pid, stdout_offset, last_action, '
@@ -109,8 +110,8 @@ class Attempts:
         return _attempt(row)
 
     def save(self, attempt: Attempt) -> None:
-        """Write every field of an existing attempt."""
-        row = _row(attempt)
+        """Write every field of an existing attempt but those that it is born with."""
+        row = {column: value for column, value in _row(attempt).items() if column not in _BORN_WITH}
         self._db.change(f"UPDATE attempts SET {assignments(row)} WHERE id = ?", (*written(row), attempt.id))
 
     def of_task(self, task: TaskId) -> list[Attempt]:
