@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 from agent_orchestrator import settings as _settings
 from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.errors import BadInput, NotReady
-from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.services.events import Events
 from agent_orchestrator.settings import Settings
-from agent_orchestrator.stores import Store
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.task import Task
+    from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
+    from agent_orchestrator.services.events import Events
     from agent_orchestrator.services.goals import Goals
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.reports import Reports
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
+    from agent_orchestrator.stores import Store
     from agent_orchestrator.workspaces import Project, Setup, Workspaces
 
 
@@ -73,22 +73,24 @@ class App:
         return _settings.project_state(self.folder, self.environ)
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """What is remembered."""
         from agent_orchestrator.stores.sqlite import SqliteStore
 
         return SqliteStore(self.database, create=self._create)
 
     @cached_property
-    def notifier(self) -> Notifier:
+    def notifier(self) -> "Notifier":
         """The project's bell."""
         from agent_orchestrator.notifiers.fifo import FifoNotifier
 
         return FifoNotifier(self.state / "bell")
 
     @cached_property
-    def events(self) -> Events:
+    def events(self) -> "Events":
         """The log."""
+        from agent_orchestrator.services.events import Events
+
         return Events(self.store, self.clock)
 
     @cached_property

@@ -9,9 +9,9 @@ This module reads files and variables and imports nothing heavy: it is on the
 path of every command.
 """
 
-import hashlib
 import os
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -227,9 +227,9 @@ def project_folder(start: Path) -> Path:
 
 def project_state(folder: Path, environ: Mapping[str, str]) -> Path:
     """Return where everything about the project at *folder* is kept: outside it, beyond ``git clean`` and syncing."""
-    real = str(folder.resolve())
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "root"
-    return state_home(environ) / f"{name[:40]}-{hashlib.sha256(real.encode()).hexdigest()[:8]}"
+    real = folder.resolve()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", real.name).strip("-.") or "root"
+    return state_home(environ) / f"{name[:40]}-{zlib.crc32(os.fsencode(real)):08x}"
 
 
 def database_path(folder: Path, environ: Mapping[str, str]) -> Path:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from agent_orchestrator.app import App
-from agent_orchestrator.services.supervision import process_identity
+from agent_orchestrator.services.alive import process_identity
 from looking import orchestrate
 from steps import accept, claim, land, planned
 

@@ -9,7 +9,7 @@ from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.goal import Delivery, GoalState
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.services.supervision import process_identity
+from agent_orchestrator.services.alive import process_identity
 from steps import accept, claim, land, planned
 
 

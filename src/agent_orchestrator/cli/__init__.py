@@ -98,7 +98,6 @@ def orchestrate() -> None:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code; no traceback ever reaches a user."""
-    from agent_orchestrator.cli import doors
     from agent_orchestrator.domain.errors import OrchestratorError
 
     _fill_closed_streams()
@@ -108,11 +107,13 @@ def run(arguments: list[str] | None = None) -> None:
         result: Any = orchestrate.main(args=words, prog_name="orchestrate", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
     except OrchestratorError as error:
+        from agent_orchestrator.cli import doors
+
         doors.fail(error, as_json=as_json)
     except click.ClickException as error:
         _usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        doors.tell("interrupted")
+        click.echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say

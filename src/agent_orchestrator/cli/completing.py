@@ -4,14 +4,19 @@ Completion runs at every press of Tab: it opens the store without creating it,
 reads a few rows, and on any trouble offers nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import doors
 from agent_orchestrator.cli.render import line
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 HELP_COLUMNS = 60
 """Width of the title beside an id, where the shell shows one."""
@@ -54,4 +59,6 @@ def _items(found: Callable[[App], Iterable[Pair]]) -> list[CompletionItem]:
         pairs = list(found(doors.app(create=False)))
     except Exception:  # a traceback in the middle of a typed command helps nobody
         return []
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(value, help=line(about, HELP_COLUMNS)) for value, about in pairs]

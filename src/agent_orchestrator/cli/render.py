@@ -7,7 +7,6 @@ Nothing here imports rich; ``status`` is drawn with these functions alone.
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -87,7 +86,11 @@ def cut(text: str, limit: int) -> str:
 
 def columns() -> int | None:
     """Return the width of the terminal, or None when standard output is none: then nothing is cut to fit."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size  # brings the archive formats along
+
+    return get_terminal_size().columns
 
 
 def coloured() -> bool:

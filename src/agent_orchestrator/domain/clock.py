@@ -6,7 +6,6 @@ a closed lid costs nothing. Boot time goes on during sleep and is for leases.
 """
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -44,12 +43,13 @@ class SystemClock:
         return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
-@dataclass(slots=True)
 class HandClock:
     """A clock that stands still until it is moved. For tests and simulations; all three readings move together."""
 
-    at: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    elapsed: float = 0.0
+    def __init__(self, at: datetime | None = None) -> None:
+        """Stand at *at*, by default the first moment of 2026."""
+        self.at = at or datetime(2026, 1, 1, tzinfo=UTC)
+        self.elapsed = 0.0
 
     def now(self) -> datetime:
         """Return the wall time it was moved to."""

@@ -6,7 +6,6 @@ same time; who adds rows asks the store for the rare repeat and draws again.
 """
 
 import re
-import secrets
 from typing import NewType
 
 GoalId = NewType("GoalId", str)
@@ -28,6 +27,8 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def _draw(letter: str, length: int = _LENGTH) -> str:
+    import secrets  # brings hashlib and OpenSSL along: a tenth of a command that only looks
+
     return letter + "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 
-_SEQUENCES = re.compile(
-    r"""
+_SEQUENCES = r"""
     (?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?                      # CSI: colours, cursor, erasing
     | (?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])              # OSC, DCS, SOS, PM, APC: titles, links, clipboard ...
       [^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?              # ... with their payload; an open one ends with its line
     | \x1b[ -/]*[0-~]?                                     # every other escape sequence
-    """,
-    re.VERBOSE,
-)
+    """
 
-_CONTROLS = re.compile(
+_CONTROLS = (
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
     "\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff"  # soft hyphen, joiners, zero width
@@ -32,4 +29,6 @@ def clean(text: str) -> str:
     Removed: escape sequences with their payload, C0 and C1 controls, bidirectional and zero-width controls, line and
     paragraph separators, lone surrogates. Everything printable stays as it is; joined emoji fall into their parts.
     """
-    return _CONTROLS.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n")))
+    if text.isascii() and text.isprintable():
+        return text  # most texts; and a command that shows only such never compiles the patterns
+    return re.sub(_CONTROLS, "", re.sub(_SEQUENCES, "", text.replace("\r\n", "\n"), flags=re.VERBOSE))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import AlreadyRunning
-from agent_orchestrator.services.supervision import process_identity
+from agent_orchestrator.services.alive import process_identity
 from agent_orchestrator.stores import Leadership, Store
 
 LOCK_PATIENCE_S = 0.5

@@ -17,7 +17,7 @@ from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.planning.project_tests import ProjectTest
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.clis import Installed, find
-from agent_orchestrator.services.supervision import is_alive
+from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Project
 

@@ -1,27 +1,34 @@
 """One snapshot of everything, used by status, watch and report, so that no two views disagree.
 
 A snapshot is plain JSON values: the programs that call us get it as it is, and
-the views for people are drawn from it.
+the views for people are drawn from it. What a project has none of is not
+imported: ``status`` is asked for often, and most of its time is imports.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from agent_orchestrator.domain.agent import Agent, AgentState
-from agent_orchestrator.domain.attempt import Attempt, Usage
-from agent_orchestrator.domain.clock import Clock
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
-from agent_orchestrator.domain.hold import Hold, HoldKind
-from agent_orchestrator.domain.ids import AttemptId, TaskId
 from agent_orchestrator.domain.task import Task, TaskState
-from agent_orchestrator.services.supervision import is_alive
-from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.services.alive import is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from agent_orchestrator.domain.agent import Agent
+    from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.clock import Clock
+    from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.hold import Hold
+    from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+    from agent_orchestrator.domain.usage import Usage
+    from agent_orchestrator.stores import Leadership, Store
 
 Json = dict[str, Any]
 
@@ -29,6 +36,8 @@ RECENT_GOALS = 5
 """Ended goals that a snapshot shows beside the open ones."""
 WAITING_SHOWN = 50
 """Waiting tasks listed one by one; beyond that their number must do."""
+WAITING = (TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED)
+"""States of a task in which something else must come next, the nearest to its end first."""
 PHASES_UP_TO = 500
 """Tasks a goal may have and still be shown by phase: a view is drawn twice a second."""
 BASE_WITHIN = 500
@@ -53,6 +62,7 @@ class Reports:
         goals = self.store.goals.list(states=GOAL_OPEN)[::-1]
         recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
         holds = self._holds(now)
+        tasks = {goal.id: self._tasks(goal) for goal in [*goals, *recent]}
         return {
             "project": str(self.project),
             "database": str(self.database),
@@ -65,9 +75,9 @@ class Reports:
                 "stopping": bool(leadership and leadership.stop_wished),
             },
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
-            "goals": [self._goal(goal) for goal in [*goals, *recent]],
+            "goals": [self._goal(goal, tasks[goal.id]) for goal in [*goals, *recent]],
             "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
-            "waiting": self._waiting(goals, leadership, [hold.provider for hold in holds]),
+            "waiting": self._waiting(goals, tasks, leadership, [hold.provider for hold in holds]),
             "failed": [_task(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
             "holds": [_hold(hold) for hold in holds],
             "spend": _usage(self.store.attempts.spent()),
@@ -80,7 +90,7 @@ class Reports:
         edges = self.store.tasks.edges(goal.id)
         keys = {task.id: task.key for task in tasks}
         return {
-            **self._goal(goal),
+            **self._goal(goal, tasks if len(tasks) <= PHASES_UP_TO else None),
             "text": goal.text,
             "now": _time(now),
             "needs_you": self._needs_you(goal, tasks),
@@ -111,6 +121,8 @@ class Reports:
 
     def is_live(self, id: AttemptId) -> bool:
         """Say whether an agent may still be at work on the attempt, as far as is written down."""
+        from agent_orchestrator.domain.agent import AgentState
+
         attempt = self.store.attempts.get(id)
         if attempt.outcome is not None:
             return False
@@ -121,7 +133,15 @@ class Reports:
         now = self.clock.now()
         return [self._agent(agent, now) for agent in self.store.agents.list(living=living)]
 
-    def _goal(self, goal: Goal) -> Json:
+    def _tasks(self, goal: Goal) -> list[Task] | None:
+        """Return the goal's tasks, read once for all that is shown of them; None when they are more than PHASES_UP_TO.
+
+        Of those only the first few that wait are read.
+        """
+        count = sum(self.store.tasks.counts(goal.id).values())
+        return self.store.tasks.of_goal(goal.id) if count <= PHASES_UP_TO else None
+
+    def _goal(self, goal: Goal, tasks: Sequence[Task] | None) -> Json:
         counts = self.store.tasks.counts(goal.id)
         return {
             "id": goal.id,
@@ -143,34 +163,9 @@ class Reports:
             "started_at": _time(goal.started_at),
             "ended_at": _time(goal.ended_at),
             "counts": {state.value: count for state, count in counts.items() if count},
-            "phases": self._phases(goal),
+            "phases": _phases(tasks or ()),
             "spend": _usage(self.store.attempts.spent(goal=goal.id)),
         }
-
-    def _phases(self, goal: Goal) -> list[Json]:
-        """Return per phase its tasks and how many are in which state. Larger goals than PHASES_UP_TO show none."""
-        if sum(self.store.tasks.counts(goal.id).values()) > PHASES_UP_TO:
-            return []
-        found: dict[int, list[Task]] = {}
-        for task in self.store.tasks.of_goal(goal.id):
-            found.setdefault(task.phase, []).append(task)
-        return [
-            {
-                "phase": phase,
-                "counts": dict(Counter(task.state.value for task in found[phase])),
-                "tasks": [
-                    {
-                        "id": task.id,
-                        "key": task.key,
-                        "title": task.title,
-                        "state": task.state.value,
-                        "verdict": task.verdict.value if task.verdict else None,
-                    }
-                    for task in found[phase]
-                ],
-            }
-            for phase in sorted(found)
-        ]
 
     def _base(self, goal: Goal) -> Json | None:
         """Return what the check on the goal's base showed; None when it was not run or has not ended."""
@@ -200,6 +195,8 @@ class Reports:
             command = f"git merge {goal.result_branch}" if goal.result_branch else None
             found.append({"what": "not_delivered", "why": goal.delivery_note, "command": command})
         if goal.state in GOAL_OPEN:
+            from agent_orchestrator.domain.hold import HoldKind
+
             for hold in self._holds(self.clock.now()):
                 if hold.kind is HoldKind.LOGIN:
                     why = f"{hold.provider}'s login is refused: {hold.reason}"
@@ -241,39 +238,31 @@ class Reports:
             "ended_at": _time(agent.ended_at),
         }
 
-    def _waiting(self, goals: Sequence[Goal], leadership: Leadership | None, held: Sequence[str]) -> list[Json]:
+    def _waiting(
+        self,
+        goals: Sequence[Goal],
+        tasks: Mapping[GoalId, Sequence[Task] | None],
+        leadership: Leadership | None,
+        held: Sequence[str],
+    ) -> list[Json]:
         """Return what is ready or blocked, each with what it waits for in words."""
         alive = is_alive(leadership)
         served = _served(leadership) if alive else ()
-        states = [TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED]
         found: list[Json] = []
         for goal in goals:
             room = WAITING_SHOWN - len(found)
             if room <= 0:
                 break
-            for task in self.store.tasks.in_states(states, goal=goal.id, limit=room):
-                found.append({**_task(task), "waits_for": self._why(task, alive, served, held)})
+            known = tasks[goal.id]
+            if known is None:
+                waiting = self.store.tasks.in_states(WAITING, goal=goal.id, limit=room)
+            else:
+                waiting = sorted((task for task in known if task.state in WAITING), key=_line_up)[:room]
+            needs = self.store.tasks.unmet_needs([task.id for task in waiting if task.unmet])
+            for task in waiting:
+                why = _why(task, needs.get(task.id, ()), alive, served, held)
+                found.append({**_task(task), "waits_for": why})
         return found
-
-    def _why(self, task: Task, alive: bool, served: Sequence[str], held: Sequence[str]) -> str:
-        match task.state:
-            case TaskState.VERIFYING:
-                return "its checks"
-            case TaskState.LANDING:
-                return "being landed"
-            case TaskState.READY:
-                wanted = [task.provider] if task.provider else served or held
-                if held and all(name in held for name in wanted):
-                    return f"{', '.join(wanted)} (on hold)"
-                return "a free agent" if alive else "a supervisor: orchestrate run"
-            case _:
-                needs = [self.store.tasks.get(need) for need in self.store.tasks.needs(task.id)]
-                open_needs = [f"{need.key} ({need.state})" for need in needs if need.state is not TaskState.DONE]
-                if open_needs:
-                    return ", ".join(open_needs)
-                if task.not_before is not None:
-                    return f"the pause after a failure ({task.reason})" if task.reason else "the end of a pause"
-                return task.reason or "the next look"
 
     def _attempt(self, attempt: Attempt) -> Json:
         return {
@@ -304,6 +293,57 @@ class Reports:
     def _brief(self, id: TaskId) -> Json:
         task = self.store.tasks.get(id)
         return {"id": task.id, "key": task.key, "title": task.title, "state": task.state.value}
+
+
+def _phases(tasks: Sequence[Task]) -> list[Json]:
+    """Return per phase its tasks and how many are in which state."""
+    found: dict[int, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.phase, []).append(task)
+    return [
+        {
+            "phase": phase,
+            "counts": dict(Counter(task.state.value for task in found[phase])),
+            "tasks": [
+                {
+                    "id": task.id,
+                    "key": task.key,
+                    "title": task.title,
+                    "state": task.state.value,
+                    "verdict": task.verdict.value if task.verdict else None,
+                }
+                for task in found[phase]
+            ],
+        }
+        for phase in sorted(found)
+    ]
+
+
+def _line_up(task: Task) -> tuple[int, int, int]:
+    """Return what orders waiting tasks: how far they are, then the order in which they will be claimed."""
+    return WAITING.index(task.state), task.goal_rank, task.task_rank
+
+
+def _why(
+    task: Task, needs: Sequence[tuple[str, TaskState]], alive: bool, served: Sequence[str], held: Sequence[str]
+) -> str:
+    """Say what the task waits for; *needs* are the tasks it depends on that are not done, as key and state."""
+    match task.state:
+        case TaskState.VERIFYING:
+            return "its checks"
+        case TaskState.LANDING:
+            return "being landed"
+        case TaskState.READY:
+            wanted = [task.provider] if task.provider else served or held
+            if held and all(name in held for name in wanted):
+                return f"{', '.join(wanted)} (on hold)"
+            return "a free agent" if alive else "a supervisor: orchestrate run"
+        case _:
+            if needs:
+                return ", ".join(f"{key} ({state})" for key, state in needs)
+            if task.not_before is not None:
+                return f"the pause after a failure ({task.reason})" if task.reason else "the end of a pause"
+            return task.reason or "the next look"
 
 
 def _task(task: Task) -> Json:

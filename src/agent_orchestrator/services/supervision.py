@@ -1,43 +1,17 @@
 """The supervisor seen from outside: is one alive, and what do we wish of it?"""
 
-import os
+from __future__ import annotations
+
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import NothingToDo
-from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.services.events import Events
-from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.services.alive import is_alive
 
-
-def process_identity(pid: int) -> str:
-    """Return what tells this process from a later one with the same number: boot id and start time; empty if unknown.
-
-    Linux only; elsewhere the number alone must do.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return ""
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    if fields[0] in {b"Z", b"X"}:
-        return f"{boot}/ended"  # dead, and not yet collected: in some containers nobody ever does
-    return f"{boot}/{fields[19].decode('ascii')}"
-
-
-def is_alive(leadership: Leadership | None) -> bool:
-    """Say whether the supervisor of that term still runs."""
-    if leadership is None or leadership.ended_at is not None:
-        return False
-    try:
-        os.kill(leadership.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    written = (leadership.options or {}).get("identity") or ""
-    return not written or process_identity(leadership.pid) in {written, ""}
+if TYPE_CHECKING:
+    from agent_orchestrator.notifiers import Notifier
+    from agent_orchestrator.services.events import Events
+    from agent_orchestrator.stores import Leadership, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,31 @@ before they are acknowledged. Every change happens inside
 :meth:`Store.transaction`; reads outside one see the latest committed state.
 One suite, ``tests/stores/test_contract.py``, is the rest of this contract and
 runs against every implementation.
+
+It names every noun and imports none: a command that looks at tasks does not pay
+for messages.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from __future__ import annotations
 
-from agent_orchestrator.domain.agent import Agent
-from agent_orchestrator.domain.attempt import Attempt, Usage
-from agent_orchestrator.domain.event import Event
-from agent_orchestrator.domain.evidence import Evidence
-from agent_orchestrator.domain.goal import Goal, GoalState
-from agent_orchestrator.domain.hold import Hold
-from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
-from agent_orchestrator.domain.message import Message
-from agent_orchestrator.domain.task import Task, TaskState
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from agent_orchestrator.domain.agent import Agent
+    from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.event import Event
+    from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.goal import Goal, GoalState
+    from agent_orchestrator.domain.hold import Hold
+    from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
+    from agent_orchestrator.domain.message import Message
+    from agent_orchestrator.domain.task import Task, TaskState
+    from agent_orchestrator.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,7 @@ class TaskRows(Protocol):
         ...
 
     def save(self, task: Task, *, was: Task) -> None:
-        """Write every field, if state and token in the store are still those of *was*.
+        """Write what differs from *was*, if state and token in the store are still those of *was*.
 
         Raises:
             StaleLease: somebody else moved or claimed it since.
@@ -131,6 +139,10 @@ class TaskRows(Protocol):
 
     def needs(self, id: TaskId) -> list[TaskId]:
         """Return what *id* depends on."""
+        ...
+
+    def unmet_needs(self, ids: Sequence[TaskId]) -> dict[TaskId, list[tuple[str, TaskState]]]:
+        """Return key and state of what each of *ids* depends on and is not done, as far as there is any."""
         ...
 
     def needed_by(self, id: TaskId) -> list[TaskId]:
@@ -166,7 +178,7 @@ class AttemptRows(Protocol):
         ...
 
     def save(self, attempt: Attempt) -> None:
-        """Write every field of an existing attempt."""
+        """Write every field of an existing attempt but those it was born with: what it is at, by whom, and where."""
         ...
 
     def of_task(self, task: TaskId) -> list[Attempt]:
@@ -202,7 +214,7 @@ class AgentRows(Protocol):
         ...
 
     def save(self, agent: Agent) -> None:
-        """Write every field except the wish to stop, which only :meth:`wish_stop` sets."""
+        """Write what changes in its life, except the wish to stop, which only :meth:`wish_stop` sets."""
         ...
 
     def wish_stop(self, id: AgentId) -> None:

@@ -14,24 +14,27 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
 from agent_orchestrator.domain.errors import StoreUnusable
 from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.stores import migrate
-from agent_orchestrator.stores.sql.agents import Agents
-from agent_orchestrator.stores.sql.attempts import Attempts
-from agent_orchestrator.stores.sql.budgets import Budgets
-from agent_orchestrator.stores.sql.events import Events
-from agent_orchestrator.stores.sql.goals import Goals
-from agent_orchestrator.stores.sql.holds import Holds
-from agent_orchestrator.stores.sql.leadership import LeadershipTerms
-from agent_orchestrator.stores.sql.messages import Messages
-from agent_orchestrator.stores.sql.plans import Plans
-from agent_orchestrator.stores.sql.tasks import Tasks
+
+if TYPE_CHECKING:
+    from agent_orchestrator.stores.sql.agents import Agents
+    from agent_orchestrator.stores.sql.attempts import Attempts
+    from agent_orchestrator.stores.sql.budgets import Budgets
+    from agent_orchestrator.stores.sql.events import Events
+    from agent_orchestrator.stores.sql.goals import Goals
+    from agent_orchestrator.stores.sql.holds import Holds
+    from agent_orchestrator.stores.sql.leadership import LeadershipTerms
+    from agent_orchestrator.stores.sql.messages import Messages
+    from agent_orchestrator.stores.sql.plans import Plans
+    from agent_orchestrator.stores.sql.tasks import Tasks
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another. 16 processes claiming at once waited at most 0.2 s; 50 ms gave errors."""
@@ -129,7 +132,10 @@ class Connections:
 
 
 class SqliteStore:
-    """One project's database. Safe to share between threads: each gets its own connection."""
+    """One project's database. Safe to share between threads: each gets its own connection.
+
+    A noun's queries, and with them the noun, are imported when they are first asked for.
+    """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
         """Open the database at *path*, creating or upgrading it.
@@ -144,16 +150,76 @@ class SqliteStore:
         self._connections = connections
         self.transaction = connections.transaction
         self.close = connections.close
-        self.goals = Goals(connections)
-        self.tasks = Tasks(connections)
-        self.attempts = Attempts(connections)
-        self.agents = Agents(connections)
-        self.events = Events(connections)
-        self.holds = Holds(connections)
-        self.messages = Messages(connections)
-        self.plans = Plans(connections)
-        self.budgets = Budgets(connections)
-        self.leadership = LeadershipTerms(connections)
+
+    @cached_property
+    def goals(self) -> "Goals":
+        """Goals."""
+        from agent_orchestrator.stores.sql.goals import Goals
+
+        return Goals(self._connections)
+
+    @cached_property
+    def tasks(self) -> "Tasks":
+        """Tasks and the queue."""
+        from agent_orchestrator.stores.sql.tasks import Tasks
+
+        return Tasks(self._connections)
+
+    @cached_property
+    def attempts(self) -> "Attempts":
+        """Attempts and their evidence."""
+        from agent_orchestrator.stores.sql.attempts import Attempts
+
+        return Attempts(self._connections)
+
+    @cached_property
+    def agents(self) -> "Agents":
+        """Agents."""
+        from agent_orchestrator.stores.sql.agents import Agents
+
+        return Agents(self._connections)
+
+    @cached_property
+    def events(self) -> "Events":
+        """The log."""
+        from agent_orchestrator.stores.sql.events import Events
+
+        return Events(self._connections)
+
+    @cached_property
+    def holds(self) -> "Holds":
+        """Providers that wait."""
+        from agent_orchestrator.stores.sql.holds import Holds
+
+        return Holds(self._connections)
+
+    @cached_property
+    def messages(self) -> "Messages":
+        """Messages and shared keys."""
+        from agent_orchestrator.stores.sql.messages import Messages
+
+        return Messages(self._connections)
+
+    @cached_property
+    def plans(self) -> "Plans":
+        """Plans."""
+        from agent_orchestrator.stores.sql.plans import Plans
+
+        return Plans(self._connections)
+
+    @cached_property
+    def budgets(self) -> "Budgets":
+        """Ceilings on spend."""
+        from agent_orchestrator.stores.sql.budgets import Budgets
+
+        return Budgets(self._connections)
+
+    @cached_property
+    def leadership(self) -> "LeadershipTerms":
+        """The supervisor's terms."""
+        from agent_orchestrator.stores.sql.leadership import LeadershipTerms
+
+        return LeadershipTerms(self._connections)
 
     def draw_token(self) -> Token:
         """Return the next fencing token. Only inside a transaction."""
@@ -168,7 +234,7 @@ class SqliteStore:
 
 
 def _as_dict(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.get_description(), row, strict=True)}
+    return dict(zip([column[0] for column in cursor.get_description()], row, strict=True))
 
 
 def _prepare(path: Path) -> None:

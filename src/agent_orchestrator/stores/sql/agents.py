@@ -1,8 +1,10 @@
 """Agents."""
 
-from agent_orchestrator.domain.agent import Agent, AgentState
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.ids import AgentId
 from agent_orchestrator.stores.sql.columns import (
     Database,
     Row,
@@ -14,6 +16,12 @@ from agent_orchestrator.stores.sql.columns import (
     time_of,
     written,
 )
+
+if TYPE_CHECKING:
+    from agent_orchestrator.domain.agent import Agent
+    from agent_orchestrator.domain.ids import AgentId
+
+_CHANGING = frozenset({"state", "task", "attempt", "pid", "doing", "seen_at", "ended_at"})
 
 
 def _row(agent: Agent) -> dict[str, Value]:
@@ -34,6 +42,8 @@ def _row(agent: Agent) -> dict[str, Value]:
 
 
 def _agent(row: Row) -> Agent:
+    from agent_orchestrator.domain.agent import Agent, AgentState
+
     return Agent(
         **{
             **row,
@@ -65,9 +75,8 @@ class Agents:
         return _agent(row)
 
     def save(self, agent: Agent) -> None:
-        """Write every field except the wish to stop, which somebody may be writing at this moment."""
-        row = _row(agent)
-        del row["stop_wished"]
+        """Write what changes in its life, except the wish to stop, which somebody may be writing at this moment."""
+        row = {column: value for column, value in _row(agent).items() if column in _CHANGING}
         self._db.change(f"UPDATE agents SET {assignments(row)} WHERE id = ?", (*written(row), agent.id))
 
     def wish_stop(self, id: AgentId) -> None:

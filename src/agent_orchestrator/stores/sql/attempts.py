@@ -1,13 +1,13 @@
 """Attempts and their evidence."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
-from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.stores.sql.columns import (
     Database,
     Row,
@@ -19,7 +19,15 @@ from agent_orchestrator.stores.sql.columns import (
     written,
 )
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
+
 _USAGE = ("input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "cost_is_estimate")
+_BORN_WITH = frozenset({"id", "task", "goal", "number", "token", "agent", "provider", "run_dir"})
 _COLUMNS = (
     "id, task, goal, number, token, agent, provider, run_dir, outcome, reason, cli_version, cli_path, model, "
     'workspace, branch, base_commit, "commit", session, resumes, pid, stdout_offset, last_action, '
@@ -65,6 +73,8 @@ def _row(attempt: Attempt) -> dict[str, Value]:
 
 
 def _attempt(row: Row) -> Attempt:
+    from agent_orchestrator.domain.attempt import Attempt, Outcome
+
     usage = _usage({name: row.pop(name) for name in _USAGE})
     return Attempt(
         **{
@@ -100,8 +110,8 @@ class Attempts:
         return _attempt(row)
 
     def save(self, attempt: Attempt) -> None:
-        """Write every field of an existing attempt."""
-        row = _row(attempt)
+        """Write every field of an existing attempt but those that it is born with."""
+        row = {column: value for column, value in _row(attempt).items() if column not in _BORN_WITH}
         self._db.change(f"UPDATE attempts SET {assignments(row)} WHERE id = ?", (*written(row), attempt.id))
 
     def of_task(self, task: TaskId) -> list[Attempt]:
@@ -137,6 +147,8 @@ class Attempts:
 
 
 def _evidence(document: dict[str, object]) -> Evidence:
+    from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+
     data: Row = dict(document)
     checks = tuple(
         CheckRun(

@@ -1,11 +1,19 @@
 """Providers that wait."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from agent_orchestrator.domain.clock import from_ms, to_ms
-from agent_orchestrator.domain.hold import Hold, HoldKind
 from agent_orchestrator.stores.sql.columns import Database, Row
+
+if TYPE_CHECKING:
+    from agent_orchestrator.domain.hold import Hold
 
 
 def _hold(row: Row) -> Hold:
+    from agent_orchestrator.domain.hold import Hold, HoldKind
+
     return Hold(
         provider=row["provider"],
         kind=HoldKind(row["kind"]),

@@ -1,7 +1,9 @@
 """Tasks, their dependencies, and the queue."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 from agent_orchestrator.domain.errors import NotFound, StaleLease
 from agent_orchestrator.domain.ids import AgentId, GoalId, TaskId, Token
@@ -21,43 +23,33 @@ from agent_orchestrator.stores.sql.columns import (
     written,
 )
 
+_FIELDS = tuple(one.name for one in fields(Task))
+_WRITTEN: dict[str, Callable[..., Value]] = {
+    "owns": texts,
+    "acceptance": texts,
+    "expects_change": int,
+    "cancel_wished": int,
+    "not_before": moment,
+    "created_at": moment,
+    "updated_at": moment,
+}
+"""How a field is written that does not stand in its column as it is."""
+
 
 def _row(task: Task) -> dict[str, Value]:
-    return {
-        "id": task.id,
-        "goal": task.goal,
-        "key": task.key,
-        "title": task.title,
-        "description": task.description,
-        "specialist": task.specialist,
-        "state": task.state,
-        "reason": task.reason,
-        "priority": task.priority,
-        "tier": task.tier,
-        "size": task.size,
-        "owns": texts(task.owns),
-        "acceptance": texts(task.acceptance),
-        "verify": task.verify,
-        "expects_change": int(task.expects_change),
-        "provider": task.provider,
-        "context": task.context,
-        "phase": task.phase,
-        "goal_rank": task.goal_rank,
-        "task_rank": task.task_rank,
-        "unmet": task.unmet,
-        "attempts": task.attempts,
-        "max_attempts": task.max_attempts,
-        "not_before": moment(task.not_before),
-        "token": task.token,
-        "holder": task.holder,
-        "attempt": task.attempt,
-        "cancel_wished": int(task.cancel_wished),
-        "verdict": task.verdict,
-        "summary": task.summary,
-        "commit": task.commit,
-        "created_at": moment(task.created_at),
-        "updated_at": moment(task.updated_at),
-    }
+    return {name: _value(name, getattr(task, name)) for name in _FIELDS}
+
+
+def _changes(task: Task, was: Task) -> dict[str, Value]:
+    """Return the columns that differ: naming a column in an UPDATE rewrites every index it is in."""
+    pairs = ((name, getattr(task, name), getattr(was, name)) for name in _FIELDS)
+    return {name: _value(name, now) for name, now, before in pairs if now != before}
+
+
+def _value(name: str, value: Any) -> Value:
+    how = _WRITTEN.get(name)
+    written_so: Value = value if how is None else how(value)
+    return written_so
 
 
 def _task(row: Row) -> Task:
@@ -183,8 +175,8 @@ class Tasks:
         return None if row is None else _task(row)
 
     def save(self, task: Task, *, was: Task) -> None:
-        """Write every field, if state and token in the store are still those of *was*."""
-        row = _row(task)
+        """Write what differs from *was*, if state and token in the store are still those of *was*."""
+        row = {**_changes(task, was), "updated_at": moment(task.updated_at)}
         changed = self._db.change(
             f"UPDATE tasks SET {assignments(row)} WHERE id = ? AND state = ? AND token = ?",
             (*written(row), task.id, was.state, was.token),
@@ -230,6 +222,23 @@ class Tasks:
     def needs(self, id: TaskId) -> list[TaskId]:
         """Return what *id* depends on."""
         return [TaskId(row["needs"]) for row in self._db.rows("SELECT needs FROM dependencies WHERE task = ?", (id,))]
+
+    def unmet_needs(self, ids: Sequence[TaskId]) -> dict[TaskId, list[tuple[str, TaskState]]]:
+        """Return key and state of what each of *ids* depends on and is not done, as far as there is any."""
+        if not ids:
+            return {}
+        found: dict[TaskId, list[tuple[str, TaskState]]] = {}
+        rows = self._db.rows(
+            f"""
+            SELECT dependencies.task, need.key, need.state
+            FROM dependencies JOIN tasks AS need ON need.id = dependencies.needs
+            WHERE dependencies.task IN ({placeholders(ids)}) AND need.state <> 'done' ORDER BY need.seq
+            """,
+            tuple(ids),
+        )
+        for row in rows:
+            found.setdefault(TaskId(row["task"]), []).append((row["key"], TaskState(row["state"])))
+        return found
 
     def needed_by(self, id: TaskId) -> list[TaskId]:
         """Return what depends on *id*."""

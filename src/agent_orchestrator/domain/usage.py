@@ -1,0 +1,26 @@
+"""What work used: tokens and money."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and money of one attempt. Zero means nothing was reported, which is not the same as free."""
+
+    input_tokens: int = 0
+    """Without cached ones, whatever the provider's own convention."""
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro_usd: int = 0
+    """Millionths of a US dollar."""
+    cost_is_estimate: bool = False
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Return the sum of both."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_micro_usd=self.cost_micro_usd + other.cost_micro_usd,
+            cost_is_estimate=self.cost_is_estimate or other.cost_is_estimate,
+        )
