@@ -88,7 +88,7 @@ def test_a_goal_is_planned_worked_on_in_parallel_mended_verified_and_delivered(t
         server.when("(mul): Add multiplication", [Turn(text="Writing.", actions=(mul,)), Turn(text="Done.")])
         neg = Write(path="neg.py", content="def neg(a):\n    return -a\n")
         server.when("(neg): Add negation", [Turn(text="Writing.", actions=(neg,)), Turn(text="Done.")])
-        notes = Write(path="NOTES.md", content="All four.\n")
+        notes = Write(path="notes.txt", content="All four.\n")
         server.when("(docs): Write the notes", [Turn(text="Writing.", actions=(notes,)), Turn(text="Done.")])
 
         submitted = here("submit", "Make the calculator complete", "-d", "--json")
