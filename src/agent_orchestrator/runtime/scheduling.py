@@ -49,7 +49,7 @@ class Decision:
     slots: int = 0
     """How many more agents may be started."""
     provider: str | None = None
-    """Who takes tasks that do not insist on somebody."""
+    """Who takes tasks that do not insist on somebody. None: those wait, all providers of the run are on hold."""
     others: tuple[str, ...] = ()
     """Providers whose own tasks may be taken too."""
     goals: tuple[GoalId, ...] = ()
@@ -74,5 +74,8 @@ def decide(situation: Situation) -> Decision:
     if not goals or not slots or not (free or others):
         return Decision(stopped_by=stopped)
     return Decision(
-        slots=slots, provider=(free or others)[0], others=tuple(dict.fromkeys(free[1:] + others)), goals=goals
+        slots=slots,
+        provider=free[0] if free else None,  # never one of the others: a task that insists on nobody is not theirs
+        others=tuple(dict.fromkeys(free[1:] + others)),
+        goals=goals,
     )

@@ -101,12 +101,19 @@ class TaskRows(Protocol):
         ...
 
     def claim(
-        self, by: AgentId, token: Token, *, goals: Sequence[GoalId] | None, providers: Sequence[str], now: datetime
+        self,
+        by: AgentId,
+        token: Token,
+        *,
+        goals: Sequence[GoalId] | None,
+        providers: Sequence[str],
+        insisting: bool = False,
+        now: datetime,
     ) -> Task | None:
         """Lease the first ready task in scheduling order to *by*, or return None.
 
         One statement, atomic across processes: two callers never get one task. Only tasks that insist on no
-        provider or on one of *providers*; only of *goals* when given.
+        provider or on one of *providers*, with *insisting* only the latter; only of *goals* when given.
         """
         ...
 

@@ -149,16 +149,24 @@ class Tasks:
         return found
 
     def claim(
-        self, by: AgentId, token: Token, *, goals: Sequence[GoalId] | None, providers: Sequence[str], now: datetime
+        self,
+        by: AgentId,
+        token: Token,
+        *,
+        goals: Sequence[GoalId] | None,
+        providers: Sequence[str],
+        insisting: bool = False,
+        now: datetime,
     ) -> Task | None:
         """Lease the first ready task in scheduling order to *by*, or return None."""
         only = "" if goals is None else f" AND goal IN ({placeholders(goals)})"
+        anybody = "" if insisting else "provider IS NULL OR "
         row = self._db.row(
             f"""
             UPDATE tasks SET state = 'claimed', reason = '', token = ?, holder = ?, updated_at = ?
             WHERE seq = (
                 SELECT seq FROM tasks INDEXED BY tasks_ready
-                WHERE state = 'ready' AND (provider IS NULL OR provider IN ({placeholders(providers)})){only}
+                WHERE state = 'ready' AND ({anybody}provider IN ({placeholders(providers)})){only}
                 ORDER BY goal_rank, task_rank, seq LIMIT 1
             ) RETURNING *
             """,
