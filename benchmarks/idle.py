@@ -11,11 +11,13 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from project import Project, wait_for
 
+from agent_orchestrator.app import App
 from agent_orchestrator.domain.hold import HoldKind
 
 BOUND_MS = 1.0
@@ -38,6 +40,11 @@ def wakeups(pid: int) -> int:
     return found
 
 
+def led(app: App) -> Callable[[], bool]:
+    """Return what says whether a supervisor leads the project."""
+    return lambda: app.supervision.current() is not None
+
+
 def main() -> int:
     """Measure, print, and return 1 when the bound does not hold."""
     parser = argparse.ArgumentParser()
@@ -53,8 +60,7 @@ def main() -> int:
         with empty.running("--watch") as first, held.running("--watch") as second:
             supervisors = {"empty queue": (empty, first), "20 tasks on hold": (held, second)}
             for project, _ in supervisors.values():
-                one = project.app()
-                wait_for(lambda one=one: one.supervision.current() is not None, 60, "the supervisor")  # type: ignore[misc]
+                wait_for(led(project.app()), 60, "the supervisor")
             time.sleep(SETTLE_S)
             began = time.monotonic()
             before = {name: (processor_ns(one.pid), wakeups(one.pid)) for name, (_, one) in supervisors.items()}
