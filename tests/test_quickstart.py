@@ -187,16 +187,20 @@ def on_a_terminal(checkout: Path, typed: str, **environ: str) -> str:
     return shown.decode()
 
 
-def test_a_key_typed_at_quickstart_is_stored_for_its_owner_only_and_never_shown(checkout: Path) -> None:
+@pytest.mark.parametrize("before", [None, "MAX_AGENTS=2", "MAX_AGENTS=2\n"], ids=["new", "unended", "ended"])
+def test_a_key_typed_at_quickstart_is_stored_for_its_owner_only_and_never_shown(
+    checkout: Path, before: str | None
+) -> None:
     mark_as_set_up(checkout)
     file = Path(os.environ["HOME"]) / ".config" / "orchestrate" / ".env"
-    file.parent.mkdir(parents=True)
-    file.write_text("MAX_AGENTS=2")  # no newline at its end
-    file.chmod(0o644)
+    if before is not None:
+        file.parent.mkdir(parents=True)
+        file.write_text(before)
+        file.chmod(0o644)
 
     shown = on_a_terminal(checkout, "  sk-ant-made-up_1 ")
 
-    assert file.read_text() == "MAX_AGENTS=2\nANTHROPIC_API_KEY=sk-ant-made-up_1\n"
+    assert file.read_text().splitlines() == [*(before or "").splitlines(), "ANTHROPIC_API_KEY=sk-ant-made-up_1"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "sk-ant-made-up_1" not in shown
 

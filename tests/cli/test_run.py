@@ -90,7 +90,7 @@ def test_without_a_terminal_the_log_is_plain_lines_with_the_time(repository: Cal
 
     answer = repository("run")
 
-    assert re.search(r"^\d\d:\d\d:\d\d generic-\w+ starts task", answer.err, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d generic-\w+ starts work", answer.err, re.MULTILINE)
     assert re.fullmatch(r"g\w+\tcompleted \(unverified\)\tWork\t.*\torchestrate report g\w+\n", answer.out)
 
 

@@ -10,8 +10,9 @@ from agent_orchestrator.domain.clock import SystemClock
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo, StaleLease
 from agent_orchestrator.notifiers.fifo import FifoNotifier
 from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.events import Events
-from agent_orchestrator.services.supervision import Supervision, is_alive
+from agent_orchestrator.services.supervision import Supervision
 from agent_orchestrator.stores.sqlite import SqliteStore
 
 HOLD = """

@@ -61,3 +61,11 @@ def test_a_start_is_paid_for_before_it_happens() -> None:
 def test_a_goal_whose_budget_is_used_up_waits_while_others_go_on() -> None:
     assert decide(replace(EVENING, exhausted=frozenset({GoalId("g1")}))).goals == (GoalId("g2"),)
     assert decide(replace(EVENING, exhausted=frozenset(GOALS))).stopped_by == "budget"
+
+
+def test_while_the_runs_providers_wait_only_tasks_that_insist_on_another_may_start() -> None:
+    waiting = replace(EVENING, held=frozenset({"claude", "codex"}), task_providers={"generic": True})
+
+    decision = decide(waiting)
+
+    assert (decision.slots, decision.provider, decision.others) == (3, None, ("generic",))

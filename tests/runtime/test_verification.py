@@ -24,6 +24,8 @@ from runtime import trees
 
 UNITTEST = f"{sys.executable} -m unittest"
 
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+
 
 def project(command: str) -> CheckCommand:
     return CheckCommand(command=command, origin="project")
@@ -61,7 +63,7 @@ class Repository:
         folder = self.root.parent / "checkouts" / str(len(self.asked_for))
         folder.mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(self.git("archive", "--format=tar", tree_or_commit))) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, **SAFELY)
         yield folder
 
 

@@ -4,6 +4,7 @@ Run as a program, `trees.py SHAPE WITNESS` is the agent: each of its processes w
 Imported, it reads that file and /proc: never the records of the code under test.
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -26,6 +27,10 @@ SHAPES = {
     "stopped_child": 2,
 }
 """Each shape, and how many processes must have shown themselves before it counts as standing."""
+
+
+CHAIN_S = 45.0
+"""Seconds a fork chain lives if nobody ends it; longer than any test waits for its end."""
 
 
 def start_time(pid: int) -> str | None:
@@ -95,10 +100,16 @@ def _daemon(witness: Path, *, bare: bool) -> None:
 
 
 def _fork_chain(witness: Path, pause_s: float) -> None:
-    """Each link starts the next one in a new session and ends: whoever aims at one hits the past."""
+    """Each link starts the next one in a new session and ends: whoever aims at one hits the past.
+
+    Ends by itself after a while: one that a failing test lets slip must not take the machine's cores for ever.
+    """
     if os.fork():
         return
-    for link in range(1_000_000):
+    end = time.monotonic() + CHAIN_S
+    for link in itertools.count():
+        if time.monotonic() > end:
+            os._exit(0)
         os.setsid()
         if link < 100:
             _testify(witness)

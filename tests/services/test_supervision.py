@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent_orchestrator.services.supervision import is_alive, process_identity
+from agent_orchestrator.services.alive import is_alive, process_identity
 from agent_orchestrator.stores import Leadership
 from calling import wait_for
 

@@ -159,3 +159,9 @@ def test_a_key_of_several_goals_means_the_newest(app: App) -> None:
     _, newer = accept(app, planned("a"))
 
     assert app.tasks.resolve("a").id == newer["a"].id
+
+
+def test_a_task_that_insists_on_nobody_is_not_taken_for_a_provider_nobody_chose(app: App) -> None:
+    accept(app, planned("a"))
+
+    assert app.tasks.claim(None, others=["codex"], run_dir=lambda *_: Path("/x")) is None

@@ -57,11 +57,8 @@ class Landing:
             return self._give_back(attempt, Outcome.NO_EVIDENCE, reason, Evidence(), feedback=reason)
         if workspace.isolation is Isolation.SHARED:
             return self._settle_in_place(task, goal, attempt, workspace, collected)
-        if collected.commit is None:  # an answer was asked for, and there is nothing to land
-            evidence = Evidence(base_commit=workspace.base, notes=("the result is an answer; no file changed",))
-            self.queue.landing(attempt, evidence)
-            self.queue.finished(attempt, verdict=Verdict.UNVERIFIED, commit=None, evidence=evidence)
-            return Outcome.SUCCEEDED
+        if collected.commit is None:
+            return self._answer(task, goal, attempt, workspace)
         return self._land(task, goal, attempt, provider, collected, collected.commit)
 
     def save(self, attempt: Attempt, workspace: Workspace) -> Collected:
@@ -99,6 +96,21 @@ class Landing:
                 return Outcome.SUCCEEDED
         reason = f"{goal.result_branch} kept moving while we were landing on it"
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
+
+    def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
+        """Accept a result that is an answer: nothing is landed, and what stands is checked."""
+        notes = ("the result is an answer; no file changed",)
+        evidence = Evidence(base_commit=workspace.base, notes=notes)
+        stands = (self.workspaces.tip(goal.result_branch) if goal.result_branch else None) or goal.base_commit
+        command = self.check_for(task, goal)
+        judged = Verdict.UNVERIFIED
+        if command is not None and stands is not None:
+            check = self.verification.check(command, tree=stands, base=goal.base_commit)
+            evidence = replace(evidence, checks=(check,))
+            judged = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
+        self.queue.landing(attempt, evidence)
+        self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
+        return Outcome.SUCCEEDED
 
     def recover(self, attempt: Attempt) -> bool:
         """Say whether the attempt's work stands on the result branch already, and if so finish its task.

@@ -73,9 +73,5 @@ def decide(situation: Situation) -> Decision:
     stopped = "budget" if situation.goals and not goals and not situation.busy else ""
     if not goals or not slots or not (free or others):
         return Decision(stopped_by=stopped)
-    return Decision(
-        slots=slots,
-        provider=free[0] if free else None,  # never one of the others: a task that insists on nobody is not theirs
-        others=tuple(dict.fromkeys(free[1:] + others)),
-        goals=goals,
-    )
+    provider = free[0] if free else None
+    return Decision(slots=slots, provider=provider, others=tuple(dict.fromkeys(free[1:] + others)), goals=goals)

@@ -44,21 +44,23 @@ class TaskQueue:
     ) -> tuple[Task, Attempt] | None:
         """Lease the first task that may start, and write down the intent to start an attempt at it.
 
-        The attempt is by *provider*, unless the task insists on one of *others*; with None only tasks that insist
-        on one of those are taken. *run_dir* names the attempt's private folder from the task and the attempt's number.
+        The attempt is by *provider*, unless the task insists on one of *others*; with no *provider* only such tasks
+        are taken. *run_dir* names the attempt's private folder from the task and the attempt's number.
         """
         now = self.clock.now()
         names = [*([provider] if provider else []), *others]
         with self.store.transaction():
             token = self.store.draw_token()
-            agent = new_agent_id(names[0])
+            agent = new_agent_id(provider or "agent")
+            names = [*([provider] if provider else []), *others]
             task = self.store.tasks.claim(
-                agent, token, goals=goals, providers=names, insisting=provider is None, now=now
+                agent, token, goals=goals, providers=names, now=now, only_theirs=provider is None
             )
             if task is None:
                 return None
-            by = task.provider or names[0]
-            if by != names[0]:
+            by = task.provider or provider
+            assert by is not None, "a task that insists on nobody is claimed only for a provider"
+            if by != provider:
                 agent = new_agent_id(by)
             earlier = self.store.attempts.of_task(task.id)
             number = len(earlier) + 1

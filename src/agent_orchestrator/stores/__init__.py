@@ -107,13 +107,13 @@ class TaskRows(Protocol):
         *,
         goals: Sequence[GoalId] | None,
         providers: Sequence[str],
-        insisting: bool = False,
         now: datetime,
+        only_theirs: bool = False,
     ) -> Task | None:
         """Lease the first ready task in scheduling order to *by*, or return None.
 
         One statement, atomic across processes: two callers never get one task. Only tasks that insist on no
-        provider or on one of *providers*, with *insisting* only the latter; only of *goals* when given.
+        provider or on one of *providers*, with *only_theirs* only the latter; only of *goals* when given.
         """
         ...
 

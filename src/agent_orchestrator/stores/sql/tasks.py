@@ -155,10 +155,11 @@ class Tasks:
         *,
         goals: Sequence[GoalId] | None,
         providers: Sequence[str],
-        insisting: bool = False,
         now: datetime,
+        only_theirs: bool = False,
     ) -> Task | None:
         """Lease the first ready task in scheduling order to *by*, or return None."""
+        anybody = "" if only_theirs else "provider IS NULL OR "
         only = "" if goals is None else f" AND goal IN ({placeholders(goals)})"
         anybody = "" if insisting else "provider IS NULL OR "
         row = self._db.row(

@@ -1,0 +1,176 @@
+"""Whole goals with the real ``claude`` and the real ``codex``, against a model server on loopback."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from calling import Caller
+from doubles import real_clis
+from doubles.model_scripts import Answer, Failure, Turn, Write
+from doubles.model_server import ModelServer
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+BASE = {
+    "calc.py": "def add(a, b):\n    return a + b\n",
+    "test_calc.py": (
+        "import unittest\nfrom calc import add\n\n\n"
+        "class Calc(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n"
+    ),
+}
+SUB_TEST = (
+    "import unittest\nfrom sub import sub\n\n\n"
+    "class Sub(unittest.TestCase):\n    def test_sub(self):\n        self.assertEqual(sub(3, 2), 1)\n"
+)
+AGAIN = "evidence from the last attempt"
+
+
+def planned(id: str, title: str, *needs: str) -> dict[str, object]:
+    return {
+        "id": id, "title": title, "description": f"{title}.", "agent_type": "backend-systems-engineer",
+        "depends_on": list(needs), "tier": "standard", "size": "S", "owns": [], "acceptance": ["it is there"],
+        "verify": None, "expects_change": True,
+    }  # fmt: skip
+
+
+PLAN = {
+    "tasks": [
+        planned("sub", "Add subtraction"),
+        planned("mul", "Add multiplication"),
+        planned("neg", "Add negation"),
+        planned("docs", "Write the notes", "sub", "mul", "neg"),
+    ]
+}
+
+
+@pytest.fixture(params=["claude", "codex"])
+def cli(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if real_clis.find_cli(name) is None:
+        if os.environ.get(real_clis.REQUIRE_VARIABLE) == "1":
+            pytest.fail(f"{name} is required and not installed")
+        pytest.skip(f"{name} is not installed; .ci/install-clis gets it")
+    return name
+
+
+def project(tmp_path: Path, server: ModelServer, cli: str) -> Caller:
+    """Return a repository in which the real *cli* works, shut in with the model server."""
+    home = tmp_path / "home"
+    home.mkdir()
+    caller = Caller(tmp_path / "project")
+    caller.environ = {
+        **real_clis.clean_env(home, server),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "ORCHESTRATE_RETRY_SECONDS": "0",
+        "ORCHESTRATE_PROVIDER": cli,
+        "ORCHESTRATE_PLANNER": cli,
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+    }
+    for name, text in BASE.items():
+        (caller.folder / name).write_text(text)
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
+        caller.git("-c", "user.name=Test", "-c", "user.email=test@example.invalid", *words)
+    return caller
+
+
+def test_a_goal_is_planned_worked_on_in_parallel_mended_verified_and_delivered(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        server.when("", [Turn(actions=(Answer(value=PLAN),)), Turn(text="Planned.")], answering="tasks")
+        wrong = Write(path="sub.py", content="def sub(a, b):\n    return a + b\n")
+        right = Write(path="sub.py", content="def sub(a, b):\n    return a - b\n")
+        mended = [Turn(text="I see.", actions=(right,)), Turn(text="It subtracts now.")]
+        server.when(lambda text: "(sub): Add subtraction" in text and AGAIN in text, mended)
+        test = Write(path="test_sub.py", content=SUB_TEST)
+        server.when("(sub): Add subtraction", [Turn(text="Writing.", actions=(wrong, test)), Turn(text="Done.")])
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        server.when("(mul): Add multiplication", [Turn(text="Writing.", actions=(mul,)), Turn(text="Done.")])
+        neg = Write(path="neg.py", content="def neg(a):\n    return -a\n")
+        server.when("(neg): Add negation", [Turn(text="Writing.", actions=(neg,)), Turn(text="Done.")])
+        notes = Write(path="notes.txt", content="All four.\n")
+        server.when("(docs): Write the notes", [Turn(text="Writing.", actions=(notes,)), Turn(text="Done.")])
+
+        submitted = here("submit", "Make the calculator complete", "-d", "--json")
+        assert submitted.code == 0, submitted.err
+        assert submitted.json["plan"]["source"] == cli
+        ran = here("run", "--max-agents", "3", "--json")
+
+        assert ran.code == 0, ran.err
+        goal = ran.json["goals"][0]
+        assert (goal["state"], goal["verdict"], goal["delivery"]) == ("completed", "verified", "delivered")
+        assert server.outside == ()
+        docs = next(request for request in server.requests if "(docs): Write the notes" in request.prompt)
+        assert "sub: Add subtraction (verified)" in docs.prompt, "a dependent is told what came before"
+    outcomes = {task["key"]: [one["outcome"] for one in task["attempts"]] for task in goal["tasks"]}
+    assert outcomes["sub"] == ["rejected", "succeeded"]
+    assert outcomes["mul"] == outcomes["neg"] == outcomes["docs"] == ["succeeded"]
+    first, second = next(task for task in goal["tasks"] if task["key"] == "sub")["attempts"]
+    assert first["session"] == second["session"], "the retry went on in the same session"
+    assert first["cli_version"] and first["cli_path"].endswith(cli)
+    assert len(here.git("log", "--format=%h", "main").splitlines()) == 5, "one commit a task, and the base"
+    assert "return a - b" in (here.folder / "sub.py").read_text()
+    assert f"Agent: {cli}-" in here.git("log", "-1", "--format=%B")
+
+
+def test_an_agent_that_says_done_and_changed_nothing_is_never_done(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        server.when("", [Turn(text="All done, everything is implemented and tested.")])
+        here("submit", "Add subtraction", "--max-attempts", "2")
+
+        ran = here("run", "--json")
+
+    assert ran.code == 6
+    task = ran.json["goals"][0]["tasks"][0]
+    assert task["state"] == "failed"
+    assert [one["outcome"] for one in task["attempts"]] == ["no_evidence", "no_evidence"]
+    assert len(here.git("log", "--format=%h", "main").splitlines()) == 1
+
+
+def test_a_refusal_for_now_holds_the_provider_and_costs_no_attempt(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        here.environ["CLAUDE_CODE_MAX_RETRIES"] = "0"
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        refused = Turn(text="Writing.", actions=(mul,), failure=Failure(kind="rate_limit", times=1))
+        server.when("Add multiplication", [refused, Turn(text="Done.")])
+        here("submit", "Add multiplication", "--max-attempts", "1")
+
+        limited = here("run", "--no-wait", "--json")
+        status = here("status", "--json").json
+
+        assert limited.code == 7
+        assert [hold["provider"] for hold in status["holds"]] == [cli]
+        task = limited.json["goals"][0]["tasks"][0]
+        assert (task["state"], task["attempts_used"], task["attempts"][0]["outcome"]) == ("ready", 0, "limited")
+
+        release(here, cli)
+        ran = here("run", "--json")
+
+    assert ran.code == 0, ran.err
+    assert [one["outcome"] for one in ran.json["goals"][0]["tasks"][0]["attempts"]] == ["limited", "succeeded"]
+    assert (here.folder / "mul.py").exists()
+
+
+def release(here: Caller, provider: str) -> None:
+    """End the hold, as its time would."""
+    from agent_orchestrator.app import build
+
+    app = build(here.folder, environ=here.environ)
+    assert app.holds.end(provider)
+    app.store.close()
+
+
+def test_a_planner_that_answers_in_prose_is_told_and_the_rules_plan(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        server.when("", [Turn(text="First I would think about the database, then the API.")])
+
+        submitted = here("submit", "Build a REST API for books with tests and docs", "-d", "--json")
+
+    assert submitted.code == 0, submitted.err
+    plan = submitted.json["plan"]
+    assert plan["source"] == "rules"
+    assert cli in plan["notice"] and "rules" in plan["notice"]
+    assert len(submitted.json["tasks"]) >= 3
