@@ -48,7 +48,6 @@ class TaskQueue:
         are taken. *run_dir* names the attempt's private folder from the task and the attempt's number.
         """
         now = self.clock.now()
-        names = [*([provider] if provider else []), *others]
         with self.store.transaction():
             token = self.store.draw_token()
             agent = new_agent_id(provider or "agent")

@@ -161,7 +161,6 @@ class Tasks:
         """Lease the first ready task in scheduling order to *by*, or return None."""
         anybody = "" if only_theirs else "provider IS NULL OR "
         only = "" if goals is None else f" AND goal IN ({placeholders(goals)})"
-        anybody = "" if insisting else "provider IS NULL OR "
         row = self._db.row(
             f"""
             UPDATE tasks SET state = 'claimed', reason = '', token = ?, holder = ?, updated_at = ?
