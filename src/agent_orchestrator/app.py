@@ -452,6 +452,7 @@ class App:
         return Supervisor(pieces, options, log=log)
 
     def _spawner(self) -> "AgentSpawner":
+        from agent_orchestrator.runtime.clis import Remembered
         from agent_orchestrator.runtime.process import Limits
         from agent_orchestrator.runtime.spawner import AgentSpawner
 
@@ -466,7 +467,7 @@ class App:
             context=self.context,
             workspaces=self.workspaces,
             providers=self.providers,
-            installed=lambda provider: self.installed(provider.name),
+            installed=Remembered(self.environ).require,
             specialist=self.roster.get,
             check_for=check_text,
             environ=self.environ,

@@ -26,6 +26,14 @@ def test_the_next_provider_stands_in_for_one_on_hold() -> None:
     assert decide(replace(EVENING, held=frozenset({"claude", "codex"}))).slots == 0
 
 
+def test_while_all_are_on_hold_only_tasks_that_insist_on_another_provider_start() -> None:
+    held = replace(EVENING, held=frozenset({"claude", "codex"}), task_providers={"demo": True})
+
+    decision = decide(held)
+
+    assert (decision.slots, decision.provider, decision.others) == (3, None, ("demo",))
+
+
 def test_one_folder_takes_one_agent() -> None:
     assert decide(replace(EVENING, one_at_a_time=True)).slots == 1
     assert decide(replace(EVENING, one_at_a_time=True, busy=1)).slots == 0

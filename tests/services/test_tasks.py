@@ -36,6 +36,16 @@ def test_a_task_goes_from_ready_to_done_and_releases_what_waited(app: App) -> No
     assert kinds == ["goal.accepted", "task.claimed", "task.started", "task.handed_in", "task.done"]
 
 
+def test_a_provider_that_only_stands_by_takes_no_task_that_did_not_ask_for_it(app: App) -> None:
+    _, tasks = accept(app, planned("anybody"), planned("shown"))
+    with app.store.transaction():
+        app.store.tasks.save(replace(tasks["shown"], provider="demo"), was=tasks["shown"])
+
+    claimed = [app.tasks.claim(None, others=["demo"], run_dir=lambda *_: Path("/x")) for _ in range(2)]
+
+    assert [one and (one[0].key, one[1].provider) for one in claimed] == [("shown", "demo"), None]
+
+
 def test_a_failed_attempt_is_charged_and_tried_again_after_a_pause(app: App, clock: HandClock) -> None:
     accept(app, planned("a"))
     first = app.tasks.started(claim(app))

@@ -28,10 +28,8 @@ def find(provider: Provider, environ: Mapping[str, str]) -> Installed | None:
     """Return where *provider*'s executable is and its version, or None when it is not on PATH."""
     if provider.binary is None:
         return Installed(path="", version="built in")
-    path = shutil.which(provider.binary, path=environ.get("PATH"))
-    return (
-        None if path is None else Installed(path=str(Path(path).absolute()), version=_version(path, provider, environ))
-    )
+    path = _executable(provider, environ)
+    return None if path is None else Installed(path=path, version=_version(path, provider, environ))
 
 
 def on_path(provider: Provider, environ: Mapping[str, str]) -> bool:
@@ -49,6 +47,42 @@ def require(provider: Provider, environ: Mapping[str, str]) -> Installed:
     if found is None:
         raise NotReady(f"{provider.name} is not installed ({provider.binary} is not on PATH)", hint=provider.install)
     return found
+
+
+class Remembered:
+    """What was found, for as long as the file that was asked stays the same: asking costs a process, for some a second.
+
+    A program that was updated in the middle of a run is asked again.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Look in the PATH of *environ*."""
+        self._environ = environ
+        self._found: dict[str, tuple[tuple[int, ...], Installed]] = {}
+
+    def require(self, provider: Provider) -> Installed:
+        """Return where *provider*'s executable is. Raises NotReady when it is not there, or no longer."""
+        path, known = _executable(provider, self._environ), self._found.get(provider.name)
+        if path is not None and known is not None and known[0] == _identity(path) and known[1].path == path:
+            return known[1]
+        found = require(provider, self._environ)
+        if found.path:
+            self._found[provider.name] = _identity(found.path), found
+        return found
+
+
+def _executable(provider: Provider, environ: Mapping[str, str]) -> str | None:
+    path = None if provider.binary is None else shutil.which(provider.binary, path=environ.get("PATH"))
+    return None if path is None else str(Path(path).absolute())
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    """Return what changes when the program behind *path* does, links followed; empty when it has just gone."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _version(path: str, provider: Provider, environ: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ class Decision:
     slots: int = 0
     """How many more agents may be started."""
     provider: str | None = None
-    """Who takes tasks that do not insist on somebody."""
+    """Who takes tasks that do not insist on somebody. None: those wait, all providers of the run are on hold."""
     others: tuple[str, ...] = ()
     """Providers whose own tasks may be taken too."""
     goals: tuple[GoalId, ...] = ()

@@ -290,7 +290,11 @@ class Supervisor:
             spent_micro_usd=pieces.budgets.spent(since=self._began).cost_micro_usd if budget else 0,
             goals=goals,
             exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
-            task_providers={name: True for name in pieces.available if name not in self.options.providers},
+            task_providers={
+                name: True
+                for name in pieces.store.tasks.providers()
+                if name in pieces.available and name not in self.options.providers
+            },
         )
 
     def _claimable_goals(self) -> tuple[GoalId, ...]:
