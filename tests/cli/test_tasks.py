@@ -41,10 +41,12 @@ TRANSCRIPT = (
 )
 
 
-def demo_attempt(app: App, tmp_path: Path, transcript: str = TRANSCRIPT, *, errors: str = "") -> Attempt:
+def demo_attempt(
+    app: App, tmp_path: Path, transcript: str = TRANSCRIPT, *, errors: str = "", provider: str = "demo"
+) -> Attempt:
     """Start an attempt of the demo provider whose transcript is *transcript*."""
     accept(app, planned("a"))
-    claimed = app.tasks.claim("demo", run_dir=lambda task, number: tmp_path / "runs" / f"{task.id}.{number}")
+    claimed = app.tasks.claim(provider, run_dir=lambda task, number: tmp_path / "runs" / f"{task.id}.{number}")
     assert claimed is not None
     attempt = app.tasks.started(claimed[1])
     run_dir = Path(attempt.run_dir)
@@ -153,8 +155,7 @@ def test_logs_of_what_never_started_or_is_gone_say_so(here: App, tmp_path: Path)
 
 
 def test_a_provider_that_is_not_configured_any_more_still_has_readable_logs(here: App, tmp_path: Path) -> None:
-    attempt = demo_attempt(here, tmp_path, "plain words\n")
-    here.store.attempts.save(replace(attempt, provider="forgotten"))
+    demo_attempt(here, tmp_path, "plain words\n", provider="forgotten")
 
     assert "plain words" in orchestrate("logs", "a").out
 

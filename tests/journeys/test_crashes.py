@@ -164,3 +164,19 @@ def test_a_second_run_is_refused_while_one_leads(begin: Begin, tmp_path: Path) -
     assert second.json["error"]["code"] == "already_running"
     assert first.wait(timeout=60) == 0
     assert_finished(project, tmp_path, 1)
+
+
+def test_work_of_a_provider_that_was_taken_away_meanwhile_is_given_back(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    queue(project, 1, f"wait_for {tmp_path}/go")
+    first = led(project)
+    until(lambda: started(tmp_path) == 1, "an agent works")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+
+    ran = project("run", "--json", ORCHESTRATE_GENERIC_COMMAND="", ORCHESTRATE_PROVIDER="demo")
+
+    assert ran.code in {0, 6}, ran.err
+    attempts = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert (attempts[0]["outcome"], attempts[1]["provider"]) == ("cancelled", "demo")
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 20)

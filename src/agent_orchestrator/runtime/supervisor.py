@@ -688,6 +688,8 @@ class Supervisor:
             task = self.pieces.store.tasks.get(attempt.task)
             if task.token != attempt.token:
                 self._forget(attempt)
+            elif attempt.provider not in self.pieces.providers:
+                self._let_go(attempt)
             elif task.state in {TaskState.VERIFYING, TaskState.LANDING}:
                 self._resettle(attempt)
             else:
@@ -710,6 +712,14 @@ class Supervisor:
         self._log(f"{attempt.agent} ({attempt.task}) is taken over: {'it goes on' if process else 'it has ended'}")
         if process is None:
             self.inbox.put(Exited(attempt.id))
+
+    def _let_go(self, attempt: Attempt) -> None:
+        """End an attempt whose provider is not configured any more: nobody can read what it prints."""
+        process = Process.adopt(Path(attempt.run_dir))
+        if process is not None:
+            process.stop()
+            process.close()
+        self._give_back(attempt, Outcome.CANCELLED, f"the provider {attempt.provider} is not configured any more")
 
     def _resettle(self, attempt: Attempt) -> None:
         """Send work again through the merge queue that was in it when the supervisor died."""
