@@ -276,7 +276,7 @@ def dot_env_example() -> str:
         "# ~/.config/orchestrate/.env, export it in your shell, or use config.toml (see: orchestrate config).",
         "# Generated from src/agent_orchestrator/settings.py; a test compares.",
         "",
-        "# Key for planning with the Anthropic API's models; `claude` gets it only when it has no login of its own.",
+        "# Handed to `claude` when it has no login of its own; otherwise kept from it, unless claude_uses_key says so.",
         "# ANTHROPIC_API_KEY=",
     ]
     for one in FIELDS:

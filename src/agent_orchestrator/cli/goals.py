@@ -73,7 +73,8 @@ def _proposed(app: App, text: str, given: dict[str, Any]) -> tuple[Submission, P
     submission = Submission(
         text=text,
         priority=priority,
-        verify=given["verify"],
+        # For one task the check is its acceptance, and a base that fails it too is no excuse.
+        verify=given["verify"] if given["decompose"] else None,
         context=given["context"],
         provider=given["provider"],
         max_attempts=app.settings.max_attempts,

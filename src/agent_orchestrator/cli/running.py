@@ -10,7 +10,7 @@ from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors, exits, live
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NothingToDo
-from agent_orchestrator.domain.goal import GOAL_OPEN, Goal, GoalState, Isolation
+from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
 
 if TYPE_CHECKING:
@@ -130,9 +130,16 @@ def lead(app: App, options: "RunOptions") -> Ran:
 
 
 def exit_code(goals: list[Goal], stopped_by: str) -> int:
-    """Return 0 when all is completed, however the run was ended; else why it is not."""
+    """Return 0 when all is completed and in its branch, however the run was ended; else why it is not.
+
+    A result that could not be taken into the branch it was meant for needs a person; on a detached HEAD it was meant
+    for none.
+    """
     if all(goal.state is GoalState.COMPLETED for goal in goals):
-        return exits.INTERRUPTED if stopped_by == "user" else 0
+        if stopped_by == "user":
+            return exits.INTERRUPTED
+        waits = any(goal.delivery is Delivery.WAITING and goal.base_branch is not None for goal in goals)
+        return exits.PARTLY if waits else 0
     if stopped_by == "user":
         return exits.INTERRUPTED
     left = any(goal.state in GOAL_OPEN for goal in goals)

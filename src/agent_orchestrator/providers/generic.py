@@ -71,7 +71,8 @@ class Generic:
     """Nothing beyond the basics: whose key an unknown agent needs is the user's to say."""
     name: str = "generic"
     install: str = "install the program that your agent command names, or correct the command"
-    version_argv: tuple[str, ...] = ("--version",)
+    version_argv: tuple[str, ...] = ()
+    """Never asked: a program that does not know the question might take it for work."""
     is_demo: bool = False
 
     @property

@@ -35,7 +35,7 @@ class GoalNotOpened:
 
 @dataclass(frozen=True, slots=True)
 class BaseChecked:
-    """The check was run on a goal's base."""
+    """The check was run on a goal's base, and did not simply pass."""
 
     goal: GoalId
     check: CheckRun

@@ -20,7 +20,7 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
-from agent_orchestrator.domain.evidence import CheckResult, CheckRun
+from agent_orchestrator.domain.evidence import CheckResult
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
@@ -28,6 +28,7 @@ from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
+from agent_orchestrator.runtime.endings import ending_of, told_of_base
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
     BaseChecked,
@@ -46,7 +47,7 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
-from agent_orchestrator.runtime.process import ExitRecord, Process, State, Why, state, sweep
+from agent_orchestrator.runtime.process import Process, State, state, sweep
 from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
@@ -205,7 +206,7 @@ class Supervisor:
                 now = self.pieces.clock.now()
                 self.pieces.goals.update(goal_id, state=GoalState.FAILED, reason=reason, ended_at=now)
             case BaseChecked(goal_id, check):
-                self._tell_of_base(goal_id, check)
+                self._log(f"goal {goal_id}: {told_of_base(check)}")
             case Prepared(launch):
                 self._start(launch)
             case NotPrepared(attempt_id, reason):
@@ -353,23 +354,8 @@ class Supervisor:
             return
         if check is not None:
             self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
-            self.inbox.put(BaseChecked(goal.id, check))
-
-    def _tell_of_base(self, goal: GoalId, check: CheckRun) -> None:
-        """Say before the night what will be worth little in the morning: a check that is red or cannot be run."""
-        match check.result:
-            case CheckResult.PASSED | CheckResult.NO_NEW_FAILURES:
-                return
-            case CheckResult.NOT_AVAILABLE:
-                said = f"cannot be run here, so nothing of it will be verified: {_last_line(check.tail)}"
-            case CheckResult.TIMED_OUT:
-                said = "does not end on the base, so it can vouch for nothing"
-            case CheckResult.FLAKY:
-                said = "is flaky on the base"
-            case _:
-                bar = "only new failures will count" if check.failures else "nothing can be verified against it"
-                said = f"fails on the base already; {bar}"
-        self._log(f"goal {goal}: `{check.command}` {said}")
+            if check.result is not CheckResult.PASSED:
+                self.inbox.put(BaseChecked(goal.id, check))
 
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.pieces.store.transaction():
@@ -508,7 +494,7 @@ class Supervisor:
             self.inbox.forget(follower.process)
         follower.read(self.pieces.clock.monotonic(), to_end=True)
         self._remembered.pop(attempt_id, None)
-        ending = self._judge(follower)
+        ending = ending_of(follower)
         follower.close()
         if follower.summary:
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
@@ -522,24 +508,6 @@ class Supervisor:
             self._settled(attempt_id, error.message)
             return
         self._merge_queue.submit(self._settle, follower, ending)
-
-    def _judge(self, follower: Follower) -> Ending:
-        """Say how an attempt ended, from its exit record and what it printed."""
-        record = follower.exit()
-        said_ok = follower.last is not None and follower.last.ok
-        if record is None:
-            if said_ok:
-                return Ending(outcome=None)  # it was finished; only the record of its end is missing
-            return Ending(outcome=Outcome.LOST, reason="its process vanished without an exit record")
-        ours = follower.asked_to_stop
-        if ours == "finished" and said_ok:
-            return Ending(outcome=None)
-        ending = follower.provider.conclude(record.rc, follower.last, follower.limited, follower.stderr())
-        if ending.outcome is Outcome.LIMITED:
-            return ending
-        if ours:
-            return Ending(outcome=Outcome.CANCELLED, reason=ours)
-        return _by_limit(record, said_ok) or ending
 
     def _hold(self, follower: Follower, ending: Ending) -> None:
         limited = ending.limited
@@ -780,35 +748,6 @@ class Supervisor:
             ended = replace(attempt, outcome=Outcome.FENCED, reason="its task was given to another", ended_at=now)
             self.pieces.store.attempts.save(ended)
             self.pieces.events.record("attempt.fenced", attempt=ended)
-
-
-def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
-    """Return the ending when the minder ended the attempt for a limit; None when the agent ended by itself."""
-    match record.why:
-        case Why.WALL_CLOCK:
-            return Ending(outcome=Outcome.TIMED_OUT, reason="it ran longer than an attempt may")
-        case Why.SILENCE:
-            if said_ok:
-                return Ending(outcome=None)
-            return Ending(outcome=Outcome.STALLED, reason="no output, no CPU use and no file change for too long")
-        case Why.OUTPUT_LIMIT:
-            return Ending(outcome=Outcome.FAILED, reason="it printed more than an attempt may")
-        case Why.MEMORY:
-            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may")
-        case Why.ORPHANED:
-            return Ending(outcome=Outcome.CANCELLED, reason="no supervisor came back in time, so its minder ended it")
-        case Why.STOPPED | Why.KILLED:
-            return Ending(outcome=Outcome.CANCELLED, reason="somebody asked its minder to end it")
-        case Why.SPAWN_FAILED:
-            return Ending(outcome=Outcome.FAILED, reason=f"it could not be started: {record.error}")
-        case Why.EXITED:
-            return None
-        case _:
-            assert_never(record.why)
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _same_place(one: str, other: Path) -> bool:

@@ -1,0 +1,69 @@
+"""What an ended attempt, or a check of the base, amounts to. Pure: records in, words and outcomes out."""
+
+from typing import assert_never
+
+from agent_orchestrator.domain.attempt import Outcome
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun
+from agent_orchestrator.providers import Ending
+from agent_orchestrator.runtime.follower import Follower
+from agent_orchestrator.runtime.process import ExitRecord, Why
+
+
+def ending_of(follower: Follower) -> Ending:
+    """Say how an attempt ended, from its exit record and from what it printed."""
+    record = follower.exit()
+    said_ok = follower.last is not None and follower.last.ok
+    if record is None:
+        if said_ok:
+            return Ending(outcome=None)  # it was finished; only the record of its end is missing
+        return Ending(outcome=Outcome.LOST, reason="its process vanished without an exit record")
+    ours = follower.asked_to_stop
+    if ours == "finished" and said_ok:
+        return Ending(outcome=None)
+    ending = follower.provider.conclude(record.rc, follower.last, follower.limited, follower.stderr())
+    if ending.outcome is Outcome.LIMITED:
+        return ending
+    if ours:
+        return Ending(outcome=Outcome.CANCELLED, reason=ours)
+    return _by_limit(record, said_ok) or ending
+
+
+def told_of_base(check: CheckRun) -> str:
+    """Say before the night what will be worth little in the morning: a check that is red or cannot be run."""
+    match check.result:
+        case CheckResult.NOT_AVAILABLE:
+            last = next((line.strip() for line in reversed(check.tail.splitlines()) if line.strip()), "")
+            said = f"cannot be run here, so nothing of it will be verified: {last}"
+        case CheckResult.TIMED_OUT:
+            said = "does not end on the base, so it can vouch for nothing"
+        case CheckResult.FLAKY:
+            said = "is flaky on the base"
+        case _:
+            bar = "only new failures will count" if check.failures else "nothing can be verified against it"
+            said = f"fails on the base already; {bar}"
+    return f"`{check.command}` {said}"
+
+
+def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
+    """Return the ending when the minder ended the attempt for a limit; None when the agent ended by itself."""
+    match record.why:
+        case Why.WALL_CLOCK:
+            return Ending(outcome=Outcome.TIMED_OUT, reason="it ran longer than an attempt may")
+        case Why.SILENCE:
+            if said_ok:
+                return Ending(outcome=None)
+            return Ending(outcome=Outcome.STALLED, reason="no output, no CPU use and no file change for too long")
+        case Why.OUTPUT_LIMIT:
+            return Ending(outcome=Outcome.FAILED, reason="it printed more than an attempt may")
+        case Why.MEMORY:
+            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may")
+        case Why.ORPHANED:
+            return Ending(outcome=Outcome.CANCELLED, reason="no supervisor came back in time, so its minder ended it")
+        case Why.STOPPED | Why.KILLED:
+            return Ending(outcome=Outcome.CANCELLED, reason="somebody asked its minder to end it")
+        case Why.SPAWN_FAILED:
+            return Ending(outcome=Outcome.FAILED, reason=f"it could not be started: {record.error}")
+        case Why.EXITED:
+            return None
+        case _:
+            assert_never(record.why)

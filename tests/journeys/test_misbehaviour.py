@@ -1,0 +1,107 @@
+"""Agents that lie, break, hang and leave things behind: none is called done, none takes the run along."""
+
+import pytest
+
+from agent_orchestrator.app import build
+from agent_orchestrator.domain.plan import Plan, PlannedTask
+from agent_orchestrator.services.goals import Submission
+from calling import Caller
+
+from .conftest import Begin, job
+from .test_crashes import marks, minders, until
+
+WRITE = "write a.txt <<EOF\na\nEOF"
+
+
+def one_attempt(project: Caller, script: str, *options: str) -> dict[str, object]:
+    project("submit", job("job", script), "--max-attempts", "1", *options)
+    ran = project("run", "--json")
+    task = ran.json["goals"][0]["tasks"][0]
+    attempt: dict[str, object] = task["attempts"][0]
+    return {**attempt, "state": task["state"], "code": ran.code}
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ("say All done, tests pass.", "no_evidence"),
+        ("say Done.\nexit 0", "no_evidence"),
+        ("garbage", "no_evidence"),
+        (f"{WRITE}\nexit 3", "failed"),
+        (f"{WRITE}\ncrash", "failed"),
+        ("crash", "failed"),
+    ],
+)
+def test_an_agent_that_did_not_do_it_is_never_done(begin: Begin, script: str, outcome: str) -> None:
+    project = begin()
+
+    ended = one_attempt(project, script)
+
+    assert (ended["state"], ended["code"]) == ("failed", 6)
+    assert ended["outcome"] == outcome or (outcome == "failed" and ended["outcome"] == "lost"), ended["reason"]
+    assert not (project.folder / "a.txt").exists()
+
+
+@pytest.mark.parametrize("noise", ["garbage", "flood 5", "longline 5"])
+def test_whatever_an_agent_prints_its_work_is_judged_by_itself(begin: Begin, noise: str) -> None:
+    project = begin()
+
+    ended = one_attempt(project, f"{noise}\n{WRITE}")
+
+    assert (ended["state"], ended["code"]) == ("done", 0), ended["reason"]
+
+
+@pytest.mark.parametrize("left", ["daemon", "daemon_clean_env", "child_ignore_term"])
+def test_what_an_agent_leaves_running_is_ended(begin: Begin, left: str) -> None:
+    project = begin()
+
+    ended = one_attempt(project, f"{left}\n{WRITE}")
+
+    assert ended["state"] == "done", ended["reason"]
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+
+
+def test_an_agent_that_breaks_its_checkout_loses_no_work(begin: Begin) -> None:
+    project = begin()
+
+    ended = one_attempt(project, f"{WRITE}\nsh rm -rf .git")
+
+    assert ended["state"] == "done", ended["reason"]
+    assert (project.folder / "a.txt").read_text() == "a\n"
+
+
+def test_a_limit_holds_the_provider_costs_nothing_and_is_waited_out(begin: Begin) -> None:
+    project = begin()
+    script = "limit You've hit your usage limit. Try again in 1 hours 5 minutes."
+    project("submit", job("held", script), "--max-attempts", "1")
+
+    ran = project("run", "--no-wait", "--json")
+
+    assert ran.code == 7
+    task = project("task", "held", "--json").json
+    assert (task["state"], task["attempts_used"], task["attempts"][0]["outcome"]) == ("ready", 0, "limited")
+    hold = project("status", "--json").json["holds"][0]
+    assert (hold["provider"], hold["stated"]) == ("generic", True)
+
+
+def test_work_that_conflicts_with_what_landed_is_done_again_on_top_of_it(begin: Begin) -> None:
+    project = begin(**{"f.txt": "base\n"})
+    app = build(project.folder, environ=project.environ)
+    tasks = []
+    for side in ("left", "right"):
+        script = (
+            f"if_prompt_contains conflicts: write f.txt left and right\n"
+            f"unless_prompt_contains conflicts: write f.txt {side}"
+        )
+        tasks.append(PlannedTask(id=side, title=side, description=job(side, script), agent_type="generalist"))
+    app.goals.accept(Plan(goal="Both sides", source="file", tasks=tuple(tasks)), Submission(text="Both sides"))
+    app.store.close()
+
+    assert project("run", "--max-agents", "2").code == 0
+
+    ended = [project("task", side, "--json").json["attempts"] for side in ("left", "right")]
+    assert sorted([one["outcome"] for one in attempts] for attempts in ended) == [
+        ["conflict", "succeeded"],
+        ["succeeded"],
+    ]
+    assert (project.folder / "f.txt").read_text() == "left and right\n"
