@@ -24,7 +24,7 @@ def test_a_program_is_asked_for_its_version_once_as_long_as_it_is_the_same(tmp_p
     agent = tmp_path / "agent"
     put(agent, "1.0")
     remembered = Remembered({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    provider = Generic(words=("agent",))
+    provider = Generic(words=("agent",), version_argv=("--version",))
 
     versions = [remembered.require(provider).version for _ in range(3)]
     put(agent, "2.0.1")

@@ -62,12 +62,15 @@ class Remembered:
 
     def require(self, provider: Provider) -> Installed:
         """Return where *provider*'s executable is. Raises NotReady when it is not there, or no longer."""
-        path, known = _executable(provider, self._environ), self._found.get(provider.name)
-        if path is not None and known is not None and known[0] == _identity(path) and known[1].path == path:
+        path = _executable(provider, self._environ)
+        identity = (
+            () if path is None else _identity(path)
+        )  # before it is asked: a swap meanwhile is then seen next time
+        known = self._found.get(provider.name)
+        if known is not None and identity and known[0] == identity and known[1].path == path:
             return known[1]
         found = require(provider, self._environ)
-        if found.path:
-            self._found[provider.name] = _identity(found.path), found
+        self._found[provider.name] = identity, found
         return found
 
 
