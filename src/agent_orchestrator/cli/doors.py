@@ -19,9 +19,11 @@ def app(*, create: bool = True, flags: Mapping[str, object] | None = None) -> Ap
 def answer(document: object) -> None:
     """Print one JSON document, the whole answer to a program.
 
-    In ASCII: control characters of untrusted text cannot reach a terminal, and any encoding can carry it.
+    In ASCII: control characters of untrusted text cannot reach a terminal, and any encoding can carry it. Indented for
+    the eyes of a person only: without, it is written several times quicker.
     """
-    click.echo(json.dumps(document, indent=2, default=str))
+    indent = 2 if sys.stdout is not None and sys.stdout.isatty() else None
+    click.echo(json.dumps(document, indent=indent, default=str))
 
 
 def stream(document: object) -> None:
