@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator import settings
+from agent_orchestrator import places, settings
 from agent_orchestrator.app import build
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Isolation
@@ -17,19 +17,19 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
-    (folder / settings.CONFIG_FOLDER).mkdir(parents=True)
+    (folder / places.CONFIG_FOLDER).mkdir(parents=True)
     return folder
 
 
 def user_config(content: str) -> Path:
-    file = settings.config_home(os.environ) / "config.toml"
+    file = places.config_home(os.environ) / "config.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     return file
 
 
 def project_config(project: Path, content: str) -> Path:
-    file = project / settings.CONFIG_FOLDER / "config.toml"
+    file = project / places.CONFIG_FOLDER / "config.toml"
     file.write_text(content)
     return file
 
@@ -173,19 +173,19 @@ def test_a_projects_dot_env_decides_nothing_but_the_key_and_the_number_of_agents
         "PATH=/evil\n"
     )
 
-    assert settings.with_dot_env(project, {}) == {"ANTHROPIC_API_KEY": "sk-ant-project", "MAX_AGENTS": "5"}
-    assert settings.with_dot_env(project, {"MAX_AGENTS": "2"})["MAX_AGENTS"] == "2"
+    assert places.with_dot_env(project, {}) == {"ANTHROPIC_API_KEY": "sk-ant-project", "MAX_AGENTS": "5"}
+    assert places.with_dot_env(project, {"MAX_AGENTS": "2"})["MAX_AGENTS"] == "2"
 
 
 def test_the_users_dot_env_may_set_what_is_ours_but_no_endpoint(project: Path) -> None:
-    file = settings.config_home(os.environ) / ".env"
+    file = places.config_home(os.environ) / ".env"
     file.parent.mkdir(parents=True)
     file.write_text(
         "ANTHROPIC_API_KEY=sk-ant-user\nORCHESTRATE_PROVIDER=codex\nANTHROPIC_BASE_URL=http://other.invalid\n"
     )
     before = dict(os.environ)
 
-    added = {name: value for name, value in settings.with_dot_env(project, before).items() if name not in before}
+    added = {name: value for name, value in places.with_dot_env(project, before).items() if name not in before}
 
     assert added == {"ANTHROPIC_API_KEY": "sk-ant-user", "ORCHESTRATE_PROVIDER": "codex"}
 
@@ -196,14 +196,14 @@ def test_an_app_is_not_led_to_another_database_by_a_projects_dot_env(project: Pa
     app = build(project, environ=dict(os.environ), create=False)
 
     assert app.settings.max_agents == 5
-    assert app.database == settings.project_state(project, os.environ) / "tasks.db"
+    assert app.database == places.project_state(project, os.environ) / "tasks.db"
 
 
 def test_state_lies_outside_the_project_and_apart_for_folders_of_one_name(tmp_path: Path) -> None:
     one, other = tmp_path / "a" / "shop", tmp_path / "b" / "shop"
     environ = {"HOME": str(tmp_path / "home")}
 
-    first, second = (settings.project_state(folder, environ) for folder in (one, other))
+    first, second = (places.project_state(folder, environ) for folder in (one, other))
 
     assert first != second
     assert first.parent == second.parent == tmp_path / "home" / ".local" / "state" / "orchestrate"
@@ -215,12 +215,12 @@ def test_a_project_reached_through_a_link_is_the_same_project(tmp_path: Path) ->
     real.mkdir()
     link.symlink_to(real)
 
-    assert settings.project_state(link, os.environ) == settings.project_state(real, os.environ)
+    assert places.project_state(link, os.environ) == places.project_state(real, os.environ)
 
 
 @pytest.mark.parametrize("name", ["with space", "...", "ünïcödé", "x" * 200, "a'b\"c"])
 def test_the_state_folders_name_is_plain_whatever_the_projects_is(tmp_path: Path, name: str) -> None:
-    found = settings.project_state(tmp_path / name / "x" / "..", {"HOME": "/h"}).name
+    found = places.project_state(tmp_path / name / "x" / "..", {"HOME": "/h"}).name
 
     assert found.isascii()
     assert not set(found) & set(" /'\"")
@@ -231,29 +231,29 @@ def test_the_state_folders_name_is_plain_whatever_the_projects_is(tmp_path: Path
 def test_xdg_state_home_moves_the_state_and_orchestrate_db_only_the_database(tmp_path: Path) -> None:
     environ = {"HOME": "/h", "XDG_STATE_HOME": str(tmp_path)}
 
-    assert settings.project_state(tmp_path / "p", environ).parent == tmp_path / "orchestrate"
-    assert settings.database_path(tmp_path / "p", environ).name == "tasks.db"
-    assert settings.database_path(tmp_path / "p", environ | {"ORCHESTRATE_DB": "/other/q.db"}) == Path("/other/q.db")
+    assert places.project_state(tmp_path / "p", environ).parent == tmp_path / "orchestrate"
+    assert places.database_path(tmp_path / "p", environ).name == "tasks.db"
+    assert places.database_path(tmp_path / "p", environ | {"ORCHESTRATE_DB": "/other/q.db"}) == Path("/other/q.db")
 
 
 def test_a_folder_belongs_to_the_nearest_project_above_it(tmp_path: Path) -> None:
     inner = tmp_path / "repo" / "src" / "deep"
     inner.mkdir(parents=True)
     (tmp_path / "repo" / ".git").mkdir()
-    assert settings.project_folder(inner) == tmp_path / "repo"
+    assert places.project_folder(inner) == tmp_path / "repo"
 
-    (tmp_path / "repo" / "src" / settings.CONFIG_FOLDER).mkdir()
-    assert settings.project_folder(inner) == tmp_path / "repo" / "src"
+    (tmp_path / "repo" / "src" / places.CONFIG_FOLDER).mkdir()
+    assert places.project_folder(inner) == tmp_path / "repo" / "src"
 
 
 def test_a_git_worktrees_file_marks_a_project_too(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: elsewhere\n")
 
-    assert settings.project_folder(tmp_path / "src") == tmp_path
+    assert places.project_folder(tmp_path / "src") == tmp_path
 
 
 def test_a_folder_of_no_project_is_its_own(tmp_path: Path) -> None:
-    assert settings.project_folder(tmp_path / "loose") == tmp_path / "loose"
+    assert places.project_folder(tmp_path / "loose") == tmp_path / "loose"
 
 
 def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
@@ -262,5 +262,5 @@ def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
     (tmp_path / ".git").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert settings.project_folder(tmp_path / "notes") == tmp_path / "notes"
-    assert settings.project_folder(tmp_path) == tmp_path
+    assert places.project_folder(tmp_path / "notes") == tmp_path / "notes"
+    assert places.project_folder(tmp_path) == tmp_path

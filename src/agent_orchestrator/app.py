@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_orchestrator import settings as _settings
+from agent_orchestrator import places
 from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.errors import BadInput, NotReady
-from agent_orchestrator.settings import Settings
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.reports import Reports
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
+    from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
     from agent_orchestrator.workspaces import Project, Setup, Workspaces
 
@@ -52,25 +52,32 @@ class App:
     """One project and everything that can be asked of it: ``app.<noun>.<verb>()``."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], settings: Settings, *, create: bool, clock: Clock
+        self, folder: Path, environ: Mapping[str, str], flags: Mapping[str, object], *, create: bool, clock: Clock
     ) -> None:
         """Hold what everything else is made from; use :func:`build`."""
         self.folder = folder
         """The project's folder, absolute."""
         self.environ = environ
-        self.settings = settings
+        self._flags = flags
         self.clock = clock
         self._create = create
 
     @cached_property
+    def settings(self) -> "Settings":
+        """The settings that hold here. Raises BadInput for a value that a setting cannot have."""
+        from agent_orchestrator.settings import load
+
+        return load(self.folder, self.environ, self._flags)
+
+    @cached_property
     def database(self) -> Path:
         """The project's database file."""
-        return _settings.database_path(self.folder, self.environ)
+        return places.database_path(self.folder, self.environ)
 
     @cached_property
     def state(self) -> Path:
         """The project's folder in the state directory: checkouts, transcripts, locks."""
-        return _settings.project_state(self.folder, self.environ)
+        return places.project_state(self.folder, self.environ)
 
     @cached_property
     def store(self) -> "Store":
@@ -170,7 +177,7 @@ class App:
         """The specialists: built in, the project's and the user's."""
         from agent_orchestrator.planning.roster import Roster
 
-        return Roster(project=self.folder, user=_settings.config_home(self.environ))
+        return Roster(project=self.folder, user=places.config_home(self.environ))
 
     @cached_property
     def profile(self) -> "Profile":
@@ -507,13 +514,10 @@ def build(
     *flags* are settings given on a command line. With *create* false an untouched project stays untouched: an empty
     queue in memory stands in for the database that is not there.
 
-    Raises:
-        BadInput: a setting has a value it cannot have.
     """
-    folder = _settings.project_folder(start or Path.cwd())
-    variables = _settings.with_dot_env(folder, os.environ if environ is None else environ)
-    settings = _settings.load(folder, variables, flags)
-    return App(folder, variables, settings, create=create, clock=clock or SystemClock())
+    folder = places.project_folder(start or Path.cwd())
+    variables = places.with_dot_env(folder, os.environ if environ is None else environ)
+    return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock())
 
 
 def begin_demo(folder: Path) -> "Plan":

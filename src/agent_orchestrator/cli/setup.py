@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator import settings
+from agent_orchestrator import places, settings
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors, wording
 from agent_orchestrator.domain.errors import BadInput, NotReady
@@ -21,7 +21,7 @@ def init(git: bool, as_json: bool) -> None:
     Never overwrites anything. What we remember of the project lies outside it, in the state folder.
     """
     app = doors.app()
-    folder = app.folder / settings.CONFIG_FOLDER
+    folder = app.folder / places.CONFIG_FOLDER
     files = {folder / "config.toml": settings.config_example(), folder / "agents" / ".gitkeep": ""}
     made = [file for file, content in files.items() if _write_new(file, content)]
     commits = git and app.project().head is None
@@ -106,8 +106,8 @@ def _settings(app: App) -> Iterator[dict[str, Any]]:
 
 
 def _paths(app: App) -> dict[str, str]:
-    project = app.folder / settings.CONFIG_FOLDER / "config.toml"
-    user = settings.config_home(app.environ) / "config.toml"
+    project = app.folder / places.CONFIG_FOLDER / "config.toml"
+    user = places.config_home(app.environ) / "config.toml"
     found = {"project": app.folder, "project config": project, "user config": user}
     return {name: str(path) for name, path in {**found, "state": app.state, "database": app.database}.items()}
 
