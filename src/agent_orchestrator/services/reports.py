@@ -46,7 +46,7 @@ RED = frozenset({"failed", "timed_out", "flaky"})
 """What a check of the base can show that a person should know."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)  # each costs every `status` some of a millisecond
 class Reports:
     """Read-only views of one project."""
 
