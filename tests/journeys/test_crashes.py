@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -180,3 +181,36 @@ def test_work_of_a_provider_that_was_taken_away_meanwhile_is_given_back(begin: B
     attempts = ran.json["goals"][0]["tasks"][0]["attempts"]
     assert (attempts[0]["outcome"], attempts[1]["provider"]) == ("cancelled", "demo")
     until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 20)
+
+
+KILLED_AT = Path(__file__).parent / "killed_at.py"
+
+
+@pytest.mark.parametrize("step", [2, 5, 8, 11, 14, 17, 20, 24, 28, 32, 36, 40, 45, 50, 60])
+def test_a_run_killed_at_a_durable_step_is_finished_by_the_next(begin: Begin, tmp_path: Path, step: int) -> None:
+    assert_survives_step(begin, tmp_path, step)
+
+
+def assert_survives_step(begin: Begin, tmp_path: Path, step: int) -> None:
+    """Kill a run at its *step*-th commit or program start, let another finish; git and the witness judge."""
+    project = begin()
+    queue(project, 2, "say working")
+    first = subprocess.run(
+        [sys.executable, str(KILLED_AT), str(step), "run", "--max-agents", "1"],
+        cwd=project.folder,
+        env=project.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    died = first.returncode == -signal.SIGKILL
+    assert died or first.returncode == 0, first.stderr
+
+    again = project("run")
+
+    assert again.code in {0, 3}, (first.stderr[-200:], again.err)
+    assert_finished(project, tmp_path, 2)
+    for n in range(2):
+        attempts = project("task", f"job-{n}", "--json").json["attempts"]
+        charged = [one for one in attempts if one["outcome"] not in {"succeeded", "cancelled"}]
+        assert not charged, (first.stderr[-200:], [(one["outcome"], one["reason"]) for one in attempts])

@@ -13,6 +13,7 @@ from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GoalState
+from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.domain.task import TaskState, Verdict
 from steps import accept, claim, land, planned
 
@@ -165,3 +166,30 @@ def test_a_task_that_insists_on_nobody_is_not_taken_for_a_provider_nobody_chose(
     accept(app, planned("a"))
 
     assert app.tasks.claim(None, others=["codex"], run_dir=lambda *_: Path("/x")) is None
+
+
+def test_a_landing_that_was_cut_short_is_begun_again_by_its_own_attempt_only(app: App) -> None:
+    accept(app, planned("a"))
+    attempt = app.tasks.started(claim(app))
+    app.tasks.handed_in(attempt)
+    app.tasks.landing(attempt, Evidence())
+
+    app.tasks.landing(attempt, Evidence(notes=("after a crash",)))
+
+    assert state(app, attempt) is TaskState.LANDING
+    found = app.store.attempts.evidence(attempt.id)
+    assert found is not None and found.notes == ("after a crash",)
+    with pytest.raises(StaleLease):
+        app.tasks.landing(replace(attempt, token=Token(attempt.token + 1)), Evidence())
+
+
+def test_where_an_attempt_will_work_is_known_before_it_starts(app: App) -> None:
+    accept(app, planned("a"))
+    attempt = replace(claim(app), workspace="/checkouts/a", base_commit="abc")
+
+    app.tasks.prepared(attempt)
+
+    known = app.store.attempts.get(attempt.id)
+    assert (known.workspace, known.base_commit, state(app, attempt)) == ("/checkouts/a", "abc", TaskState.CLAIMED)
+    with pytest.raises(StaleLease):
+        app.tasks.prepared(replace(attempt, token=Token(attempt.token + 1)))

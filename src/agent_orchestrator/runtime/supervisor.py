@@ -379,6 +379,11 @@ class Supervisor:
         if self.outlook.stopping or self._is_cancelled(attempt):
             self._give_back(attempt, Outcome.CANCELLED, "stopped before it was started")
             return
+        try:
+            self.pieces.queue.prepared(attempt)
+        except StaleLease as error:
+            self._log(error.message)
+            return
         process = self.pieces.spawner.start(launch)
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)

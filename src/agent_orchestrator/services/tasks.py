@@ -91,6 +91,15 @@ class TaskQueue:
             self.events.record("task.claimed", attempt=attempt, title=task.title, provider=by)
         return held, attempt
 
+    def prepared(self, attempt: Attempt) -> None:
+        """Record where the attempt will work, before it starts: who takes over after a crash must find its work.
+
+        Raises StaleLease.
+        """
+        with self.store.transaction():
+            self._held(attempt, {TaskState.CLAIMED})
+            self.store.attempts.save(attempt)
+
     def started(self, attempt: Attempt) -> Attempt:
         """Record that the attempt's process runs. Raises StaleLease."""
         with self.store.transaction():
@@ -127,10 +136,14 @@ class TaskQueue:
             self.events.record("task.handed_in", attempt=attempt, title=task.title)
 
     def landing(self, attempt: Attempt, evidence: Evidence) -> None:
-        """Record that the checks are through and the work is being put on the goal's branch. Raises StaleLease."""
+        """Record that the checks are through and the work is being put on the goal's branch. Raises StaleLease.
+
+        A landing that a crash cut short is begun again by the same attempt.
+        """
         with self.store.transaction():
-            task = self._held(attempt, {TaskState.VERIFYING})
-            self._save(task.moved(TaskState.LANDING), was=task)
+            task = self._held(attempt, {TaskState.VERIFYING, TaskState.LANDING})
+            if task.state is TaskState.VERIFYING:
+                self._save(task.moved(TaskState.LANDING), was=task)
             self.store.attempts.save(attempt)
             self.store.attempts.add_evidence(attempt.id, evidence)
 
