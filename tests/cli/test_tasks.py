@@ -242,7 +242,7 @@ def test_a_diff_is_the_landed_commit_against_its_base_and_cleaned(here: App) -> 
     land(here, attempt)
     landed = here.store.tasks.get(attempt.task)
     with here.store.transaction():
-        here.store.tasks.save(replace(landed, commit=commit), was=landed)
+        here.store.tasks.save(landed._replace(commit=commit), was=landed)
         here.store.attempts.add_evidence(attempt.id, Evidence(base_commit=base, commit=commit, files=("a.txt",)))
 
     said = orchestrate("diff", "a")

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_orchestrator.domain.errors import InvalidPlan
@@ -258,6 +258,7 @@ TASKS = st.builds(
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(TASKS, min_size=1, max_size=9))
+@example([PlannedTask(id="a", title="Do it", description="", agent_type=BACKEND, verify="make\tcheck")])
 def test_whatever_a_model_plans_comes_out_valid_and_stays_as_it_is(tasks: list[PlannedTask]) -> None:
     try:
         once = lint(plan(*tasks), ROSTER)

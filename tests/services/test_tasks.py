@@ -40,7 +40,7 @@ def test_a_task_goes_from_ready_to_done_and_releases_what_waited(app: App) -> No
 def test_a_provider_that_only_stands_by_takes_no_task_that_did_not_ask_for_it(app: App) -> None:
     _, tasks = accept(app, planned("anybody"), planned("shown"))
     with app.store.transaction():
-        app.store.tasks.save(replace(tasks["shown"], provider="demo"), was=tasks["shown"])
+        app.store.tasks.save(tasks["shown"]._replace(provider="demo"), was=tasks["shown"])
 
     claimed = [app.tasks.claim(None, others=["demo"], run_dir=lambda *_: Path("/x")) for _ in range(2)]
 

@@ -49,7 +49,7 @@ def store(opener: Opener) -> Store:
 
 def a_goal(store: Store, **changes: object) -> Goal:
     goal = Goal(id=new_goal_id(), text="Build it", title="Build it", state=GoalState.READY, created_at=NOW)
-    goal = replace(goal, **changes)  # type: ignore[arg-type]
+    goal = goal._replace(**changes)  # type: ignore[arg-type]
     with store.transaction():
         store.goals.add(goal)
     return goal
@@ -60,7 +60,7 @@ def a_task(goal: Goal, key: str, **changes: object) -> Task:
         id=new_task_id(), goal=goal.id, key=key, title=key, description="", specialist="generalist",
         state=TaskState.READY,
     )  # fmt: skip
-    return replace(task, **changes)  # type: ignore[arg-type]
+    return task._replace(**changes)  # type: ignore[arg-type]
 
 
 def add(store: Store, *tasks: Task, needs: dict[TaskId, list[TaskId]] | None = None) -> None:
@@ -216,7 +216,7 @@ def test_a_write_with_an_old_token_changes_nothing(store: Store) -> None:
     old = claim(store, ADA)
     assert old is not None
     with store.transaction():
-        store.tasks.save(replace(old.moved(TaskState.READY), holder=None), was=old)
+        store.tasks.save(old.moved(TaskState.READY)._replace(holder=None), was=old)
     new = claim(store, BOB)
     assert new is not None and new.token > old.token
 
@@ -241,7 +241,7 @@ def test_an_exception_undoes_the_whole_transaction(store: Store) -> None:
 def test_a_goal_is_saved_only_from_the_state_it_was_read_in(store: Store) -> None:
     goal = a_goal(store)
     with pytest.raises(RefusedByState), store.transaction():
-        store.goals.save(replace(goal, state=GoalState.COMPLETED), was=GoalState.EXECUTING)
+        store.goals.save(goal._replace(state=GoalState.COMPLETED), was=GoalState.EXECUTING)
     assert store.goals.get(goal.id).state is GoalState.READY
 
 

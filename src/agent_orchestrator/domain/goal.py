@@ -1,8 +1,8 @@
 """What the user wants, in their words; it owns a plan, a base commit, a budget and a verdict."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Verdict
@@ -62,8 +62,7 @@ class Isolation(StrEnum):
     """The project folder itself, one agent at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
+class Goal(NamedTuple):
     """One goal, as a value."""
 
     id: GoalId

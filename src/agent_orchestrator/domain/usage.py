@@ -1,10 +1,9 @@
 """What work used: tokens and money."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens and money of one attempt. Zero means nothing was reported, which is not the same as free."""
 
     input_tokens: int = 0

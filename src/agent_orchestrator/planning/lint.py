@@ -5,6 +5,7 @@ Pure and deterministic: the same plan gives the same plan with the same findings
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise
@@ -299,7 +300,7 @@ class _Work:
             if task.acceptance:
                 continue
             if task.verify:
-                self.tasks[at] = replace(task, acceptance=(f"`{task.verify}` ends with exit code 0",))
+                self.tasks[at] = replace(task, acceptance=_lines([f"`{task.verify}` ends with exit code 0"]))
             else:
                 message = f"{task.id} does not say what is true when it is done"
                 self.note("no-acceptance", message, task.id, Severity.NOTE)
@@ -339,7 +340,7 @@ def visible(text: str) -> str:
     return _UNSEEN.sub("", text.replace("\r\n", "\n"))
 
 
-def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
+def _lines(texts: Iterable[str]) -> tuple[str, ...]:
     cleaned = (" ".join(visible(text).split())[:LINE_LIMIT] for text in texts)
     return tuple(dict.fromkeys(text for text in cleaned if text))[:ITEMS_LIMIT]
 

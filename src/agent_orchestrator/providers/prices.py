@@ -5,7 +5,7 @@ from what claude 2.1.329 itself charged per token in its ``total_cost_usd``, mea
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent_orchestrator.domain.attempt import Usage
 
@@ -39,4 +39,4 @@ def estimated(usage: Usage, model: str | None) -> Usage:
     dollars_e6 = (
         usage.input_tokens * price.input + usage.cached_tokens * price.cached + usage.output_tokens * price.output
     )
-    return replace(usage, cost_micro_usd=math.ceil(dollars_e6), cost_is_estimate=True)
+    return usage._replace(cost_micro_usd=math.ceil(dollars_e6), cost_is_estimate=True)

@@ -140,15 +140,14 @@ class Landing:
         if branch is None or tip is None or tip == goal.base_commit:
             in_place = goal.isolation is Isolation.SHARED
             note = "the agents worked in the folder itself" if in_place else "nothing changed"
-            return replace(goal, delivery=Delivery.NOTHING, delivery_note=note)
+            return goal._replace(delivery=Delivery.NOTHING, delivery_note=note)
         theirs = self.workspaces.tip(goal.base_branch) if goal.base_branch else None
         if theirs is not None and not self.workspaces.contains(branch, theirs):
             problem = self._merge_theirs(goal, branch, tip, theirs)
             if problem:
-                return replace(goal, delivery=Delivery.WAITING, delivery_note=problem)
+                return goal._replace(delivery=Delivery.WAITING, delivery_note=problem)
         done = self.workspaces.deliver(branch=branch, into=goal.base_branch, base=goal.base_commit)
-        return replace(
-            goal,
+        return goal._replace(
             delivery=Delivery.DELIVERED if done.done else Delivery.WAITING,
             delivery_note=done.note,
             delivered_from=done.moved_from,
@@ -165,7 +164,7 @@ class Landing:
         done = self.workspaces.undo(into=goal.base_branch, moved_from=goal.delivered_from, moved_to=goal.delivered_to)
         if not done.done:
             raise WorkspaceProblem(done.note)
-        return replace(goal, delivery=Delivery.UNDONE, delivery_note=done.note)
+        return goal._replace(delivery=Delivery.UNDONE, delivery_note=done.note)
 
     def check_base(self, goal: Goal) -> CheckRun | None:
         """Run the check on the goal's base, so that a red one is known before the night. None: no check."""

@@ -317,8 +317,7 @@ class Supervisor:
             workspaces = self.pieces.spawner.workspaces
             project = workspaces.project()
             base = workspaces.base(goal.id, include_dirty=self.options.include_dirty)
-            opened = replace(
-                goal,
+            opened = goal._replace(
                 base_commit=base,
                 base_branch=project.branch,
                 result_branch=workspaces.result_branch(goal.id) if base is not None else None,
@@ -606,14 +605,14 @@ class Supervisor:
                 goal = self.pieces.landing.deliver(goal)
             elif goal.result_branch and self.pieces.spawner.workspaces.tip(goal.result_branch):
                 note = f"what is landed so far: git merge {goal.result_branch}"
-                goal = replace(goal, delivery=Delivery.WAITING, delivery_note=note)
+                goal = goal._replace(delivery=Delivery.WAITING, delivery_note=note)
         except CommandStopped:
             self.inbox.put(NotDelivered(goal.id))
             return
         except OrchestratorError as error:
-            goal = replace(goal, delivery=Delivery.WAITING, delivery_note=error.message)
+            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=error.message)
         except Exception as error:  # a bug of ours must not keep the run from ending
-            goal = replace(goal, delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
+            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
         self.inbox.put(Delivered(goal))
 
     def _delivered(self, goal: Goal) -> None:

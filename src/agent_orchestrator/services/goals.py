@@ -93,7 +93,7 @@ class Goals:
         tasks = [self._task(planned, goal, ids[planned.id], submission) for planned in plan.tasks]
         needs = {ids[planned.id]: [ids[need] for need in planned.depends_on] for planned in plan.tasks}
         ranked = ranks(tasks, needs)
-        tasks = [replace(task, phase=ranked[task.id][0], task_rank=ranked[task.id][1]) for task in tasks]
+        tasks = [task._replace(phase=ranked[task.id][0], task_rank=ranked[task.id][1]) for task in tasks]
         with self.store.transaction():
             self.store.goals.add(goal)
             self.store.tasks.add(tasks, needs)
@@ -125,7 +125,7 @@ class Goals:
             edges = self.store.tasks.edges(goal.id)
             self.store.tasks.set_ranks(ranks([*present, task], edges))
             if goal.state not in GOAL_OPEN:
-                reopened = replace(goal, state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
+                reopened = goal._replace(state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
                 self.store.goals.save(reopened, was=goal.state)
                 goal = reopened
             self.events.record("task.added", task=task, title=task.title)
@@ -204,7 +204,7 @@ class Goals:
         """
         with self.store.transaction():
             goal = self.store.goals.get(id)
-            changed = replace(goal, **changes)  # type: ignore[arg-type] # the caller names fields of Goal
+            changed = goal._replace(**changes)  # type: ignore[arg-type] # the caller names fields of Goal
             if changed.state is not goal.state:
                 if changed.state not in GOAL_NEXT[goal.state]:
                     raise RefusedByState(f"goal {id} is {goal.state} and cannot become {changed.state}")
@@ -224,10 +224,10 @@ class Goals:
                 raise RefusedByState(f"goal {id} is {goal.state} already")
             for task in self.store.tasks.of_goal(id):
                 if task.state in HELD:
-                    self.store.tasks.save(replace(task, cancel_wished=True), was=task)
+                    self.store.tasks.save(task._replace(cancel_wished=True), was=task)
                 elif task.state in OPEN or task.state is TaskState.FAILED:
-                    moved = replace(task.moved(TaskState.CANCELLED, reason="its goal was cancelled"))
-                    self.store.tasks.save(replace(moved, updated_at=self.clock.now()), was=task)
+                    moved = task.moved(TaskState.CANCELLED, reason="its goal was cancelled")
+                    self.store.tasks.save(moved._replace(updated_at=self.clock.now()), was=task)
             goal = self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason="cancelled by the user")
         self.notifier.wake()
         return goal
@@ -262,9 +262,9 @@ class Goals:
         if not over:
             verdicts = {task.verdict for task in tasks}
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
-            return replace(goal, state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
-        return replace(
-            goal, state=GoalState.FAILED, verdict=None, reason=_why_failed(tasks, stuck), ended_at=self.clock.now()
+            return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
+        return goal._replace(
+            state=GoalState.FAILED, verdict=None, reason=_why_failed(tasks, stuck), ended_at=self.clock.now()
         )
 
 

@@ -8,7 +8,6 @@ imported: ``status`` is asked for often, and most of its time is imports.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator.domain.errors import NotFound
@@ -46,14 +45,15 @@ RED = frozenset({"failed", "timed_out", "flaky"})
 """What a check of the base can show that a person should know."""
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)  # each costs every `status` some of a millisecond
 class Reports:
     """Read-only views of one project."""
 
-    store: Store
-    clock: Clock
-    project: Path
-    database: Path
+    def __init__(self, store: Store, clock: Clock, project: Path, database: Path) -> None:
+        """Look at the project in folder *project*, whose store is the file *database*."""
+        self.store = store
+        self.clock = clock
+        self.project = project
+        self.database = database
 
     def snapshot(self) -> Json:
         """Return what is going on: counts, open and recent goals, running agents, what waits and why, holds, spend."""

@@ -74,7 +74,7 @@ class TaskQueue:
                 run_dir=str(run_dir(task, number)),
                 started_at=now,
             )
-            held = replace(task, attempt=attempt.id, holder=agent)
+            held = task._replace(attempt=attempt.id, holder=agent)
             self.store.tasks.save(held, was=task)
             self.store.attempts.add(attempt)
             self.store.agents.add(
@@ -156,7 +156,7 @@ class TaskQueue:
         now = self.clock.now()
         with self.store.transaction():
             task = self._held(attempt, {TaskState.LANDING})
-            done = replace(task.moved(TaskState.DONE), verdict=verdict, commit=commit, holder=None)
+            done = task.moved(TaskState.DONE)._replace(verdict=verdict, commit=commit, holder=None)
             self._save(done, was=task)
             self.store.attempts.save(replace(attempt, outcome=Outcome.SUCCEEDED, ended_at=now))
             self.store.attempts.add_evidence(attempt.id, evidence)
@@ -169,7 +169,7 @@ class TaskQueue:
         """Keep what the task's agent said it did."""
         with self.store.transaction():
             found = self.store.tasks.get(task)
-            self.store.tasks.save(replace(found, summary=summary), was=found)
+            self.store.tasks.save(found._replace(summary=summary), was=found)
 
     def ended(
         self,
@@ -205,8 +205,8 @@ class TaskQueue:
                 pause = not_before or (None if outcome in FREE else now + self._pause(charged))
                 waits = pause is not None and pause > now
                 after = task.moved(TaskState.BLOCKED if waits else TaskState.READY, reason=reason if waits else "")
-                after = replace(after, not_before=pause if waits else None)
-            after = replace(after, attempts=charged, holder=None, cancel_wished=False)
+                after = after._replace(not_before=pause if waits else None)
+            after = after._replace(attempts=charged, holder=None, cancel_wished=False)
             self._save(after, was=task)
             self.events.record(
                 f"attempt.{outcome}",
@@ -261,7 +261,7 @@ class TaskQueue:
         with self.store.transaction():
             task = self.store.tasks.get(id)
             if task.state in HELD:
-                after = replace(task, cancel_wished=True)
+                after = task._replace(cancel_wished=True)
             elif task.state in OPEN or task.state is TaskState.FAILED:
                 after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
             else:
@@ -287,12 +287,12 @@ class TaskQueue:
                     f"task {id} is {task.state}; only failed or cancelled tasks are retried", hint=hint
                 )
             to = TaskState.BLOCKED if task.unmet else TaskState.READY
-            after = replace(task, state=to, reason="") if pausing else task.moved(to)
-            after = replace(after, attempts=0, not_before=None, cancel_wished=False)
+            after = task._replace(state=to, reason="") if pausing else task.moved(to)
+            after = after._replace(attempts=0, not_before=None, cancel_wished=False)
             self._save(after, was=task)
             goal = self.store.goals.get(task.goal)
             if goal.state not in GOAL_OPEN:
-                again = replace(goal, state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
+                again = goal._replace(state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)
                 self.store.goals.save(again, was=goal.state)
             if comment.strip():
                 self.store.messages.add(
@@ -314,7 +314,7 @@ class TaskQueue:
         return task
 
     def _save(self, task: Task, *, was: Task) -> None:
-        self.store.tasks.save(replace(task, updated_at=self.clock.now()), was=was)
+        self.store.tasks.save(task._replace(updated_at=self.clock.now()), was=was)
 
     def _agent_ended(self, attempt: Attempt) -> None:
         agent = self.store.agents.get(attempt.agent)

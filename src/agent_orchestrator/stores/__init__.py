@@ -12,8 +12,7 @@ for messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leadership:
+class Leadership(NamedTuple):
     """Who serves this project: the latest supervisor and what it was told."""
 
     term: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import NotFound
@@ -137,6 +136,8 @@ class Attempts:
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
         """Remember what we saw of its work; replaces earlier evidence of the same attempt."""
+        from dataclasses import asdict  # the rest of this module is in every command, and gets along without
+
         document = json.dumps(asdict(evidence), ensure_ascii=False)
         self._db.change("UPDATE attempts SET evidence = ? WHERE id = ?", (document, attempt))
 

@@ -1,7 +1,6 @@
 """Tasks, their dependencies, and the queue."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +22,7 @@ from agent_orchestrator.stores.sql.columns import (
     written,
 )
 
-_FIELDS = tuple(one.name for one in fields(Task))
+_FIELDS = Task._fields
 _WRITTEN: dict[str, Callable[..., Value]] = {
     "owns": texts,
     "acceptance": texts,
