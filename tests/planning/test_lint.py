@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from agent_orchestrator.domain.errors import InvalidPlan
 from agent_orchestrator.domain.plan import Plan, PlannedTask, order
+from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.lint import MAX_TASKS, lint
 from agent_orchestrator.planning.roster import Roster
 
@@ -35,9 +36,54 @@ def test_an_empty_plan_is_refused() -> None:
         lint(plan(), ROSTER)
 
 
-def test_a_plan_of_sixty_tasks_is_refused() -> None:
-    with pytest.raises(InvalidPlan, match="60 tasks, more than 50"):
-        lint(plan(*(task(f"t{n}") for n in range(60))), ROSTER)
+def test_a_plan_of_two_hundred_tasks_is_kept_and_one_of_six_hundred_refused() -> None:
+    assert len(lint(plan(*(task(f"t{n}") for n in range(200))), ROSTER).tasks) == 201  # and one that verifies
+    with pytest.raises(InvalidPlan, match="600 tasks, more than 500"):
+        lint(plan(*(task(f"t{n}") for n in range(600))), ROSTER)
+
+
+def small(id: str, **more: object) -> PlannedTask:
+    return task(id, size=Size.S, **more)  # type: ignore[arg-type]
+
+
+def test_small_tasks_of_one_specialist_are_joined_while_there_are_many() -> None:
+    many = lint(plan(*(small(f"t{n}", title=f"Rename thing {n}") for n in range(15))), ROSTER)
+
+    assert len(many.tasks) == 12 + 1  # and one that verifies
+    told = "\n".join(f"{one.title}\n{one.description}" for one in many.tasks)
+    assert all(f"Rename thing {n}" in told for n in range(15))
+    assert "many-tasks" in rules(many)
+
+
+def test_small_tasks_stay_apart_when_they_are_few_or_somebody_wrote_them_so() -> None:
+    few = tuple(small(f"t{n}", title=f"Rename thing {n}") for n in range(5))
+    many = tuple(small(f"t{n}", title=f"Rename thing {n}") for n in range(15))
+
+    assert len(lint(plan(*few), ROSTER, strict=True).tasks) == 5
+    assert len(lint(plan(*many), ROSTER, strict=True).tasks) == 15
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "what"),
+    [
+        (("db/migrations/0001_users.sql",), ("db/migrations/0002_orders.sql",), "database migrations"),
+        (("package.json",), ("web/package-lock.json",), "npm dependencies"),
+        (("pyproject.toml", "src/a/**"), ("uv.lock", "src/b/**"), "Python dependencies"),
+    ],
+)
+def test_tasks_that_change_what_only_one_can_change_wait_for_each_other(
+    one: tuple[str, ...], other: tuple[str, ...], what: str
+) -> None:
+    checked = lint(plan(task("a", owns=one), task("b", owns=other)), ROSTER)
+
+    assert needs(checked, "b") == ("a",)
+    assert any(what in finding.message for finding in checked.findings)
+
+
+def test_dependencies_of_two_languages_may_change_at_the_same_time() -> None:
+    checked = lint(plan(task("a", owns=("package.json",)), task("b", owns=("pyproject.toml",))), ROSTER)
+
+    assert needs(checked, "b") == ()
 
 
 def test_more_than_twelve_tasks_are_remarked_on() -> None:
@@ -253,6 +299,7 @@ TASKS = st.builds(
     depends_on=st.lists(IDS, max_size=4).map(tuple),
     owns=st.lists(st.sampled_from(["src/**", "src/a.py", "docs/*", "../x", "**"]), max_size=2).map(tuple),
     verify=st.none() | TEXTS,
+    size=st.sampled_from(Size),
 )
 
 

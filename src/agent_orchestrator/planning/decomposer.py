@@ -18,6 +18,9 @@ from agent_orchestrator.planning.roster import Roster
 GOAL_LIMIT_CHARS = 200_000
 """A goal is a page or ten. What is longer is a file that the goal should name."""
 
+MODEL_TASKS = 50
+"""A model's plan of more tasks is refused: they are a week for several agents, and nobody asked for that."""
+
 Complete = Callable[[str, Mapping[str, object]], str]
 """Ask a model: the prompt and the JSON Schema of the answer, to the answer's text.
 
@@ -58,7 +61,7 @@ class TaskDecomposer:
             except OrchestratorError as error:
                 return self._by_rules(goal, f"{self.source} could not be asked ({error.message}); planned by rules")
             try:
-                return lint(parse(answer, goal=goal, source=self.source), self.roster)
+                return lint(parse(answer, goal=goal, source=self.source), self.roster, max_tasks=MODEL_TASKS)
             except (UnreadableAnswer, InvalidPlan) as error:
                 problems.append(error.message)
                 prompt = repair_prompt(question, answer, f"{error.message}. {error.hint}".rstrip(" ."))

@@ -13,16 +13,20 @@ from itertools import combinations, pairwise
 from agent_orchestrator.domain.errors import InvalidPlan
 from agent_orchestrator.domain.ids import SLUG_LIMIT, slug
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
+from agent_orchestrator.domain.task import Size
+from agent_orchestrator.planning.contended import contended
+from agent_orchestrator.planning.coverage import uncovered
 from agent_orchestrator.planning.globs import scopes_meet
 from agent_orchestrator.planning.layers import layer_of
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 
-MAX_TASKS = 50
-"""More is refused. Every task pays for a checkout, a briefing and a check; fifty are a night for several agents."""
+MAX_TASKS = 500
+"""More is refused: nobody looks through such a plan before agreeing to it, and its graph is compared pair by pair."""
 
 MANY_TASKS = 12
-"""More gets a finding: eight published plans had a median of ten tasks (read 2026-11)."""
+"""From more on, small tasks of one specialist are joined; what is still more gets a finding. Eight published plans had
+a median of ten tasks (read 2026-11), and every task pays for a checkout, a briefing and a check."""
 
 TITLE_LIMIT = 80
 DESCRIPTION_LIMIT = 64_000
@@ -71,6 +75,7 @@ def lint(plan: Plan, roster: Roster, *, strict: bool = False, max_tasks: int = M
     work.break_cycles()
     work.merge_same()
     work.assign()
+    work.join_small()
     work.add_verifying_task()
     work.separate_scopes()
     work.judge()
@@ -210,7 +215,7 @@ class _Work:
         pairs = combinations(self.tasks, 2)
         return [(first, twin) for first, twin in pairs if _alike(first.title, twin.title) >= SAME_TITLE]
 
-    def _merge(self, first: PlannedTask, twin: PlannedTask) -> bool:
+    def _merge(self, first: PlannedTask, twin: PlannedTask, *, rule: str = "same-title", message: str = "") -> bool:
         """Join *twin* into *first*, unless work lies between them: then joining would make a cycle."""
         texts = [first.description] + ([twin.description] if twin.description not in first.description else [])
         joined = replace(
@@ -232,7 +237,7 @@ class _Work:
         if _cycle(merged):
             return False
         self.tasks = merged
-        self.note("same-title", f"{twin.id} was the same work as {first.id} and was joined to it", first.id)
+        self.note(rule, message or f"{twin.id} was the same work as {first.id} and was joined to it", first.id)
         return True
 
     def assign(self) -> None:
@@ -247,6 +252,27 @@ class _Work:
                 message = f"there is no specialist {asked!r}; {routing.specialist} was chosen ({routing.reason})"
                 self.note("unknown-agent", message, task.id)
             self.tasks[at] = replace(task, agent_type=routing.specialist, routing=routing)
+
+    def join_small(self) -> None:
+        """Give one agent the small tasks that the same specialist would do next to each other, while there are many."""
+        while (
+            not self.strict and len(self.tasks) > MANY_TASKS and any(self._merge_small(*pair) for pair in self._small())
+        ):
+            pass
+
+    def _small(self) -> list[tuple[PlannedTask, PlannedTask]]:
+        small = [task for task in self.tasks if task.size is Size.S]
+        return [
+            (one, other)
+            for one, other in combinations(small, 2)
+            if one.agent_type == other.agent_type and set(one.depends_on) == set(other.depends_on)
+        ]
+
+    def _merge_small(self, one: PlannedTask, other: PlannedTask) -> bool:
+        both = f"{one.title}\n{one.description}\n\n{other.title}\n{other.description}"
+        titled = replace(one, title=short_title(f"{one.title}; {other.title}"), description=both, size=Size.M)
+        message = f"{other.id} is small and was joined to {one.id}: there are more than {MANY_TASKS} tasks"
+        return self._merge(titled, other, rule="many-tasks", message=message)
 
     def add_verifying_task(self) -> None:
         """Let one task look at the whole when several agents make the parts."""
@@ -278,13 +304,12 @@ class _Work:
         listed = sorted(range(len(self.tasks)), key=lambda at: (ranks[at], at))
         for left, one in enumerate(listed):
             for other in listed[left + 1 :]:
-                met = scopes_meet(self.tasks[one].owns, self.tasks[other].owns)
-                if met is None or self._connected(self.tasks[one].id, self.tasks[other].id):
-                    continue
                 first, later = self.tasks[one], self.tasks[other]
+                both = _contest(first.owns, later.owns)
+                if both is None or self._connected(first.id, later.id):
+                    continue
                 self.tasks[other] = replace(later, depends_on=(*later.depends_on, first.id))
-                both = met[0] if met[0] == met[1] else f"{met[0]} and {met[1]}"
-                self.note("same-files", f"{later.id} waits for {first.id}: both may write {both}", later.id)
+                self.note("same-files", f"{later.id} waits for {first.id}: both {both}", later.id)
 
     def _connected(self, one: str, other: str) -> bool:
         return one in _ancestors(self.tasks, other) or other in _ancestors(self.tasks, one)
@@ -294,6 +319,8 @@ class _Work:
             message = f"{len(self.tasks)} tasks are many: each costs a checkout and a check; consider joining some"
             self.note("many-tasks", message)
         goal = " ".join(self.goal.split()).casefold()
+        for part in uncovered(self.goal, self.tasks):
+            self.note("not-covered", f"no task speaks of {short_title(visible(part))!r}, which the goal names")
         for at, task in enumerate(self.tasks):
             if len(self.tasks) > 1 and task.title.casefold() == goal:
                 self.note("echo", f"{task.id} repeats the whole goal", task.id)
@@ -304,6 +331,16 @@ class _Work:
             else:
                 message = f"{task.id} does not say what is true when it is done"
                 self.note("no-acceptance", message, task.id, Severity.NOTE)
+
+
+def _contest(first: tuple[str, ...], second: tuple[str, ...]) -> str | None:
+    """Return, as words after "both", what two scopes cannot change at the same time; None when they keep apart."""
+    met = scopes_meet(first, second)
+    if met is not None:
+        return f"may write {met[0] if met[0] == met[1] else f'{met[0]} and {met[1]}'}"
+    mine, theirs = contended(first), contended(second)
+    shared = next((kind for kind in mine if kind in theirs), None)
+    return None if shared is None else f"change {shared} ({mine[shared]}, {theirs[shared]})"
 
 
 def verifying_task(goal: str, after: tuple[PlannedTask, ...], id: str, roster: Roster) -> PlannedTask:
