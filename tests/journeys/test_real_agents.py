@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,10 +163,18 @@ def release(here: Caller, provider: str) -> None:
     app.store.close()
 
 
-def test_a_planner_that_answers_in_prose_is_told_and_the_rules_plan(tmp_path: Path, cli: str) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Turn(text="First I would think about the database, then the API."), id="prose"),
+        pytest.param(Turn(text='{"tasks": [{"id": "api", "title": "Build'), id="half a JSON document"),
+        pytest.param(Turn(actions=[Answer(value={"tasks": []})]), id="an empty plan"),
+    ],
+)
+def test_a_planner_whose_answer_is_no_plan_is_told_and_the_rules_plan(tmp_path: Path, cli: str, answer: Turn) -> None:
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
-        server.when("", [Turn(text="First I would think about the database, then the API.")])
+        server.when("", [answer])
 
         submitted = here("submit", "Build a REST API for books with tests and docs", "-d", "--json")
 
@@ -174,3 +183,48 @@ def test_a_planner_that_answers_in_prose_is_told_and_the_rules_plan(tmp_path: Pa
     assert plan["source"] == "rules"
     assert cli in plan["notice"] and "rules" in plan["notice"]
     assert len(submitted.json["tasks"]) >= 3
+
+
+def test_a_planner_is_told_what_was_wrong_and_its_second_answer_is_taken(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        server.when("Your previous answer could not be used", [Turn(actions=[Answer(value=PLAN)])])
+        server.when("", [Turn(actions=[Answer(value={"tasks": []})])])
+
+        submitted = here("submit", "Extend the calculator and write its notes", "-d", "--json")
+
+    assert submitted.code == 0, submitted.err
+    assert submitted.json["plan"]["source"] == cli
+    assert {task["id"] for task in submitted.json["plan"]["tasks"]} >= {"sub", "mul", "neg", "docs"}
+
+
+def answered(tmp_path: Path, cli: str, *tasks: dict[str, object]) -> dict[str, Any]:
+    """Return the plan that comes of a model's answer with *tasks*."""
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        server.when("", [Turn(actions=[Answer(value={"tasks": list(tasks)})])])
+        submitted = here("submit", "Extend the calculator and write its notes", "-d", "--json")
+    assert submitted.code == 0, submitted.err
+    plan: dict[str, Any] = submitted.json["plan"]
+    return plan
+
+
+def test_a_cycle_in_a_planners_answer_is_broken_and_said(tmp_path: Path, cli: str) -> None:
+    plan = answered(tmp_path, cli, planned("sub", "Add subtraction", "docs"), planned("docs", "Write notes", "sub"))
+
+    assert plan["source"] == cli
+    found = {finding["rule"]: finding["message"] for finding in plan["findings"]}
+    assert "sub" in found["cycle"] and "docs" in found["cycle"]
+    assert [task["depends_on"] for task in plan["tasks"][:2]] == [[], ["sub"]]
+
+
+def test_no_task_goes_to_a_specialist_that_is_not_there(tmp_path: Path, cli: str) -> None:
+    """The real claude refuses such an answer itself until its model gives up; codex hands it through."""
+    wizard = {**planned("mul", "Add multiplication"), "agent_type": "wizard"}
+    plan = answered(tmp_path, cli, planned("sub", "Add subtraction"), wizard)
+
+    assert "wizard" not in {task["agent_type"] for task in plan["tasks"]}
+    if plan["source"] == "rules":
+        assert cli in plan["notice"]
+    else:
+        assert any("wizard" in finding["message"] for finding in plan["findings"])
