@@ -134,11 +134,12 @@ def _roster(app: "App", as_json: bool) -> None:
         doors.tell(f"note: {len(told) - NOTES_SHOWN} more: orchestrate specialists --json")
     for problem in roster.problems:
         doors.tell(f"not read: {line(problem, 500)}")
-    doors.tell(f"--agent also takes an agent's name ({', '.join(app.providers)}): the {GENERALIST}, done by that agent")
+    agents = ", ".join(name for name, one in app.providers.items() if not one.is_demo)
+    doors.tell(f"--agent also takes an agent's name ({agents}): the {GENERALIST}, done by that agent")
 
 
 def _limits(role: "Specialist") -> str:
-    return line("; ".join(role.limits), 60) or "-"
+    return line("; ".join(role.limits), 32) or "-"
 
 
 def _models(app: "App", role: "Specialist") -> dict[str, str | None]:

@@ -60,7 +60,7 @@ def unkept(role: Specialist, provider: str, briefing: Briefing, command: Command
     if not knows_model(role, provider):
         used = f"works with {briefing.model}" if briefing.model else "chooses a model of its own"
         found.append(f"{provider} does not know the model {role.model} of the role {role.name} and {used}")
-    return (*found, *command.notes)
+    return (*found, *(f"{role.name}: {note}" for note in command.notes))
 
 
 def asked_and_not_kept(role: Specialist, provider: Provider) -> tuple[str, ...]:
