@@ -264,3 +264,55 @@ def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
 
     assert places.project_folder(tmp_path / "notes") == tmp_path / "notes"
     assert places.project_folder(tmp_path) == tmp_path
+
+
+def test_models_of_tiers_add_up_over_all_places_and_each_says_where_it_came_from(project: Path) -> None:
+    user = user_config('[models.claude]\nlight = "sonnet"\n[models.codex]\nheavy = "gpt-5"\n')
+    ours = project_config(project, '[models.claude]\nstandard = "sonnet"\nheavy = ""\n')
+    environ = dict(os.environ) | {"ORCHESTRATE_MODELS": "claude.light=claude-haiku-4-5, codex.light=gpt-5-mini"}
+
+    loaded = settings.load(project, environ)
+
+    assert {f"{provider}.{tier}": model for (provider, tier), model in loaded.tier_models().items()} == {
+        "claude.light": "claude-haiku-4-5",
+        "claude.standard": "sonnet",
+        "claude.heavy": "",
+        "codex.light": "gpt-5-mini",
+        "codex.heavy": "gpt-5",
+    }
+    assert loaded.origins["models.codex.heavy"] == str(user)
+    assert loaded.origins["models.claude.heavy"] == str(ours)
+    assert loaded.origins["models.claude.light"] == "$ORCHESTRATE_MODELS"
+
+
+def test_models_may_be_a_list_of_entries_too(project: Path) -> None:
+    project_config(project, 'models = ["codex.heavy=gpt-5"]')
+
+    assert settings.load(project, {}).models == ("claude.light=haiku", "claude.heavy=opus", "codex.heavy=gpt-5")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'models = ["claude=opus"]',
+        'models = ["claude.huge=opus"]',
+        '[models.claude]\nhuge = "opus"',
+        '[models]\nclaude = "opus"',
+        '[models.claude]\nheavy = "--dangerous"',
+        '[models.claude]\nheavy = "two words"',
+    ],
+)
+def test_a_model_of_no_tier_and_a_name_that_is_no_model_are_refused(project: Path, content: str) -> None:
+    file = project_config(project, content)
+
+    with pytest.raises(BadInput) as refused:
+        settings.load(project, {})
+    assert refused.value.message.startswith(f"{file}: models")
+
+
+def test_models_of_a_provider_that_does_not_exist_are_refused_with_the_nearest(project: Path) -> None:
+    project_config(project, '[models.cluade]\nheavy = "opus"')
+
+    with pytest.raises(BadInput) as refused:
+        build(project, environ=dict(os.environ), create=False).tier_models()
+    assert refused.value.hint == "did you mean claude?"

@@ -19,7 +19,7 @@ from agent_orchestrator.domain.errors import BadInput, NotReady
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.plan import Plan
-    from agent_orchestrator.domain.task import Task
+    from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
@@ -177,7 +177,9 @@ class App:
         """The specialists: built in, the project's and the user's."""
         from agent_orchestrator.planning.roster import Roster
 
-        return Roster(project=self.folder, user=places.config_home(self.environ))
+        home = Path(self.environ.get("HOME") or Path.home())
+        claude = Path(self.environ.get("CLAUDE_CONFIG_DIR") or home / ".claude")
+        return Roster(project=self.folder, user=places.config_home(self.environ), claude=claude)
 
     @cached_property
     def profile(self) -> "Profile":
@@ -269,7 +271,7 @@ class App:
                 schema,
                 environ=self.environ,
                 pass_env=self.settings.pass_env,
-                model=self._models().get(planner),
+                model=self.chosen_models().get(planner),
                 state=self.state,
                 timeout_s=self.settings.planner_seconds,
             )
@@ -348,6 +350,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            roster_problems=lambda: self.roster.problems,
         )
 
     @cached_property
@@ -459,6 +462,7 @@ class App:
         return Supervisor(pieces, options, log=log)
 
     def _spawner(self) -> "AgentSpawner":
+        from agent_orchestrator.domain.specialist import GENERALIST
         from agent_orchestrator.runtime.clis import Remembered
         from agent_orchestrator.runtime.process import Limits
         from agent_orchestrator.runtime.spawner import AgentSpawner
@@ -475,7 +479,8 @@ class App:
             workspaces=self.workspaces,
             providers=self.providers,
             installed=Remembered(self.environ).require,
-            specialist=self.roster.get,
+            specialist=self.roster.find,
+            generalist=lambda: self.roster.get(GENERALIST),
             check_for=check_text,
             environ=self.environ,
             pass_env=settings.pass_env,
@@ -486,12 +491,26 @@ class App:
                 grace_s=settings.stop_seconds,
             ),
             lock=self.state / "supervisor.lock",
-            models=self._models(),
+            models=self.chosen_models(),
+            tier_models=self.tier_models(),
         )
 
-    def _models(self) -> dict[str, str]:
+    def chosen_models(self) -> dict[str, str]:
+        """Return the model that the user chose for all work of a provider, where one was chosen."""
         chosen = {"claude": self.settings.claude_model, "codex": self.settings.codex_model}
         return {name: model for name, model in chosen.items() if model}
+
+    def tier_models(self) -> "dict[tuple[str, Tier], str]":
+        """Return the model of each provider and tier, from the setting ``models``.
+
+        Raises:
+            BadInput: it names a provider that does not exist.
+        """
+        found = self.settings.tier_models()
+        for name, _ in found:
+            if name != "generic":  # which exists only while the user has a command for it
+                self.provider(name)
+        return found
 
     def _setup(self) -> "Setup":
         from agent_orchestrator.runtime.environment import allowed

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
 
@@ -50,6 +51,19 @@ def _isolation(text: str) -> Isolation | None:
 
 def _optional(text: str) -> str | None:
     return text or None
+
+
+_TIER_MODEL = re.compile(rf"([a-z][a-z0-9-]*\.(?:{'|'.join(Tier)}))=([A-Za-z0-9][\w.:/@\[\]+-]{{0,199}})?")
+
+
+def _tier_models(text: str) -> tuple[str, ...]:
+    found = {}
+    for entry in _words(text):
+        parts = _TIER_MODEL.fullmatch(entry)
+        if parts is None:
+            raise ValueError(f"must be entries like claude.light=haiku, with a tier of {', '.join(Tier)}")
+        found[parts[1]] = parts[2] or ""
+    return tuple(f"{name}={model}" for name, model in found.items())
 
 
 def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
@@ -119,6 +133,12 @@ class Settings:
         None, _optional, "Model for every claude task. Empty lets the task's tier decide."
     )
     codex_model: str | None = _setting(None, _optional, "Model for every codex task. Empty lets the CLI decide.")
+    models: tuple[str, ...] = _setting(
+        ("claude.light=haiku", "claude.heavy=opus"),
+        _tier_models,
+        "Model of each provider for each tier (light, standard, heavy); where none is named the CLI decides. In "
+        "config.toml also as tables, such as [models.claude], at the end. Entries of several places add up.",
+    )
     claude_uses_key: bool = _setting(
         False, _yes_no, "Let claude bill ANTHROPIC_API_KEY although it is logged in. It would do so silently otherwise."
     )
@@ -128,7 +148,19 @@ class Settings:
     demo_pace: str = _setting("1", str, "Factor on the demo agents' pauses; 0 takes them out.")
 
     origins: Mapping[str, str] = field(default_factory=dict)
-    """Setting to where its value came from: ``default``, a file's path, ``$NAME`` or a flag. Absent means default."""
+    """Setting to where its value came from: ``default``, a file's path, ``$NAME`` or a flag. Absent means default.
+
+    Each model of a tier has its own, under a name such as ``models.claude.light``.
+    """
+
+    def tier_models(self) -> dict[tuple[str, Tier], str]:
+        """Return the models of the setting ``models`` by provider and tier; an empty one leaves it to the CLI."""
+        found = {}
+        for entry in self.models:
+            name, _, model = entry.partition("=")
+            provider, _, tier = name.rpartition(".")
+            found[provider, Tier(tier)] = model
+        return found
 
 
 FIELDS = tuple(one for one in fields(Settings) if one.name != "origins")
@@ -149,6 +181,14 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] |
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+
+    def take(name: str, value: Any, origin: str) -> None:
+        if name == "models":  # its entries hold one by one, so that a project's do not hide the user's
+            before = values.get(name, Settings.__dataclass_fields__[name].default)
+            origins.update({f"models.{entry.partition('=')[0]}": origin for entry in value})
+            value = _tier_models(",".join((*before, *value)))
+        values[name], origins[name] = value, origin
+
     known = {one.name: one for one in FIELDS}
     for file in (config_home(environ) / "config.toml", folder / CONFIG_FOLDER / "config.toml"):
         for name, value in _read_toml(file).items():
@@ -156,13 +196,13 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] |
                 raise BadInput(
                     f"{file}: unknown setting {name!r}", hint=_nearest(name, known) or "see: orchestrate config"
                 )
-            values[name] = _parsed(known[name].metadata["parse"], value, f"{file}: {name}")
-            origins[name] = str(file)
+            place = f"{file}: {name}"
+            flat = _entries(value, place) if name == "models" and isinstance(value, dict) else value
+            take(name, _parsed(known[name].metadata["parse"], flat, place), str(file))
     for one in FIELDS:
         for name in (variable(one.name), *one.metadata["variables"]):
             if environ.get(name):
-                values[one.name] = _parsed(one.metadata["parse"], environ[name], f"${name}")
-                origins[one.name] = f"${name}"
+                take(one.name, _parsed(one.metadata["parse"], environ[name], f"${name}"), f"${name}")
                 break
     for name, flag in (flags or {}).items():
         if flag is not None:
@@ -179,6 +219,16 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadInput(f"{file}: {error}", hint="mend the file or move it aside") from error
+
+
+def _entries(tables: Mapping[str, object], place: str) -> list[str]:
+    """Return the tables of models, such as ``{"claude": {"light": "haiku"}}``, as entries ``claude.light=haiku``."""
+    found = []
+    for provider, tiers in tables.items():
+        if not isinstance(tiers, dict):
+            raise BadInput(f"{place}.{provider}: not a table", hint=f'write [models.{provider}] and light = "…" below')
+        found += [f"{provider}.{tier}={model}" for tier, model in tiers.items()]
+    return found
 
 
 def _parsed(parse: Callable[[str], Any], value: object, place: str) -> Any:

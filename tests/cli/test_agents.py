@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,86 @@ def test_the_shell_completes_ids_from_the_store(here: App, typed: str) -> None:
 
     assert offered == (["login"] if typed == "log" else [tasks["login"].id])
     assert completing.agents(context, parameter, "") == []
+
+
+ROLE = """---
+name: reader
+description: Reads and reports.
+tools: Read, Grep
+model: sonnet
+maxTurns: 9
+---
+You read.
+"""
+
+
+def test_specialists_show_tier_model_limits_and_the_file_they_came_from(here: App) -> None:
+    file = here.folder / ".claude" / "agents" / "reader.md"
+    file.parent.mkdir(parents=True)
+    file.write_text(ROLE)
+
+    row = next(line for line in orchestrate("specialists").lines if line.startswith("reader"))
+    found = json.loads(orchestrate("specialists", "--json").out)
+    reader = next(one for one in found["specialists"] if one["name"] == "reader")
+
+    for words in ("project .claude", "standard", "claude sonnet", "only Read, Grep; 9 turns", "Reads and reports."):
+        assert words in row
+    assert (reader["file"], reader["tools"], reader["max_turns"]) == (str(file), ["Read", "Grep"], 9)
+    assert reader["models"] == {"claude": "sonnet", "codex": None}
+    assert {"claude", "codex"} <= set(found["providers"])
+
+
+def test_specialists_show_the_models_that_tiers_have_by_the_settings(here: App) -> None:
+    (here.folder / ".orchestrate").mkdir()
+    (here.folder / ".orchestrate" / "config.toml").write_text('[models.codex]\nheavy = "gpt-5"\n')
+
+    found = {one["name"]: one for one in json.loads(orchestrate("specialists", "--json").out)["specialists"]}
+
+    assert found["security-engineer"]["models"] == {"claude": "opus", "codex": "gpt-5"}
+    assert found["documentation-writer"]["models"] == {"claude": "haiku", "codex": None}
+    assert found["qa-test-engineer"]["models"] == {"claude": None, "codex": None}
+
+
+def test_specialists_say_which_installed_agent_cannot_keep_a_limit(
+    here: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here.folder / ".claude" / "agents").mkdir(parents=True)
+    (here.folder / ".claude" / "agents" / "reader.md").write_text(ROLE)
+    (tmp_path / "bin").mkdir()
+    for name in ("claude", "codex"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    said = orchestrate("specialists").err
+
+    assert "codex cannot keep the list of tools of the role reader" in said
+    assert "codex cannot keep the limit on turns of the role reader" in said
+    assert "codex does not know the model sonnet" in said
+    assert "claude cannot" not in said
+    assert "reader has no tool to change files with" in said
+
+
+def test_route_takes_the_files_a_task_will_write_as_evidence(here: App) -> None:
+    by_words = json.loads(orchestrate("specialists", "--route", "Fix the button", "--json").out)
+    by_files = json.loads(orchestrate("specialists", "--route", "Fix the button", "--owns", "dags/*.py", "--json").out)
+
+    assert (by_words["specialist"], by_files["specialist"]) == ("frontend-ui-engineer", "data-pipeline-engineer")
+    assert "dags/*.py" in by_files["reason"]
+    assert orchestrate("specialists", "--owns", "dags/*.py").code == 2
+
+
+def test_route_names_the_alternatives_and_what_is_a_guess(here: App) -> None:
+    torn = json.loads(orchestrate("specialists", "--route", "Dockerfile for React", "--json").out)
+
+    assert torn["guess"] is True and torn["confidence"] < 0.5
+    assert torn["alternatives"]
+    assert "else " in orchestrate("specialists", "--route", "Dockerfile for React").out
+
+
+def test_a_project_role_takes_part_in_routing(here: App) -> None:
+    folder = here.folder / ".claude" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "fortran.md").write_text("---\nname: fortran-expert\ndescription: Weather kernels.\n---\nYou do.\n")
+
+    assert orchestrate("specialists", "--route", "Speed up the Fortran loops").out.startswith("fortran-expert")

@@ -178,3 +178,49 @@ def test_only_a_delivered_goal_is_taken_back(call: Caller) -> None:
 
     assert answer.code == 5
     assert "not_yet" in answer.err
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "Claude"])
+def test_an_agents_name_for_a_specialist_is_the_generalist_by_that_agent(call: Caller, name: str) -> None:
+    task = call("submit", "Write unit tests", "--agent", name, "--json").json["tasks"][0]
+
+    assert (task["specialist"], task["provider"]) == ("generalist", name.lower())
+
+
+def test_any_is_the_generalist_by_whatever_agent_there_is(call: Caller) -> None:
+    task = call("submit", "Write unit tests", "--agent", "any", "--json").json["tasks"][0]
+
+    assert (task["specialist"], task["provider"]) == ("generalist", None)
+
+
+def test_an_agents_name_for_a_goal_that_is_split_leaves_the_specialists_to_the_plan(call: Caller) -> None:
+    goal = "Add a login page, then write its tests, then document it"
+
+    tasks = call("submit", "-d", "--planner", "rules", goal, "--agent", "codex", "--json").json["tasks"]
+
+    assert {task["provider"] for task in tasks} == {"codex"}
+    assert len({task["specialist"] for task in tasks}) > 1
+
+
+def test_two_agents_for_one_task_are_refused(call: Caller) -> None:
+    answer = call("submit", "x", "--agent", "claude", "--provider", "codex")
+
+    assert answer.code == 2 and "two agents" in answer.err
+
+
+def test_a_specialist_that_has_an_agents_name_is_meant_before_the_agent(call: Caller) -> None:
+    folder = call.folder / ".orchestrate" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "codex.md").write_text("---\nname: codex\n---\nYou keep the codex of this house.\n")
+
+    task = call("submit", "x", "--agent", "codex", "--json").json["tasks"][0]
+
+    assert (task["specialist"], task["provider"]) == ("codex", None)
+
+
+def test_who_gets_a_task_by_a_guess_is_told_as_a_guess(call: Caller) -> None:
+    vague, clear = call("submit", "Do the thing"), call("submit", "Write pytest unit tests and fixtures")
+
+    assert "a guess" in vague.err and "generalist" in vague.err
+    assert "a guess" not in clear.err
+    assert "a guess" not in call("submit", "Do the thing", "--agent", "backend").err

@@ -257,3 +257,22 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     assert running.exit_code([done, failed], "") == 6
     assert running.exit_code([failed], "limit") == 6
     assert running.exit_code([left], "user") == 130
+
+
+def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:
+    folder = call.folder / ".orchestrate" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "passing.md").write_text("---\nname: passing\nmaxTurns: 5\n---\nYou pass by.\n")
+
+    def submitted(title: str) -> str:
+        return str(call("submit", title, "--agent", "passing", "--json").json["tasks"][0]["id"])
+
+    before = submitted("a")
+    call("run")
+    after = submitted("b")
+    (folder / "passing.md").unlink()
+    call("run")
+    first, last = (call("task", id, "--json").json["attempts"][0] for id in (before, after))
+
+    assert first["notes"] == ["generic cannot keep the limit on turns of the role passing: it works without that limit"]
+    assert last["notes"] == ["there is no specialist passing any more; generalist stands in"]

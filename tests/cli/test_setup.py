@@ -214,3 +214,28 @@ def test_the_completion_script_is_for_the_installed_name(call: Caller, shell: st
     assert answer.code == 0
     assert f"_ORCHESTRATE_COMPLETE={shell}_complete" in answer.out
     assert call("completion", shell, "--json").json["script"].strip() == answer.out.strip()
+
+
+def test_doctor_names_each_file_that_is_no_specialist_once_and_goes_on(call: Caller) -> None:
+    folder = call.folder / ".claude" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "broken.md").write_text("no front matter")
+
+    answer = call("doctor", "--json")
+
+    named = [check for check in answer.json["checks"] if check["name"] == "specialists"]
+    assert [check["level"] for check in named] == ["warn"]
+    assert "broken.md" in named[0]["detail"]
+    assert call("submit", "x").code == 0
+
+
+def test_config_shows_the_model_of_each_tier_with_its_origin(call: Caller) -> None:
+    call("init")
+    config = call.folder / ".orchestrate" / "config.toml"
+    config.write_text(config.read_text() + '\n[models.codex]\nheavy = "gpt-5"\n')
+
+    shown = {one["name"]: one for one in call("config", "--json").json["settings"]}
+
+    assert (shown["models.claude.heavy"]["value"], shown["models.claude.heavy"]["origin"]) == ("opus", "default")
+    assert (shown["models.codex.heavy"]["value"], shown["models.codex.heavy"]["origin"]) == ("gpt-5", str(config))
+    assert call("config", "models.claude.light").out == "haiku\n"

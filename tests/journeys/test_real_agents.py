@@ -228,3 +228,54 @@ def test_no_task_goes_to_a_specialist_that_is_not_there(tmp_path: Path, cli: str
         assert cli in plan["notice"]
     else:
         assert any("wizard" in finding["message"] for finding in plan["findings"])
+
+
+def test_a_role_files_model_tools_and_turns_reach_the_cli_and_what_it_cannot_keep_is_said(
+    tmp_path: Path, cli: str
+) -> None:
+    role = (
+        "---\nname: multiplier\ndescription: Multiplies.\nmodel: sonnet\ntools: Read, Write\nmaxTurns: 20\n---\n"
+        "You multiply, and you call yourself Napier.\n"
+    )
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        (here.folder / ".claude" / "agents").mkdir(parents=True)
+        (here.folder / ".claude" / "agents" / "multiplier.md").write_text(role)
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        server.when("Add multiplication", [Turn(text="Writing.", actions=(mul,)), Turn(text="Done.")])
+        submitted = here("submit", "Add multiplication", "--agent", "multiplier", "--json")
+        here("run", "--json")
+        task = here("task", submitted.json["tasks"][0]["id"], "--json").json
+        shown = here("task", submitted.json["tasks"][0]["id"]).out
+        asked = [request for request in server.requests if "Add multiplication" in request.prompt]
+
+    attempt = task["attempts"][-1]
+    assert attempt["outcome"] == "succeeded"
+    assert any("call yourself Napier" in str(request.body) for request in asked)
+    assert asked[0].asked is not None
+    if cli == "claude":
+        assert asked[0].body["model"].startswith("claude-sonnet-")
+        assert attempt["model"].startswith("claude-sonnet-") and attempt["model"] in shown
+        assert {name for name in asked[0].asked.tools if "Placeholder" not in name} == {"Read", "Write"}
+        assert attempt["notes"] == []
+    else:
+        told = " / ".join(attempt["notes"])
+        assert "codex cannot keep the list of tools" in told and "the limit on turns" in told
+        assert "does not know the model sonnet" in told
+        assert "cannot keep the list of tools" in shown
+
+
+def test_the_model_of_the_tasks_tier_reaches_the_cli_and_is_recorded(tmp_path: Path, cli: str) -> None:
+    model = {"claude": "claude-haiku-4-5", "codex": "gpt-5-mini"}[cli]
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        here.environ["ORCHESTRATE_MODELS"] = f"{cli}.light={model}"
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        server.when("Add multiplication", [Turn(text="Writing.", actions=(mul,)), Turn(text="Done.")])
+        submitted = here("submit", "Add multiplication", "--tier", "light", "--json")
+        here("run", "--json")
+        attempt = here("task", submitted.json["tasks"][0]["id"], "--json").json["attempts"][-1]
+        asked = [request for request in server.requests if "Add multiplication" in request.prompt]
+
+    assert {request.body["model"] for request in asked} == {model}
+    assert attempt["model"] == model

@@ -118,3 +118,77 @@ def test_forms_of_a_word_are_one_word(one: str, other: str) -> None:
 def test_hostile_text_is_routed_like_any_other() -> None:
     for text in ("", "\x00\x1b[2J", "a" * 100_000, "(" * 5_000, "𝓤𝓘 \ud800", "/" * 5_000, "a/" * 5_000, "a." * 5_000):
         assert route(text, text, ROSTER).specialist in ROSTER.names
+
+
+def own(folder: Path, name: str, *front: str) -> Roster:
+    agents = folder / ".claude" / "agents"
+    agents.mkdir(parents=True, exist_ok=True)
+    (agents / f"{name}.md").write_text("\n".join(["---", f"name: {name}", *front, "---", "You do it.", ""]))
+    return Roster(project=folder)
+
+
+def test_a_file_to_be_written_beats_any_number_of_words() -> None:
+    title = "Show the React component, the button, the page, the form, the CSS and the modal in the browser"
+
+    routing = route(title, "", ROSTER, paths=("dags/daily.py",))
+
+    assert routing.specialist == "data-pipeline-engineer"
+    assert routing.is_guess and "frontend-ui-engineer" in routing.alternatives
+
+
+def test_where_the_files_are_two_specialists_ground_the_words_decide() -> None:
+    paths = ("tests/test_login.py", "src/api/login.py")
+
+    assert route("Write pytest tests of the login", "", ROSTER, paths).specialist == "qa-test-engineer"
+    assert route("Add the REST endpoint", "", ROSTER, paths).specialist == "backend-systems-engineer"
+
+
+def test_a_role_without_words_is_found_by_its_name_and_its_description(tmp_path: Path) -> None:
+    roster = own(tmp_path, "rust-expert", "description: Use this agent for ownership, lifetimes and cargo workspaces.")
+
+    by_name = route("Port the tokenizer to Rust", "", roster)
+    by_description = route("Untangle the lifetimes of the cargo workspaces", "", roster)
+
+    assert (by_name.specialist, by_name.reason) == ("rust-expert", "rust")
+    assert by_description.specialist == "rust-expert"
+
+
+def test_the_common_words_of_a_description_draw_nothing(tmp_path: Path) -> None:
+    roster = own(
+        tmp_path,
+        "code-expert",
+        "description: Use this agent proactively when you need help with code: write, fix, test, review features.",
+    )
+
+    for title in ("Fix the feature", "Review the code and help", "Write unit tests", "Do the thing"):
+        assert route(title, "", roster).specialist != "code-expert"
+
+
+def test_a_role_that_cannot_write_gets_only_what_its_own_words_ask_for(tmp_path: Path) -> None:
+    reader = own(tmp_path / "a", "rust-reviewer", "description: Reads Rust.", "tools: Read, Grep")
+    worded = own(tmp_path / "b", "rust-reviewer", "words: rust review", "tools: Read, Grep")
+
+    assert route("Port the tokenizer to Rust", "", reader).specialist != "rust-reviewer"
+    assert route("Do a rust review", "", worded).specialist == "rust-reviewer"
+
+
+def test_a_hundred_roles_of_others_leave_the_words_of_ours_their_weight(tmp_path: Path) -> None:
+    for number in range(100):
+        roster = own(tmp_path, f"kind-{number}", "description: Terraform, pytest, React, Airflow and endpoints.")
+
+    for title, specialist in (
+        ("Write Terraform for the VPC", "aws-cloud-architect"),
+        ("Add pytest unit tests", "qa-test-engineer"),
+        ("Add an Airflow DAG", "data-pipeline-engineer"),
+    ):
+        before, after = route(title, "", ROSTER), route(title, "", roster)
+        assert before.specialist == after.specialist == specialist
+        assert after.confidence > before.confidence - 0.05
+
+
+def test_between_equals_the_project_goes_before_us(tmp_path: Path) -> None:
+    folder = tmp_path / ".orchestrate" / "agents"
+    folder.mkdir(parents=True)
+    (folder / "z.md").write_text("---\nname: zz-terraformer\nwords: terraform\n---\nYou do.\n")
+
+    assert route("Change terraform", "", Roster(project=tmp_path)).specialist == "zz-terraformer"

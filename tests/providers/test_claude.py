@@ -67,19 +67,42 @@ def test_a_session_goes_on_with_its_id_and_gets_its_role_again() -> None:
     assert argv[-4:] == ("--append-system-prompt-file", "/runs/t1.1/role.md", "--resume", "abc")
 
 
-@pytest.mark.parametrize(
-    ("tier", "model", "expected"),
-    [
-        (Tier.LIGHT, None, "haiku"),
-        (Tier.STANDARD, None, None),
-        (Tier.HEAVY, None, "opus"),
-        (Tier.HEAVY, "mine", "mine"),
-    ],
-)
-def test_the_tier_names_the_model_unless_one_is_named(tier: Tier, model: str | None, expected: str | None) -> None:
-    argv = CLAUDE.command(briefing(tier=tier, model=model)).argv
+def test_the_model_chosen_is_named_and_without_one_the_cli_chooses() -> None:
+    assert "--model" not in CLAUDE.command(briefing(tier=Tier.HEAVY)).argv
 
-    assert (argv[argv.index("--model") + 1] if "--model" in argv else None) == expected
+    argv = CLAUDE.command(briefing(model="mine")).argv
+
+    assert argv[argv.index("--model") + 1] == "mine"
+
+
+def test_the_limits_of_a_role_become_arguments_and_are_said_to_be_kept() -> None:
+    command = CLAUDE.command(briefing(tools=("Read", "Grep"), denied_tools=("WebFetch",), max_turns=7))
+
+    assert " ".join(command.argv).count("--tools Read,Grep --strict-mcp-config --disallowedTools WebFetch") == 1
+    assert command.argv[command.argv.index("--max-turns") + 1] == "7"
+    assert command.keeps == {"tools", "denied_tools", "max_turns"}
+    assert command.notes == ()
+
+
+def test_a_tool_that_cannot_be_narrowed_is_left_out_and_said() -> None:
+    command = CLAUDE.command(briefing(tools=("Read", "Bash(git log:*)")))
+
+    assert command.argv[command.argv.index("--tools") + 1] == "Read"
+    assert "Bash(git log:*)" in command.notes[0]
+
+
+def test_tools_of_servers_are_not_built_in_and_that_they_are_not_restricted_is_said() -> None:
+    command = CLAUDE.command(briefing(tools=("mcp__github__get_issue",)))
+
+    assert command.argv[command.argv.index("--tools") + 1] == ""
+    assert "--strict-mcp-config" not in command.argv
+    assert "MCP servers" in command.notes[0]
+
+
+def test_a_role_without_limits_adds_no_argument() -> None:
+    argv = CLAUDE.command(briefing()).argv
+
+    assert not {"--tools", "--disallowedTools", "--max-turns", "--strict-mcp-config"} & set(argv)
 
 
 def test_the_variables_of_an_unattended_run_are_set_and_the_users_own_retries_are_kept() -> None:

@@ -11,6 +11,7 @@ from agent_orchestrator.domain.budget import parse_usd
 from agent_orchestrator.domain.errors import BadInput, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import Delivery
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.domain.specialist import GENERALIST
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Tier
 from agent_orchestrator.services.goals import Submission
 
@@ -18,7 +19,11 @@ from agent_orchestrator.services.goals import Submission
 @click.command()
 @click.argument("goal")
 @click.option("-d", "--decompose", is_flag=True, help="Split the goal into several tasks.")
-@click.option("--agent", metavar="SPECIALIST", help="Who does it. Without it the goal's words decide.")
+@click.option(
+    "--agent",
+    metavar="SPECIALIST",
+    help="Who does it: a specialist, or an agent's name such as claude. Without it the goal's words decide.",
+)
 @click.option("--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first.")
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="How capable a model it needs.")
 @click.option(
@@ -44,6 +49,7 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
     """
     flags = wording.chosen(planner=given["planner"], max_attempts=given["max_attempts"])
     app = doors.app(create=not dry_run, flags=flags)
+    given |= _meant(app, given)
     submission, plan = _proposed(app, wording.goal_text(goal), given)
     after = [app.tasks.resolve(text) for text in given["depends_on"]]
     if dry_run:
@@ -61,6 +67,21 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
         doors.answer(showing.accepted_json(app, accepted, tasks, plan))
     else:
         showing.accepted(app, accepted, tasks, plan)
+
+
+def _meant(app: App, given: dict[str, Any]) -> dict[str, str | None]:
+    """Return whom ``--agent`` and ``--provider`` mean: an agent's name such as claude is the generalist, by it.
+
+    A goal that is split has its specialists from the plan, all by that agent. A specialist of that name goes first:
+    somebody made it on purpose.
+    """
+    agent, provider = given["agent"], given["provider"]
+    name = (agent or "").strip().lower()
+    if not name or app.roster.find(name) is not None or name not in app.providers:
+        return {"agent": agent, "provider": provider}
+    if provider not in {None, name}:
+        raise BadInput(f"--agent {name} and --provider {provider} are two agents", hint="leave out one of them")
+    return {"agent": None if given["decompose"] else GENERALIST, "provider": name}
 
 
 def _proposed(app: App, text: str, given: dict[str, Any]) -> tuple[Submission, Plan]:

@@ -96,12 +96,28 @@ def config(name: str | None, origin: bool, as_json: bool) -> None:
 def _settings(app: App) -> Iterator[dict[str, Any]]:
     for one in settings.FIELDS:
         value = getattr(app.settings, one.name)
+        if one.name == "models":
+            yield from _tier_models(app, one.metadata["about"])
+            continue
         yield {
             "name": one.name,
             "value": ",".join(value) if isinstance(value, tuple) else value,
             "origin": app.settings.origins.get(one.name, "default"),
             "variable": settings.variable(one.name),
             "about": one.metadata["about"],
+        }
+
+
+def _tier_models(app: App, about: str) -> Iterator[dict[str, Any]]:
+    """Yield the model of each provider and tier as a setting of its own: each has its own origin."""
+    for (provider, tier), model in app.settings.tier_models().items():
+        name = f"models.{provider}.{tier}"
+        yield {
+            "name": name,
+            "value": model,
+            "origin": app.settings.origins.get(name, "default"),
+            "variable": settings.variable("models"),
+            "about": about,
         }
 
 

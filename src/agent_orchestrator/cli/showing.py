@@ -59,6 +59,10 @@ def _after(needs: Sequence[str]) -> str:
 
 
 def _say_who_planned(plan: Plan) -> None:
+    guesses = [task for task in plan.tasks if task.routing is not None and task.routing.is_guess]
+    if guesses:
+        told = ", ".join(f"{task.id} to {task.agent_type}" for task in guesses)
+        doors.tell(columns.one_line(f"a guess, for little speaks for it: {told}"))
     if plan.source != "single":
         doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
     for found in plan.findings:

@@ -81,6 +81,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
         ("transcript", attempt["transcript"]),
     ]
     lines += [f"    {name:<11} {line(value, 400)}" for name, value in facts if value]
+    lines += [f"    {'note':<11} {line(note, 400)}" for note in attempt["notes"]]
     evidence = attempt["evidence"]
     if evidence is None:
         return lines

@@ -2,104 +2,50 @@
 
 A specialist is a Markdown file with front matter. Files are read when the
 roster is first asked for something, because a plain ``submit`` must be quick.
-A project's file replaces a user's of the same name, which replaces ours.
+Of several files with one name the nearest to the work counts, in this order:
+
+1. ``.orchestrate/agents`` of the project
+2. ``.claude/agents`` of the project, where Claude Code keeps its own
+3. ``agents`` in the user's configuration folder of ours
+4. ``~/.claude/agents``
+5. the ones that come with us
+
+The project's folders are read as somebody else's text: what a link leads to
+outside the project is not read.
 """
 
-import re
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.specialist import GENERALIST, Specialist
-from agent_orchestrator.domain.task import Tier
+from agent_orchestrator.planning.role_file import parse_specialist as parse_specialist
 
 BUILT_IN = Path(__file__).with_name("specialists")
 
 PROJECT_FOLDER = Path(".orchestrate") / "agents"
 """Where a project keeps specialists of its own, relative to its root."""
 
-FILE_LIMIT_BYTES = 256 * 1024
+CLAUDE_FOLDER = Path(".claude") / "agents"
+"""Where Claude Code keeps a project's subagents, relative to its root."""
+
+ORIGINS = ("built in", "user .claude", "user", "project .claude", "project")
+"""Where a specialist can come from, the weakest first."""
+
+FILE_LIMIT_BYTES = 64 * 1024
 """A role's file is a page of prose; anything this big is something else."""
 
 FILES_LIMIT = 200
 """Files read per folder, in name order: a folder pointed at by mistake must not be read for minutes."""
 
-_KEY = re.compile(r"^([A-Za-z][\w-]*)\s*:\s*(.*)$")
-_LISTS = ("words", "paths", "aliases")
+DEPTH_LIMIT = 3
+"""Folders within a folder of roles that are looked into; collections sort theirs by subject."""
 
-
-def parse_specialist(text: str, *, origin: str, fallback_name: str = "") -> Specialist:
-    """Return the specialist that a Markdown file with front matter describes.
-
-    Front matter is ``key: value`` lines between two ``---`` lines. A list is ``[a, b]``, ``a, b`` or ``- a`` lines; an
-    indented line continues the value above it. Keys that are not ours are ignored, so that files written for other
-    tools can be used. *fallback_name* is taken when the file names no one.
-
-    Raises:
-        BadInput: no front matter, a line that is neither key nor continuation, a name that is no slug, an unknown
-            tier, or no prompt.
-    """
-    front, prompt = _split(text, origin)
-    name = str(front.get("name") or fallback_name).strip()
-    if not name or slug(name) != name:
-        raise BadInput(
-            f"{origin}: {name!r} is not a specialist's name", hint="use small letters, digits and hyphens, at most 48"
-        )
-    tier = str(front.get("tier") or Tier.STANDARD).lower()
-    if tier not in set(Tier):
-        raise BadInput(f"{origin}: tier {tier!r} is unknown", hint=f"use one of {', '.join(Tier)}")
-    if not prompt.strip():
-        raise BadInput(f"{origin}: the file has no text after its front matter", hint="write the role's prompt there")
-    words, paths, aliases = (_items(front.get(key, "")) for key in _LISTS)
-    return Specialist(
-        name=name,
-        description=" ".join(front.get("description", "").split()) or name,
-        prompt=prompt.strip() + "\n",
-        words=words,
-        paths=paths,
-        aliases=aliases,
-        tier=Tier(tier),
-        provider=front.get("provider") or None,
-        model=front.get("model") or None,
-        origin=origin,
-    )
-
-
-def _split(text: str, origin: str) -> tuple[dict[str, str], str]:
-    lines = text.removeprefix("\ufeff").splitlines()
-    if not lines or lines[0].strip() != "---":
-        raise BadInput(f"{origin}: no front matter", hint="begin the file with a line --- and name: and description:")
-    front: dict[str, str] = {}
-    key = ""
-    for number, line in enumerate(lines[1:], start=2):
-        if line.strip() == "---":
-            return front, "\n".join(lines[number:])
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if found := _KEY.match(line):
-            key = found[1].lower()
-            front[key] = _unquoted(found[2].strip())
-        elif key and line[0] in " \t-":
-            item = line.strip()
-            front[key] = f"{front[key]}, {item[2:]}" if item.startswith("- ") else f"{front[key]} {item}"
-        else:
-            raise BadInput(f"{origin}: line {number} of its front matter is not `key: value`")
-    raise BadInput(f"{origin}: its front matter has no end", hint="close it with a line ---")
-
-
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return "" if value in {"|", ">", "|-", ">-"} else value
-
-
-def _items(value: str) -> tuple[str, ...]:
-    inner = value.strip().removeprefix("[").removesuffix("]")
-    parts = (_unquoted(part.strip()) for part in inner.split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))
+_OTHER_FORMS = frozenset({".yaml", ".yml", ".json", ".toml"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,37 +56,54 @@ class Roster:
     """The project's root. None means no project's own specialists."""
     user: Path | None = None
     """The user's configuration folder; its ``agents`` folder is read. None means none."""
+    claude: Path | None = None
+    """The user's folder of Claude Code, usually ``~/.claude``; its ``agents`` folder is read. None means none."""
 
     @cached_property
     def _read(self) -> tuple[dict[str, Specialist], tuple[str, ...]]:
         everyone: dict[str, Specialist] = {}
         problems: list[str] = []
-        folders = [(BUILT_IN, "built in")]
-        if self.user is not None:
-            folders.append((self.user / "agents", "user"))
-        if self.project is not None:
-            folders.append((self.project / PROJECT_FOLDER, "project"))
-        for folder, origin in folders:
-            for path in _files(folder):
+        for origin, folder, within in self._folders():
+            seen: dict[str, Path] = {}
+            if within is not None and not _inside(folder, within):
+                problems.append(f"{folder}: it is a link that leads out of the project")
+                continue
+            for path in _files(folder, problems):
                 try:
-                    member = parse_specialist(_text(path), origin=origin, fallback_name=slug(path.stem))
+                    member = _member(path, origin, within)
                 except (BadInput, OSError, UnicodeDecodeError) as error:
-                    if origin == "built in":
+                    if origin == ORIGINS[0]:
                         raise
-                    problems.append(f"{path}: {error}")
-                else:
-                    everyone[member.name] = member
+                    problems.append(f"{path}: {_reason(error)}")
+                    continue
+                if member.name in seen:
+                    problems.append(f"{path}: {seen[member.name].name} names a specialist {member.name} already")
+                    continue
+                seen[member.name] = path
+                everyone[member.name] = member
         return everyone, tuple(problems)
+
+    def _folders(self) -> Iterator[tuple[str, Path, Path | None]]:
+        """Yield origin, folder, and the folder that its files must not lead out of; the weakest first."""
+        yield ORIGINS[0], BUILT_IN, None
+        if self.claude is not None:
+            yield ORIGINS[1], self.claude / "agents", None
+        if self.user is not None:
+            yield ORIGINS[2], self.user / "agents", None
+        if self.project is not None:
+            yield ORIGINS[3], self.project / CLAUDE_FOLDER, self.project
+            yield ORIGINS[4], self.project / PROJECT_FOLDER, self.project
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Every accepted spelling to a name. A name beats an alias, and a later file's alias an earlier one's."""
-        aliases = {slug(alias): member.name for member in self for alias in member.aliases}
+        """Every accepted spelling to a name. A name beats an alias, and the alias of a nearer file a farther one's."""
+        nearest_last = sorted(self, key=lambda member: ORIGINS.index(member.origin))
+        aliases = {slug(alias): member.name for member in nearest_last for alias in member.aliases}
         return aliases | {member.name: member.name for member in self}
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Files of the user's or the project's that could not be read as specialists, with the reason."""
+        """Files of the user's or the project's that could not be read as specialists, each once, with the reason."""
         return self._read[1]
 
     @property
@@ -180,17 +143,54 @@ class Roster:
         raise NotFound(f"there is no specialist called {name!r}", hint=hint)
 
 
-def _files(folder: Path) -> list[Path]:
+def _member(path: Path, origin: str, within: Path | None) -> Specialist:
+    if within is not None and not _inside(path, within):
+        raise BadInput("it is a link that leads out of the project", hint="put the file itself there")
+    member = parse_specialist(_text(path), origin=origin, fallback_name=path.stem, file=str(path))
+    if origin.endswith(".claude") and member.model and member.provider is None:
+        return replace(member, provider="claude")  # whose names for models they are
+    return member
+
+
+def _inside(path: Path, folder: Path) -> bool:
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix == ".md" and path.is_file())
-    except OSError:  # no such folder, or not ours to read: then it has no specialists for us
-        return []
-    return [path for path in found if path.stem.lower() != "readme"][:FILES_LIMIT]
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _files(folder: Path, problems: list[str]) -> list[Path]:
+    """Return the files of *folder* and the folders in it that can be roles, in name order; none if it is not there.
+
+    Links to folders are not followed: they can lead round in a circle.
+    """
+    found: list[Path] = []
+    for visited, (here, folders, names) in enumerate(os.walk(folder)):
+        depth = len(Path(here).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < DEPTH_LIMIT else []
+        for name in sorted(names):
+            path = Path(here) / name
+            if path.suffix in _OTHER_FORMS:
+                problems.append(f"{path}: a specialist is Markdown with front matter (name.md), not {path.suffix}")
+            elif path.suffix == ".md" and path.stem.lower() != "readme" and path.is_file():
+                found.append(path)
+        if len(found) > FILES_LIMIT or visited > FILES_LIMIT:
+            problems.append(f"{folder}: too much in it; only the first {FILES_LIMIT} files were read")
+            return found[:FILES_LIMIT]
+    return found
 
 
 def _text(path: Path) -> str:
     with path.open("rb") as file:
         content = file.read(FILE_LIMIT_BYTES + 1)
     if len(content) > FILE_LIMIT_BYTES:
-        raise BadInput(f"larger than {FILE_LIMIT_BYTES // 1024} KiB")
+        raise BadInput(f"it is larger than {FILE_LIMIT_BYTES // 1024} KiB")
     return content.decode()

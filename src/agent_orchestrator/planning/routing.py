@@ -2,8 +2,11 @@
 
 Whole words and phrases of the roster are looked up in the task's title and
 description, never parts of words: "build" does not say "ui", nor "html" "ml".
-Paths, where there are any, beat words. The confidence is the margin by which
+Paths that the task will write beat words. The confidence is the margin by which
 the first specialist leads; a low one is shown as a guess.
+
+A specialist of the user's or the project's that names no words of its own is
+found by its name and description, which say less; see :func:`_own_words`.
 """
 
 import re
@@ -15,8 +18,9 @@ from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from agent_orchestrator.domain.plan import Routing
-from agent_orchestrator.domain.specialist import GENERALIST
-from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.domain.specialist import GENERALIST, Specialist
+from agent_orchestrator.planning.roster import ORIGINS, Roster
+from agent_orchestrator.planning.vocabulary import COMMON_WORDS, DETERMINERS, ENGLISH_VERBS, PRONOUNS, ROLE_WORDS
 
 TITLE_WEIGHT = 1.0
 BODY_WEIGHT = 0.35
@@ -28,8 +32,16 @@ HINT_WEIGHT = 0.4
 PHRASE_WEIGHT = (1.0, 1.0, 1.7, 2.2)
 """By number of words: a phrase of two says more than a word. Index 0 is not used."""
 
+NAME_WEIGHT = 1.5
+"""Weight of a word of the name of a user's or project's specialist: who adds a ``rust-expert`` wants Rust there."""
+
+DESCRIPTION_WEIGHT = 0.4
+"""Weight of a word of its description, like that of a hint."""
+
+DESCRIPTION_WORDS_LIMIT = 30
+
 OWNED_PATH_WEIGHT = 4.0
-"""A path the task is given to write beats any few words."""
+"""A path the task is given to write, in the figure for confidence. In the order it goes before all words."""
 
 NAMED_PATH_WEIGHT = 2.0
 
@@ -58,6 +70,7 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     """
     index = _index(roster)
     scores: defaultdict[str, float] = defaultdict(float)
+    owned: defaultdict[str, float] = defaultdict(float)
     reasons: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
 
     def count(name: str, weight: float, evidence: str) -> None:
@@ -73,19 +86,26 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         for name, weight in index.words[phrase]:
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
     named = dict.fromkeys(_PATH.findall(f"{title}\n{description}")[:20])
-    for path, weight in [(p, NAMED_PATH_WEIGHT) for p in named] + [(p, OWNED_PATH_WEIGHT) for p in paths[:20]]:
+    for path in named:
         owners = index.owners(path)
         for name in owners:
-            count(name, weight / len(owners), path)
-    return _decided(scores, reasons)
+            count(name, NAMED_PATH_WEIGHT / len(owners), path)
+    for path in paths[:20]:
+        owners = index.owners(path)
+        for name in owners:
+            count(name, OWNED_PATH_WEIGHT / len(owners), path)
+            owned[name] += 1 / len(owners)
+    ranked = sorted(
+        scores.items(), key=lambda item: (-owned.get(item[0], 0.0), -item[1], index.nearness[item[0]], item[0])
+    )
+    return _decided(ranked, reasons)
 
 
-def _decided(scores: dict[str, float], reasons: dict[str, list[tuple[float, str]]]) -> Routing:
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[float, str]]]) -> Routing:
     if not ranked:
         return Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
     name, best = ranked[0]
-    second = ranked[1][1] if len(ranked) > 1 else 0.0
+    second = max((score for _, score in ranked[1:]), default=0.0)
     strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: -item[0]))
     return Routing(
         specialist=name,
@@ -100,8 +120,10 @@ class _Index:
 
     def __init__(self, roster: Roster) -> None:
         claims: defaultdict[_Phrase, dict[str, float]] = defaultdict(dict)
+        derived: defaultdict[_Phrase, dict[str, float]] = defaultdict(dict)
         self.shown: dict[_Phrase, str] = {}
         self.paths: list[tuple[str, str]] = []
+        self.nearness = {member.name: -ORIGINS.index(member.origin) for member in roster}
         for member in roster:
             for entry in member.words:
                 hint = entry.endswith("?")
@@ -109,10 +131,14 @@ class _Index:
                     weight = (HINT_WEIGHT if hint else 1.0) * PHRASE_WEIGHT[min(len(phrase), LONGEST_PHRASE)]
                     claims[phrase][member.name] = max(weight, claims[phrase].get(member.name, 0.0))
                     self.shown.setdefault(phrase, entry.rstrip("?"))
+            for word, weight in _own_words(member).items():
+                derived[(word,)][member.name] = weight
+                self.shown.setdefault((word,), word)
             self.paths += [(glob.casefold(), member.name) for glob in member.paths]
-        self.words = {
-            phrase: [(name, weight / len(names)) for name, weight in names.items()] for phrase, names in claims.items()
-        }
+        self.words: dict[_Phrase, list[tuple[str, float]]] = defaultdict(list)
+        for kind in (claims, derived):  # apart: a hundred descriptions must not thin out what a list of words says
+            for phrase, names in kind.items():
+                self.words[phrase] += [(name, weight / len(names)) for name, weight in names.items()]
 
     def owners(self, path: str) -> list[str]:
         """Return the specialists whose most specific glob fits *path*; a glob may begin at any folder of it."""
@@ -120,6 +146,23 @@ class _Index:
         fits = [(len(glob.replace("*", "")), name) for glob, name in self.paths if fnmatchcase(plain, f"*/{glob}")]
         longest = max((length for length, _ in fits), default=0)
         return list(dict.fromkeys(name for length, name in fits if length == longest))
+
+
+def _own_words(member: Specialist) -> dict[str, float]:
+    """Return the words of name and description that speak for a user's or project's specialist without a word list.
+
+    Not for a role whose tools cannot change a file: it gets a task when somebody names it, or when its file says by
+    ``words`` what should come to it.
+    """
+    if member.origin == ORIGINS[0] or member.words or not member.can_write:
+        return {}
+    told = [word for word in _normal(member.description) if word not in _NO_EVIDENCE and len(word) > 2]
+    found = dict.fromkeys(list(dict.fromkeys(told))[:DESCRIPTION_WORDS_LIMIT], DESCRIPTION_WEIGHT)
+    return found | dict.fromkeys((w for w in _normal(member.name) if w not in _NO_EVIDENCE), NAME_WEIGHT)
+
+
+def _normal(text: str) -> list[str]:
+    return [word for raw in _RAW_WORD.findall(text) for word in _normal_words(raw)]
 
 
 _INDEXES: WeakKeyDictionary[Roster, _Index] = WeakKeyDictionary()
@@ -198,3 +241,7 @@ def normal(word: str) -> str:
     if word.endswith("i"):  # policies, policy
         word = word[:-1] + "y"
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+_NO_EVIDENCE = frozenset(map(normal, COMMON_WORDS | DETERMINERS | PRONOUNS | ENGLISH_VERBS | ROLE_WORDS))
+"""Words of a description that say nothing of its subject: everybody fixes, writes and tests."""

@@ -125,3 +125,20 @@ COMMON_WORDS = words_of(
     """
 )
 """Too common to show that two tasks are about the same thing."""
+
+ROLE_WORDS = words_of(
+    """
+    agent agents architect assistant developer engineer engineering expert experts lead master ninja pro professional
+    reviewer senior specialist skilled subagent tester writer coder programmer helper claude
+    need needs needed help helps proactively immediately whenever after before always never best practices practice
+    include includes including such across complex modern high level deep specializing specializes specialized focus
+    focused ensure ensures based following related various task tasks work works working project projects software
+    code codebase application applications feature features file files quality clean efficient robust
+    scalable production ready advanced proper properly comprehensive provide provides requires require required where
+    what which who how why has have had been being was were will can could should would may might about over under
+    between within without through into onto both few many most other some one two three first next last good better
+    problem problems issue issues solution solutions technical technology technologies tool tools system systems
+    example examples recent recently invoke invoked expertise knowledge handles handling
+    """
+)
+"""Words that descriptions of roles have whatever the role is."""

@@ -36,7 +36,12 @@ class Briefing:
     """Absolute path of the CLI that was found."""
     tier: Tier = Tier.STANDARD
     model: str | None = None
-    """A model's name that beats the tier. None means the provider's own mapping, else the CLI's default."""
+    """The model to use: chosen already from the user's settings, the role and the tier. None: the CLI's default."""
+    tools: tuple[str, ...] = ()
+    """The only tools the role may use, by the names that ``claude`` gives them. Empty means all."""
+    denied_tools: tuple[str, ...] = ()
+    max_turns: int | None = None
+    """Turns of the model after which the attempt ends. None means no limit."""
     session: str | None = None
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +60,13 @@ class Command:
     """Variables to take out, such as a key that must not be billed."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Name within the run folder to content, written with mode 0600 before the start."""
+    keeps: frozenset[str] = frozenset()
+    """Which limits of the briefing the command makes hold: of ``tools``, ``denied_tools``, ``max_turns``.
+
+    What a briefing asks and no command keeps is said to the user; a provider that knows no limits says nothing here.
+    """
+    notes: tuple[str, ...] = ()
+    """What the user must know of how the limits are kept, such as a tool that could only be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

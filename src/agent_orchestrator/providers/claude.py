@@ -14,7 +14,6 @@ from pathlib import Path
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.providers import (
     SESSION_LOST,
     Briefing,
@@ -33,9 +32,6 @@ from agent_orchestrator.providers import (
     limits,
     prices,
 )
-
-MODELS: Mapping[Tier, str | None] = {Tier.LIGHT: "haiku", Tier.STANDARD: None, Tier.HEAVY: "opus"}
-"""Aliases that the CLI keeps pointed at its newest models. None leaves the choice to the user's own configuration."""
 
 FIXED = {
     "DISABLE_AUTOUPDATER": "1",  # an update in the night replaces the executable under running agents
@@ -86,6 +82,9 @@ CLOUDS = {
 """Switch of each cloud back end, its name for people, and the variables that agents get only when it is on."""
 
 ROLE_FILE = "role.md"
+
+KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
+"""Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
     r"\s*(?:Claude (?:AI )?usage limit reached\s*\|\s*\d{10,13}"
     r"|You['’]ve (?:hit your (?:\w+ )?limit|run out of extra usage) · resets [^\n]{1,60})\s*"
@@ -124,7 +123,6 @@ class Claude:
     """Whether a claude.ai login exists; see :func:`logged_in`."""
     uses_key: bool = False
     """The user's word that ANTHROPIC_API_KEY is to be billed although there is a login."""
-    models: Mapping[Tier, str | None] = field(default_factory=lambda: MODELS)
     name: str = "claude"
     title: str = "Claude Code"
     binary: str | None = "claude"
@@ -140,9 +138,10 @@ class Claude:
         """
         argv = [briefing.executable, "-p", "--output-format", "stream-json", "--verbose"]
         argv.append("--dangerously-skip-permissions")
-        model = briefing.model or self.models.get(briefing.tier)
-        if model:
-            argv += ["--model", model]
+        if briefing.model:
+            argv += ["--model", briefing.model]
+        limits_argv, notes = _limited(briefing)
+        argv += limits_argv
         files = {}
         if briefing.role:
             files[ROLE_FILE] = briefing.role
@@ -155,6 +154,8 @@ class Claude:
             environment=self._variables(briefing.environment),
             without=self._withheld(briefing.environment),
             files=files,
+            keeps=KEEPS,
+            notes=notes,
         )
 
     def _variables(self, environment: Mapping[str, str]) -> dict[str, str]:
@@ -277,6 +278,31 @@ class Claude:
         ):
             return "ANTHROPIC_API_KEY"
         return "a claude.ai login" if login else "nobody (not logged in)"
+
+
+def _limited(briefing: Briefing) -> tuple[list[str], tuple[str, ...]]:
+    """Return the arguments that make the role's limits hold, and what must be said of them.
+
+    Seen with all permissions: ``--tools`` takes every other built-in tool away, and a name with a pattern, such as
+    ``Bash(git:*)``, is not narrowed but missing; tools of MCP servers stay, unless no server is started
+    (``--strict-mcp-config``); ``--disallowedTools`` takes patterns. ``--max-turns``, which the help text does not name,
+    ends the run with exit code 1 and the result ``error_max_turns``.
+    """
+    argv: list[str] = []
+    notes: list[str] = []
+    if briefing.tools:
+        servers = [tool for tool in briefing.tools if tool.startswith("mcp__")]
+        narrowed = [tool for tool in briefing.tools if "(" in tool]
+        argv += ["--tools", ",".join(tool for tool in briefing.tools if tool not in (*servers, *narrowed))]
+        argv += [] if servers else ["--strict-mcp-config"]
+        notes += [f"claude cannot narrow {tool}, so the role works without that tool" for tool in narrowed]
+        if servers:
+            notes.append("claude cannot restrict the tools of MCP servers, so the role has all that are set up")
+    if briefing.denied_tools:
+        argv += ["--disallowedTools", ",".join(briefing.denied_tools)]
+    if briefing.max_turns is not None:
+        argv += ["--max-turns", str(briefing.max_turns)]
+    return argv, tuple(notes)
 
 
 def _system(event: dict[str, object]) -> tuple[Meaning, ...]:

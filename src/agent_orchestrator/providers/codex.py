@@ -13,7 +13,6 @@ from pathlib import Path
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.providers import (
     SESSION_LOST,
     Briefing,
@@ -32,9 +31,6 @@ from agent_orchestrator.providers import (
     limits,
     prices,
 )
-
-MODELS: Mapping[Tier, str | None] = {Tier.LIGHT: None, Tier.STANDARD: None, Tier.HEAVY: None}
-"""The CLI has no aliases that stay true as models change, so every tier runs with the user's own default."""
 
 ENVIRONMENT = (
     "CODEX_HOME",
@@ -67,7 +63,6 @@ class Codex:
     model: str | None = None
     """The model to use where a briefing names none, and whose price estimates the cost: codex prints no dollars and
     does not say which model it used. None leaves the choice to codex and prices at the dearest known."""
-    models: Mapping[Tier, str | None] = field(default_factory=lambda: MODELS)
     name: str = "codex"
     title: str = "Codex"
     binary: str | None = "codex"
@@ -86,7 +81,7 @@ class Codex:
         argv += ["resume"] if briefing.session else []
         argv += ["--json", "--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check"]
         argv += [] if briefing.session else ["-C", str(briefing.workspace)]
-        model = briefing.model or self.models.get(briefing.tier) or self.model
+        model = briefing.model or self.model
         if model:
             argv += ["-m", model]
         prompt = briefing.prompt

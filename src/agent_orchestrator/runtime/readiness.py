@@ -70,6 +70,8 @@ class Readiness:
     verify: str | None
     """The check that the settings name; it beats the detected one."""
     store: Callable[[], Store]
+    roster_problems: Callable[[], Sequence[str]] = tuple
+    """Names the files of specialists that could not be read."""
 
     def checks(self) -> list[Check]:
         """Look at everything. A look that goes wrong is a failed check, never an error."""
@@ -87,6 +89,7 @@ class Readiness:
             ("project", self._project),
             ("tests", self._tests),
             ("repository configuration", self._configuration),
+            ("specialists", self._specialists),
         ):
             try:
                 found += look()
@@ -233,6 +236,11 @@ class Readiness:
         for name in _runs_by_itself(self.folder):
             detail = f"{name} makes agents run commands of this repository"
             yield Check(name="repository configuration", level=Level.WARN, detail=detail, hint="read it before you run")
+
+    def _specialists(self) -> Iterator[Check]:
+        for problem in self.roster_problems():
+            hint = "mend the file or move it away; orchestrate specialists lists who there is"
+            yield Check(name="specialists", level=Level.WARN, detail=f"not read: {problem}", hint=hint)
 
 
 def _existing(path: Path) -> Path:

@@ -15,9 +15,9 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.goal import Goal, Isolation
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.domain.specialist import Specialist
-from agent_orchestrator.domain.task import Task
+from agent_orchestrator.domain.task import Task, Tier
 from agent_orchestrator.providers import Briefing, Command, Provider
-from agent_orchestrator.runtime import prompt
+from agent_orchestrator.runtime import prompt, roles
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
@@ -39,6 +39,8 @@ class Launch:
     provider: Provider
     workspace: Workspace
     spawn: Spawn
+    notes: tuple[str, ...] = ()
+    """What the user must know of this start, such as a limit of the role that this agent cannot keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,10 @@ class AgentSpawner:
     providers: Mapping[str, Provider]
     installed: Callable[[Provider], Installed]
     """Finds a provider's executable; raises NotReady when it is gone."""
-    specialist: Callable[[str], Specialist]
+    specialist: Callable[[str], Specialist | None]
+    """Finds a role by name; None when its file has gone since the task was queued."""
+    generalist: Callable[[], Specialist]
+    """Who stands in then."""
     check_for: Callable[[Task, Goal], str | None]
     """The command that will judge a task, to be named in its prompt."""
     environ: Mapping[str, str]
@@ -62,6 +67,8 @@ class AgentSpawner:
     """The supervisor's lock file; minders watch it to learn whether they are orphans."""
     models: Mapping[str, str] = field(default_factory=dict)
     """Provider to the model the user chose for all its tasks."""
+    tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
+    """Provider and tier to the model; empty leaves it to the CLI."""
 
     def prepare(self, task: Task, goal: Goal, attempt: Attempt) -> Launch:
         """Make the attempt's checkout, prompt and command. Slow; safe to run in a thread.
@@ -77,25 +84,33 @@ class AgentSpawner:
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         view = self.context.write_view(goal, task)
         text = self._prompt(task, goal, view, earlier, before)
-        role = self.specialist(task.specialist)
+        role = self.specialist(task.specialist) or self.generalist()
+        model = roles.model_for(
+            role, provider.name, task.tier, chosen=self.models.get(provider.name), by_tier=self.tier_models
+        )
         # The project's tools, and imports that find the checkout: an agent that tests the user's own code by way of an
         # editable install would be told that its broken work passes.
         inherited = self.workspaces.check_environment(
             workspace.path, allowed(self.environ, (*provider.environment, *self.pass_env))
         )
-        command = provider.command(
-            Briefing(
-                prompt=text,
-                role=role.prompt,
-                workspace=workspace.path,
-                run_dir=run_dir,
-                executable=found.path,
-                tier=task.tier,
-                model=self.models.get(provider.name) or role.model,
-                session=before.session if before else None,
-                environment=inherited,
-            )
+        briefing = Briefing(
+            prompt=text,
+            role=role.prompt,
+            workspace=workspace.path,
+            run_dir=run_dir,
+            executable=found.path,
+            tier=task.tier,
+            model=model,
+            tools=role.tools,
+            denied_tools=role.denied_tools,
+            max_turns=role.max_turns,
+            session=before.session if before else None,
+            environment=inherited,
         )
+        command = provider.command(briefing)
+        notes = roles.unkept(role, provider.name, briefing, command) if not provider.is_demo else ()
+        if role.name != task.specialist:
+            notes = (f"there is no specialist {task.specialist} any more; {role.name} stands in", *notes)
         prompt_file = run_dir / "prompt.txt"
         _write_private(prompt_file, command.stdin)
         for name, content in command.files.items():
@@ -104,6 +119,7 @@ class AgentSpawner:
             attempt,
             cli_version=found.version,
             cli_path=found.path or None,
+            model=model,
             workspace=str(workspace.path),
             base_commit=workspace.base,
             resumes=before.id if before else None,
@@ -121,7 +137,7 @@ class AgentSpawner:
             supervisor_lock=self.lock,
             watch=workspace.path,
         )
-        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn)
+        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn, notes=notes)
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""

@@ -387,7 +387,7 @@ class Supervisor:
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)
         try:
-            self.pieces.queue.started(started)
+            self.pieces.queue.started(started, notes=launch.notes)
         except StaleLease as error:
             process.kill()
             process.close()
@@ -396,6 +396,8 @@ class Supervisor:
         self.outlook.started += 1
         task = self.pieces.store.tasks.get(attempt.task)
         self._log(f"{attempt.agent} starts {task.key} ({task.specialist}), attempt {attempt.number}: {task.title}")
+        for note in launch.notes:
+            self._log(f"{attempt.agent}, {task.key}: {note}")
         self._watch(started, launch.provider, process, launch)
 
     def _watch(self, attempt: Attempt, provider: Provider, process: Process | None, launch: Launch | None) -> Follower:

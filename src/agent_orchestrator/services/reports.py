@@ -116,8 +116,15 @@ class Reports:
             "demo": goal.demo,
             "depends_on": [self._brief(need) for need in self.store.tasks.needs(id)],
             "needed_by": [self._brief(need) for need in self.store.tasks.needed_by(id)],
-            "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(id)],
+            "attempts": [
+                {**self._attempt(attempt), "notes": self._notes(attempt)} for attempt in self.store.attempts.of_task(id)
+            ],
         }
+
+    def _notes(self, attempt: Attempt) -> list[str]:
+        """Return what was noted when the attempt started, such as a limit of its role that its agent cannot keep."""
+        events = self.store.events.after(0, task=attempt.task)
+        return [str(one.data["note"]) for one in events if one.type == "attempt.note" and one.attempt == attempt.id]
 
     def is_live(self, id: AttemptId) -> bool:
         """Say whether an agent may still be at work on the attempt, as far as is written down."""

@@ -100,8 +100,8 @@ class TaskQueue:
             self._held(attempt, {TaskState.CLAIMED})
             self.store.attempts.save(attempt)
 
-    def started(self, attempt: Attempt) -> Attempt:
-        """Record that the attempt's process runs. Raises StaleLease."""
+    def started(self, attempt: Attempt, *, notes: Sequence[str] = ()) -> Attempt:
+        """Record that the attempt's process runs, and *notes* on how, each as an event. Raises StaleLease."""
         with self.store.transaction():
             task = self._held(attempt, {TaskState.CLAIMED})
             self._save(task.moved(TaskState.RUNNING), was=task)
@@ -111,6 +111,8 @@ class TaskQueue:
             self.events.record(
                 "task.started", attempt=attempt, pid=attempt.pid, cli_version=attempt.cli_version, title=task.title
             )
+            for note in notes:
+                self.events.record("attempt.note", attempt=attempt, note=note)
         return attempt
 
     def progressed(self, attempt: Attempt, *, alive: bool = True) -> None:

@@ -270,3 +270,62 @@ def test_several_agents_share_one_model_server(
     for name, folder in folders.items():
         assert git(folder, "show", f"HEAD:{name}.txt") == name
         assert git(folder, "log", "--format=%s") == f"Add {name}.txt\nStart"
+
+
+def limited_run(
+    server: ModelServer, claude: Path, env: dict[str, str], folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    server.when("Add the parser", commit_file("parser.py", "x = 1\n"))
+    return run([str(claude), *CLAUDE, *arguments], "Add the parser.", folder, env)
+
+
+def test_claude_offers_the_model_only_the_tools_of_a_role_also_with_all_permissions(
+    model_server: ModelServer, real_claude: Path, clean_env: CleanEnv, repository: Path, tmp_path: Path
+) -> None:
+    env = clean_env(tmp_path / "home", model_server)
+
+    done = limited_run(model_server, real_claude, env, repository, "--tools", "Read,Bash(git log:*),NoSuchTool")
+
+    assert printed(done, "system")[0]["tools"] == ["Read"]
+    assert git(repository, "log", "--format=%s") == "Start"
+    assert not (repository / "parser.py").exists()
+
+
+def test_claude_takes_a_forbidden_tool_away(
+    model_server: ModelServer, real_claude: Path, clean_env: CleanEnv, repository: Path, tmp_path: Path
+) -> None:
+    env = clean_env(tmp_path / "home", model_server)
+
+    done = limited_run(model_server, real_claude, env, repository, "--disallowedTools", "Bash,Monitor")
+
+    offered = printed(done, "system")[0]["tools"]
+    assert "Bash" not in offered and "Write" in offered
+    assert git(repository, "log", "--format=%s") == "Start"
+
+
+def test_claude_ends_in_an_error_after_so_many_turns(
+    model_server: ModelServer, real_claude: Path, clean_env: CleanEnv, repository: Path, tmp_path: Path
+) -> None:
+    env = clean_env(tmp_path / "home", model_server)
+
+    done = limited_run(model_server, real_claude, env, repository, "--max-turns", "1")
+
+    result = printed(done, "result")[-1]
+    assert done.returncode == 1
+    assert (result["subtype"], result["is_error"]) == ("error_max_turns", True)
+    assert (repository / "parser.py").exists()
+    assert git(repository, "log", "--format=%s") == "Start"
+
+
+@pytest.mark.parametrize("alias", ["haiku", "sonnet", "opus"])
+def test_claude_knows_the_aliases_that_role_files_use(
+    model_server: ModelServer, real_claude: Path, clean_env: CleanEnv, repository: Path, tmp_path: Path, alias: str
+) -> None:
+    model_server.when("Say", [Turn(text="Done.")])
+
+    done = run(
+        [str(real_claude), *CLAUDE, "--model", alias], "Say.", repository, clean_env(tmp_path / "home", model_server)
+    )
+
+    assert printed(done, "system")[0]["model"].startswith(f"claude-{alias}-")
+    assert model_server.requests[-1].body["model"].startswith(f"claude-{alias}-")
