@@ -214,3 +214,38 @@ def test_the_completion_script_is_for_the_installed_name(call: Caller, shell: st
     assert answer.code == 0
     assert f"_ORCHESTRATE_COMPLETE={shell}_complete" in answer.out
     assert call("completion", shell, "--json").json["script"].strip() == answer.out.strip()
+
+
+TO_SOURCE = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(orchestrate completion bash)"'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -D; eval "$(orchestrate completion zsh)"'),
+}
+
+
+def installed(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+
+
+@pytest.mark.parametrize("shell", TO_SOURCE)
+def test_pressing_tab_in_the_shell_itself_completes_verbs_and_goals(call: Caller, shell: str) -> None:
+    installed(shell)
+    goal = call("submit", "Something", "--json").json["goal"]["id"]
+    argv, source = TO_SOURCE[shell]
+
+    _, shown = call.in_shell(*argv, typed=f"{source}\norchestrate repo\t{goal[:3]}\t\nexit\n".encode())
+
+    assert "Nothing" not in shown and "No such command" not in shown
+    assert "Not finished (ready)" in shown, shown
+
+
+def test_fish_itself_completes_verbs_options_and_goals(call: Caller) -> None:
+    installed("fish")
+    goal = call("submit", "Something", "--json").json["goal"]["id"]
+    lines = ["orchestrate plan-", f"orchestrate report {goal[:3]}", "orchestrate submit --dec"]
+    asked = "; ".join(["orchestrate completion fish | source", *(f'complete -C "{line}"' for line in lines)])
+
+    code, shown = call.in_shell("fish", "-N", "-c", asked, typed=b"")
+
+    assert code == 0
+    assert [word in shown for word in ("plan-continue", "plan-list", goal, "--decompose")] == [True] * 4, shown
