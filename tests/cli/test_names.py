@@ -1,11 +1,13 @@
 """What a person may type for a goal, a task and a plan, and what they are told when it names nothing."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import reports as status_view
+from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.services import reports as snapshot
 from calling import Caller
 from looking import orchestrate
@@ -92,6 +94,31 @@ def test_the_short_options_of_other_systems_work(call: Caller) -> None:
     task = queued["tasks"][0]
     assert (task["specialist"], task["priority"]) == ("backend-systems-engineer", 10)
     assert call("submit", "Build a REST API", "-d", "--dry-run", "--json").json["plan"]["source"] == "rules"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("data-pipeline-engineer", "backend-systems-engineer", "frontend-ui-engineer", "data-science-analyst"),
+        *("aws-cloud-architect", "ml-systems-architect", "project-delivery-manager", "data-architect-governance"),
+        *("llm-architect", "specifications-engineer"),
+    ],
+)
+def test_every_specialist_of_the_systems_we_follow_takes_a_task(here: App, name: str) -> None:
+    said = orchestrate("submit", "Do it", "--agent", name, "--json")
+
+    assert said.code == 0, said.err
+    assert here.store.tasks.in_states([TaskState.READY])[0].specialist == name
+
+
+def test_a_kind_of_agent_may_be_named_where_a_specialist_is(here: App) -> None:
+    for name, provider in (("claude", "claude"), ("codex", "codex")):
+        said = orchestrate("submit", "Build the REST API", "-a", name, "--json")
+        task = json.loads(said.out)["tasks"][0]
+        assert (task["provider"], task["specialist"]) == (provider, "backend-systems-engineer"), name
+
+    assert orchestrate("submit", "x", "-a", "claude", "--provider", "codex").code == 2
+    assert orchestrate("submit", "x", "-a", "nobody").code == 4
 
 
 def test_a_verb_of_another_system_gets_a_hint(call: Caller) -> None:

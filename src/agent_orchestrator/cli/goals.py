@@ -18,7 +18,12 @@ from agent_orchestrator.services.goals import Submission
 @click.command()
 @click.argument("goal")
 @click.option("-d", "--decompose", is_flag=True, help="Split the goal into several tasks.")
-@click.option("-a", "--agent", metavar="SPECIALIST", help="Who does it. Without it the goal's words decide.")
+@click.option(
+    "-a",
+    "--agent",
+    metavar="SPECIALIST",
+    help="Who does it; a provider's name means that kind of agent. Without it the goal's words decide.",
+)
 @click.option(
     "-p", "--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first."
 )
@@ -68,6 +73,7 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
 def _proposed(app: App, text: str, given: dict[str, Any]) -> tuple[Submission, Plan]:
     """Return the submission and the plan that the command line asks for."""
     _refuse_contradictions(given)
+    given = _with_kind_of_agent(app, given)
     if given["provider"]:
         app.provider(given["provider"])
     priority = PRIORITY_DEFAULT if given["priority"] is None else given["priority"]
@@ -89,6 +95,16 @@ def _proposed(app: App, text: str, given: dict[str, Any]) -> tuple[Submission, P
     plan = single(text, agent_type=given["agent"], verify=given["verify"], priority=priority, tier=tier)
     task = replace(plan.tasks[0], expects_change=not given["no_change"])
     return submission, replace(plan, tasks=(task,))
+
+
+def _with_kind_of_agent(app: App, given: dict[str, Any]) -> dict[str, Any]:
+    """Take ``--agent claude`` for ``--provider claude``, as other systems mean it."""
+    name = given["agent"]
+    if name is None or app.roster.find(name) is not None or name not in app.providers:
+        return given
+    if given["provider"] not in {None, name}:
+        raise BadInput(f"--agent {name} and --provider {given['provider']} exclude each other", hint="leave out one")
+    return {**given, "agent": None, "provider": name}
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
