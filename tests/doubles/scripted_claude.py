@@ -4,8 +4,8 @@
 
 FOLDER/plans.json holds the plans, keyed by words of the goal: ``{"task management app": [task, ...]}``, and
 FOLDER/files.json what agents write, keyed by their task's key: ``{"etl": {"pipelines/sales_etl.py": "..."}}``, else a
-line in KEY.md. An agent whose task has a file FOLDER/wait-KEY says that it works on it and waits until the file is
-gone. Every start is a line in FOLDER/calls.jsonl with arguments, role and prompt.
+line in a file of that name. An agent whose task has a file FOLDER/wait-KEY says that it works on it and waits until the
+file is gone. Every start is a line in FOLDER/calls.jsonl with arguments, role and prompt.
 """
 
 import json

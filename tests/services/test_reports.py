@@ -205,6 +205,9 @@ def test_a_report_names_the_other_goals_of_the_last_day_and_which_need_a_person(
     app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
     app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
     app.goals.update(failed.id, state=GoalState.FAILED, ended_at=clock.now())
-    newest, _ = accept(app, planned("c"), text="Newest")
+    clock.advance(timedelta(seconds=1))
+    still, _ = accept(app, planned("c"), text="Still open")
+    newest, _ = accept(app, planned("d"), text="Newest")
 
-    assert [(one["id"], one["needs_you"]) for one in app.reports.others(newest)] == [(failed.id, True)]
+    others = [(one["id"], one["needs_you"]) for one in app.reports.others(newest)]
+    assert others == [(failed.id, True), (still.id, False)]

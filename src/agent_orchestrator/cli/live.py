@@ -200,7 +200,7 @@ def _lines(snapshot: Json) -> list["Text"]:
     found = [row((head, "bold"))]
     if not snapshot["goals"]:
         return [*found, row(("nothing here yet", ""))]
-    found += [row((one, "")) for one in bounds(supervisor, now)]
+    found += [row((one, "")) for one in bounds(snapshot)]
     open_ones = [goal for goal in snapshot["goals"] if goal["state"] in OPEN]
     for goal in open_ones[:GOALS_DRAWN] or snapshot["goals"][:1]:
         demo = " (demo)" if goal["demo"] else ""

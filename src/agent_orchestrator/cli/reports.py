@@ -52,7 +52,7 @@ def status_lines(snapshot: Json) -> list[str]:
         how = "is stopping" if supervisor["stopping"] else "runs"
         since = render.local(supervisor["since"], now)
         lines.append(f"A supervisor {how} (pid {supervisor['pid']}, up to {supervisor['max_agents']} agents, {since}).")
-        lines += [f"{one}." for one in bounds(supervisor, now)]
+        lines += [f"{one}." for one in bounds(snapshot)]
     else:
         lines.append("No supervisor is running.")
     lines.append(f"{render.counts(snapshot['counts'])}. Spent: {render.money(snapshot['spend'])}.")
@@ -72,15 +72,16 @@ def status_lines(snapshot: Json) -> list[str]:
     return lines
 
 
-def bounds(supervisor: Json, now: str) -> list[str]:
-    """Return what ends a run before its work does: its budget, its deadline, the one goal it works on."""
+def bounds(snapshot: Json) -> list[str]:
+    """Return what ends a run before the queue is empty: its budget, its deadline, the one goal of several it is for."""
+    supervisor, now = snapshot["supervisor"], snapshot["now"]
     found = []
     if supervisor["budget_usd"] is not None:
         spent = supervisor["spent_usd"] or 0
         found.append(f"This run has spent ${spent:,.2f} of its budget of ${supervisor['budget_usd']:,.2f}")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
-    if supervisor["goal"] is not None:
+    if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:
         found.append(f"It works on goal {supervisor['goal']} only")
     return found
 

@@ -116,11 +116,14 @@ class Reports:
         }
 
     def others(self, goal: Goal) -> list[Json]:
-        """Return the goals beside *goal* that are open or ended within the last day, newest first, in brief."""
+        """Return the goals beside *goal* that are open or ended within the last day, in brief.
+
+        Those that need a person come first, then the newest.
+        """
         from datetime import timedelta
 
         since = self.clock.now() - timedelta(days=OTHERS_WITHIN_DAYS)
-        return [
+        found: list[Json] = [
             {
                 "id": one.id,
                 "title": one.title,
@@ -133,6 +136,7 @@ class Reports:
             for one in self.store.goals.list()
             if one.id != goal.id and (one.state in GOAL_OPEN or (one.ended_at is not None and one.ended_at >= since))
         ]
+        return sorted(found, key=lambda one: not one["needs_you"])
 
     def task(self, id: TaskId) -> Json:
         """Return everything about one task."""
