@@ -81,6 +81,14 @@ def test_doctor_without_an_agent_fails_and_says_what_to_install(call: Caller) ->
     assert not list(Path(call.environ["HOME"]).rglob("tasks.db"))
 
 
+def test_on_a_narrow_terminal_what_does_not_fit_stands_below_and_is_whole(call: Caller) -> None:
+    _, shown = call.in_shell("sh", "-c", "stty cols 60; orchestrate doctor", typed=b"")
+
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert "    npm install -g @anthropic-ai/claude-code" in lines
+    assert not any(line.endswith(" -") for line in lines)
+
+
 def test_doctor_with_an_agent_and_a_repository_passes_and_says_who_pays(call: Caller, tmp_path: Path) -> None:
     executable(tmp_path / "bin", "claude", "9.9.9 (Claude Code)")
     call.environ["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
