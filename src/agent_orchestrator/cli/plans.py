@@ -79,7 +79,7 @@ def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -
     from agent_orchestrator.cli import running
 
     running.make_ready(app, yes=False, ask=not as_json, include_dirty=False)
-    goal, _ = app.plans.execute(saved.id, Submission(text=saved.plan.goal))
+    goal, _ = app.plans.execute(saved.id, _submission(app, saved))
     ran = running.lead(app, running.options(app, goal=goal.id))
     if as_json:
         doors.answer({**_json(app, app.plans.resolve(saved.id)), "run": ran.as_json(app)})
@@ -108,11 +108,15 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
 
 def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False) -> None:
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
-    goal, tasks = app.plans.execute(saved.id, Submission(text=saved.plan.goal))
+    goal, tasks = app.plans.execute(saved.id, _submission(app, saved))
     if as_json:
         doors.answer(_json(app, app.plans.resolve(saved.id)))
     else:
         showing.accepted(app, goal, tasks, None if shown else saved.plan)
+
+
+def _submission(app: App, saved: SavedPlan) -> Submission:
+    return Submission(text=saved.plan.goal, max_attempts=app.settings.max_attempts)
 
 
 def _json(app: App, saved: SavedPlan) -> dict[str, Any]:
