@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 import time
@@ -56,10 +57,28 @@ class Caller:
 
     def on_terminal(self, *words: str, typed: bytes) -> tuple[int, str]:
         """Run one command on a terminal of its own, where *typed* is typed; return exit code and all it showed."""
+        return self._typed(self.argv(*words), {**self.environ, "TERM": "dumb"}, typed)
+
+    def in_shell(self, *shell: str, typed: bytes) -> tuple[int, str]:
+        """Run an interactive *shell* on a terminal of its own, as ``on_terminal``; it finds ``orchestrate``."""
+        folder = self.folder.parent / "bin"
+        folder.mkdir(exist_ok=True)
+        launcher = folder / "orchestrate"
+        launcher.write_text(f'#!/bin/sh\nexec {shlex.join(self.argv())} "$@"\n')
+        launcher.chmod(0o755)
+        environ = {**self.environ, "TERM": "xterm", "PATH": f"{folder}:{self.environ['PATH']}"}
+        return self._typed(list(shell), environ, typed)
+
+    def _typed(self, argv: list[str], environ: dict[str, str], typed: bytes) -> tuple[int, str]:
         ours, theirs = pty.openpty()
-        environ = {**self.environ, "TERM": "dumb"}
         process = subprocess.Popen(
-            self.argv(*words), cwd=self.folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+            argv,
+            cwd=self.folder,
+            env=environ,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
         )
         os.close(theirs)
         os.write(ours, typed)
@@ -68,7 +87,7 @@ class Caller:
             while chunk := os.read(ours, 4096):
                 shown += chunk
         os.close(ours)
-        return process.wait(timeout=60), shown.decode()
+        return process.wait(timeout=60), shown.decode(errors="replace")
 
     def git(self, *words: str) -> str:
         ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)

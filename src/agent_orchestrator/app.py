@@ -544,6 +544,7 @@ def begin_demo(folder: Path) -> "Plan":
 
     Raises:
         BadInput: *folder* exists and is not empty.
+        NotReady: it cannot be made there.
     """
     from agent_orchestrator.planning.document import plan_from_json
     from agent_orchestrator.providers import demo
@@ -553,5 +554,7 @@ def begin_demo(folder: Path) -> "Plan":
         demo.lay_out(folder)
     except FileExistsError as error:
         raise BadInput(str(error), hint="give a folder that does not exist yet") from error
+    except OSError as error:
+        raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
     init(folder)
     return plan_from_json(demo.plan()).with_phases()

@@ -18,7 +18,11 @@ import pytest
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import live, render
+from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.services.alive import process_identity
+from agent_orchestrator.services.goals import Submission
 from looking import HOSTILE, is_harmless
 from steps import accept, claim, land, planned
 
@@ -290,3 +294,29 @@ def test_the_drawing_shows_states_without_colour(here: App) -> None:
 
     assert [goal.id, "ready"] in [words[:2] for words in lines]
     assert [words for words in lines if words[0] in {"1", "2", "3"}][-3:] == [["1", "+a"], ["2", "*b"], ["3", "c"]]
+
+
+def test_the_drawing_shows_ceilings_and_what_holds_everything_up(here: App) -> None:
+    plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
+    here.goals.accept(plan, Submission(text="Build it", budget_micro_usd=400_000))
+    with here.store.transaction():
+        options = {"identity": process_identity(os.getpid()), "budget_micro_usd": 2_000_000}
+        here.store.leadership.begin(pid=os.getpid(), max_agents=3, options=options, now=here.clock.now())
+
+    lines = [text.plain for text in live._lines(here.reports.snapshot())]
+
+    assert "This run has spent $0.00 of its budget of $2.00" in lines
+    assert "    no cost reported, budget $0.40" in lines
+    assert any(line.startswith("2 wait for its goal's budget: $0.00 of $0.40") for line in lines)
+    assert "2 wait for its goal's budget" in live._one_line(here.reports.snapshot())
+
+
+def test_many_goals_leave_room_for_what_works_and_what_failed(here: App) -> None:
+    for number in range(30):
+        accept(here, planned(f"t{number}"), text=f"Goal {number}")
+    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+
+    lines = [text.plain for text in live._lines(here.reports.snapshot())]
+
+    assert "… and 22 more goals, later in line" in lines
+    assert len(lines) <= 24 and "it clashes" in lines[-1]

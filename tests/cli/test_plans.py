@@ -49,6 +49,12 @@ def test_yes_queues_the_plan_at_once(call: Caller) -> None:
     assert [task["key"] for task in queued["tasks"]] == [task["id"] for task in queued["plan"]["tasks"]]
 
 
+def test_a_plan_is_queued_with_as_many_attempts_as_the_settings_say(call: Caller) -> None:
+    queued = call("plan", GOAL, "--yes", "--json", ORCHESTRATE_MAX_ATTEMPTS="5").json
+
+    assert {task["max_attempts"] for task in queued["tasks"]} == {5}
+
+
 def test_a_plan_that_is_shown_again_is_the_plan_that_was_saved(call: Caller) -> None:
     saved = call("plan", GOAL, "--json").json
 

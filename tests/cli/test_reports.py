@@ -88,6 +88,62 @@ def test_status_says_how_things_stand_and_what_to_type(here: App) -> None:
     assert "waits for a (running)" in out or "waits for a (failed)" in out
 
 
+def test_status_rows_carry_the_words_that_people_search_for(here: App) -> None:
+    accept(here, planned("a"), planned("b"), planned("c"), planned("d", "a", "b", "c"))
+    land(here, claim(here), Verdict.UNVERIFIED)
+    here.tasks.progressed(replace(here.tasks.started(claim(here)), last_action="edit b.py"))
+    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+
+    lines = orchestrate("status").lines
+
+    (done,), (running,) = ([one for one in lines if word in one] for word in ("Completed", "In Progress"))
+    assert "Do a (generalist)" in done and done.endswith("unverified")
+    assert "Do b (generalist)" in running and "edit b.py" in running
+    (waiting,), (failed,) = ([one for one in lines if f"{word}  " in one] for word in ("Pending", "Failed"))
+    assert "waits for b (running), c (failed)" in waiting
+    assert "c (generalist)  it clashes" in failed
+
+
+def test_status_with_many_goals_shows_the_first_in_line_and_how_many_follow(here: App, clock: HandClock) -> None:
+    for number in range(23):
+        accept(here, planned(f"t{number}"), text=f"Goal number {number}!")
+        clock.advance(timedelta(seconds=1))
+
+    out = orchestrate("status").out
+
+    assert "Goal number 0!" in out and "Goal number 19!" in out and "Goal number 20!" not in out
+    assert "and 3 more, later in line" in out
+
+
+def test_status_shows_spend_beside_its_ceiling(here: App) -> None:
+    plan = Plan(goal="Build it", source="rules", tasks=(planned("a"),))
+    here.goals.accept(plan, Submission(text="Build it", budget_micro_usd=5_000_000))
+    attempt = replace(here.tasks.started(claim(here)), usage=Usage(cost_micro_usd=1_250_000))
+    here.tasks.progressed(attempt)
+
+    assert "$1.25, budget $5.00" in orchestrate("status").out
+    assert "Cost: $1.25, budget $5.00." in orchestrate("report").out
+
+
+def test_a_report_does_not_say_that_nothing_needs_you_while_another_goal_does(here: App, clock: HandClock) -> None:
+    failed, _ = accept(here, planned("a"), text="The failed one")
+    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    here.goals.update(failed.id, state=GoalState.EXECUTING)
+    here.goals.update(failed.id, state=GoalState.FAILED, ended_at=clock.now())
+    clock.advance(timedelta(seconds=1))
+    newest, _ = accept(here, planned("b"), text="The newest one")
+    here.goals.update(newest.id, state=GoalState.EXECUTING)
+    here.goals.update(newest.id, state=GoalState.COMPLETED, ended_at=clock.now())
+
+    text, markdown = orchestrate("report").out, orchestrate("report", "--markdown").out
+
+    for out in (text, markdown):
+        assert "The newest one" in out and "1 of the other goals does" in out
+        assert f"needs you: orchestrate report {failed.id}" in out
+    assert "Nothing needs you." in orchestrate("report", newest.id).out
+    assert json.loads(orchestrate("report", "--json").out)["others"][0]["id"] == failed.id
+
+
 def test_status_tells_to_start_a_supervisor_when_there_is_work(here: App) -> None:
     accept(here, planned("a"))
 
@@ -206,6 +262,19 @@ def test_events_come_as_one_document_a_line(here: App) -> None:
     assert {one["goal"] for one in found} == {goal.id}
     only = [json.loads(line) for line in orchestrate("events", "--json", "--task", tasks["a"].id, "-n", "1").lines]
     assert [one["type"] for one in only] == ["task.done"]
+
+
+def test_events_are_narrowed_by_type_and_by_kind(here: App) -> None:
+    accept(here, planned("a"))
+    land(here, claim(here))
+
+    def types(*words: str) -> set[str]:
+        return {json.loads(one)["type"] for one in orchestrate("events", "--json", *words).lines}
+
+    assert types("--type", "task.done") == {"task.done"}
+    assert types("--type", "task") == {one for one in types() if one.startswith("task.")} > {"task.done"}
+    assert types("--type", "goal", "--type", "task.done") == {"goal.accepted", "task.done"}
+    assert types("--type", "tas") == set()
 
 
 def test_followed_events_appear_as_they_happen_and_end_with_ctrl_c(here: App, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from agent_orchestrator.app import build
 from agent_orchestrator.cli import running
 from agent_orchestrator.domain.goal import Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId
 from calling import Caller, wait_for
+from steps import accept, planned
 
 
 @pytest.fixture
@@ -83,6 +85,20 @@ def test_a_goal_is_worked_on_delivered_and_can_be_taken_back(repository: Caller)
     assert not (repository.folder / "work.txt").exists()
     assert repository("undo", goal).code == 5
     assert "goal.undone" in repository("events", "--json").out
+
+
+def test_a_run_of_one_goal_finds_it_however_many_are_before_it(repository: Caller) -> None:
+    app = build(repository.folder, environ=repository.environ)
+    for number in range(21):
+        accept(app, planned(f"t{number}"), text=f"Goal {number}")
+    last, _ = accept(app, planned("last"), text="The last one")
+    app.store.close()
+
+    ran = repository("run", "--goal", last.id, "--json")
+
+    assert ran.code == 0, ran.err
+    assert [(goal["id"], goal["state"]) for goal in ran.json["goals"]] == [(last.id, "completed")]
+    assert repository("status", "--json").json["counts"]["ready"] == 21
 
 
 def test_without_a_terminal_the_log_is_plain_lines_with_the_time(repository: Caller) -> None:

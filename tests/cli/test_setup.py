@@ -81,6 +81,14 @@ def test_doctor_without_an_agent_fails_and_says_what_to_install(call: Caller) ->
     assert not list(Path(call.environ["HOME"]).rglob("tasks.db"))
 
 
+def test_on_a_narrow_terminal_what_does_not_fit_stands_below_and_is_whole(call: Caller) -> None:
+    _, shown = call.in_shell("sh", "-c", "stty cols 60; orchestrate doctor", typed=b"")
+
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert "    npm install -g @anthropic-ai/claude-code" in lines
+    assert not any(line.endswith(" -") for line in lines)
+
+
 def test_doctor_with_an_agent_and_a_repository_passes_and_says_who_pays(call: Caller, tmp_path: Path) -> None:
     executable(tmp_path / "bin", "claude", "9.9.9 (Claude Code)")
     call.environ["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
@@ -239,3 +247,38 @@ def test_config_shows_the_model_of_each_tier_with_its_origin(call: Caller) -> No
     assert (shown["models.claude.heavy"]["value"], shown["models.claude.heavy"]["origin"]) == ("opus", "default")
     assert (shown["models.codex.heavy"]["value"], shown["models.codex.heavy"]["origin"]) == ("gpt-5", str(config))
     assert call("config", "models.claude.light").out == "haiku\n"
+
+
+TO_SOURCE = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(orchestrate completion bash)"'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -D; eval "$(orchestrate completion zsh)"'),
+}
+
+
+def installed(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+
+
+@pytest.mark.parametrize("shell", TO_SOURCE)
+def test_pressing_tab_in_the_shell_itself_completes_verbs_and_goals(call: Caller, shell: str) -> None:
+    installed(shell)
+    goal = call("submit", "Something", "--json").json["goal"]["id"]
+    argv, source = TO_SOURCE[shell]
+
+    _, shown = call.in_shell(*argv, typed=f"{source}\norchestrate repo\t{goal[:3]}\t\nexit\n".encode())
+
+    assert "Nothing" not in shown and "No such command" not in shown
+    assert "Not finished (ready)" in shown, shown
+
+
+def test_fish_itself_completes_verbs_options_and_goals(call: Caller) -> None:
+    installed("fish")
+    goal = call("submit", "Something", "--json").json["goal"]["id"]
+    lines = ["orchestrate plan-", f"orchestrate report {goal[:3]}", "orchestrate submit --dec"]
+    asked = "; ".join(["orchestrate completion fish | source", *(f'complete -C "{line}"' for line in lines)])
+
+    code, shown = call.in_shell("fish", "-N", "-c", asked, typed=b"")
+
+    assert code == 0
+    assert [word in shown for word in ("plan-continue", "plan-list", goal, "--decompose")] == [True] * 4, shown

@@ -5,19 +5,29 @@ from dataclasses import replace
 from datetime import timedelta
 
 from agent_orchestrator.app import App
-from agent_orchestrator.domain.attempt import Outcome
+from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.goal import Delivery, GoalState
 from agent_orchestrator.domain.hold import HoldKind
+from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.services.alive import process_identity
+from agent_orchestrator.services.goals import Submission
 from steps import accept, claim, land, planned
 
 
-def supervise(app: App, *providers: str) -> None:
+def supervise(app: App, *providers: str, **more: object) -> None:
     """Begin a supervisor's term in this very process, which surely lives."""
     with app.store.transaction():
-        options = {"providers": list(providers), "identity": process_identity(os.getpid())}
+        options = {"providers": list(providers), "identity": process_identity(os.getpid()), **more}
         app.store.leadership.begin(pid=os.getpid(), max_agents=3, options=options, now=app.clock.now())
+
+
+def spend(app: App, micro_usd: int) -> None:
+    """Let one attempt at the first task have cost that much."""
+    attempt = app.tasks.started(claim(app))
+    app.tasks.ended(
+        replace(attempt, usage=Usage(cost_micro_usd=micro_usd)), outcome=Outcome.REJECTED, reason="red", final=True
+    )
 
 
 def waits(app: App) -> dict[str, str]:
@@ -125,3 +135,79 @@ def test_an_attempt_is_live_until_its_agent_has_ended(app: App) -> None:
     app.tasks.handed_in(replace(attempt))
 
     assert not app.reports.is_live(attempt.id)
+
+
+def test_a_goal_whose_budget_is_used_up_says_so_and_shows_the_budget(app: App) -> None:
+    plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
+    app.goals.accept(plan, Submission(text="Build it", budget_micro_usd=2_000_000))
+    supervise(app, "claude")
+    assert waits(app)["b"] == "a free agent"
+
+    spend(app, 1_800_000)
+
+    found = app.reports.snapshot()
+    assert (found["goals"][0]["budget_usd"], found["goals"][0]["spend"]["cost_usd"]) == (2.0, 1.8)
+    assert waits(app)["b"].startswith("its goal's budget: $1.80 of $2.00 is spent")
+
+
+def test_a_run_that_is_near_its_budget_says_so_and_how_much_it_spent(app: App) -> None:
+    accept(app, planned("a"), planned("b"))
+    supervise(app, "claude", budget_micro_usd=1_000_000)
+    spend(app, 700_000)
+
+    supervisor = app.reports.snapshot()["supervisor"]
+
+    assert (supervisor["budget_usd"], supervisor["spent_usd"]) == (1.0, 0.7)
+    assert waits(app)["b"].startswith("the run's budget: $0.70 of $1.00 is spent")
+
+
+def test_a_run_past_its_deadline_stopping_or_on_another_goal_says_why_nothing_starts(
+    app: App, clock: HandClock
+) -> None:
+    goal, _ = accept(app, planned("a"))
+    supervise(app, "claude", until=(clock.now() + timedelta(hours=1)).isoformat())
+    assert waits(app)["a"] == "a free agent"
+    clock.advance(timedelta(hours=2))
+    assert waits(app)["a"] == "the next run: this one is past its deadline"
+
+    supervise(app, "claude", goal="gother")
+    assert waits(app)["a"] == "another run: this one works on gother only"
+
+    supervise(app, "claude", goal=goal.id)
+    assert waits(app)["a"] == "a free agent"
+    app.supervision.stop()
+    assert waits(app)["a"] == "the next run: this one is stopping"
+
+
+def test_goals_stand_in_the_order_in_which_they_are_worked_on_however_many_there_are(
+    app: App, clock: HandClock
+) -> None:
+    for number in range(201):
+        accept(app, planned(f"t{number}"), text=f"Goal {number}")
+        clock.advance(timedelta(seconds=1))
+    plan = Plan(goal="Urgent", source="single", tasks=(planned("urgent"),))
+    app.goals.accept(plan, Submission(text="Urgent", priority=10))
+    supervise(app, "claude")
+
+    titles = [goal["title"] for goal in app.reports.snapshot()["goals"]]
+
+    assert titles[:3] == ["Urgent", "Goal 0", "Goal 1"]
+    assert [goal.title for goal in app.goals.open()][:2] == ["Urgent", "Goal 0"]
+    assert waits(app)["urgent"] == waits(app)["t18"] == "a free agent"
+    assert waits(app)["t19"] == "an earlier goal"
+
+
+def test_a_report_names_the_other_goals_of_the_last_day_and_which_need_a_person(app: App, clock: HandClock) -> None:
+    old, _ = accept(app, planned("a"), text="Old")
+    app.goals.update(old.id, state=GoalState.FAILED, ended_at=clock.now())
+    clock.advance(timedelta(days=2))
+    failed, _ = accept(app, planned("b"), text="Failed")
+    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
+    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
+    app.goals.update(failed.id, state=GoalState.FAILED, ended_at=clock.now())
+    clock.advance(timedelta(seconds=1))
+    still, _ = accept(app, planned("c"), text="Still open")
+    newest, _ = accept(app, planned("d"), text="Newest")
+
+    others = [(one["id"], one["needs_you"]) for one in app.reports.others(newest)]
+    assert others == [(failed.id, True), (still.id, False)]

@@ -331,6 +331,56 @@ def test_events_are_read_in_order_and_narrowed(store: Store) -> None:
     assert [event.data["n"] for event in store.events.last(2)] == [3, 4]
 
 
+def test_goals_are_read_in_the_order_in_which_their_tasks_are_claimed(store: Store) -> None:
+    later = NOW + timedelta(hours=1)
+    ids = {
+        name: a_goal(store, priority=priority, created_at=at).id
+        for name, priority, at in (("old", 50, NOW), ("low", 90, NOW), ("new", 50, later), ("urgent", 10, later))
+    }
+    a_goal(store, state=GoalState.COMPLETED)
+
+    found = [goal.id for goal in store.goals.list(states=[GoalState.READY], in_turn=True)]
+
+    assert found == [ids[name] for name in ("urgent", "old", "new", "low")]
+    assert [goal.id for goal in store.goals.list(states=[GoalState.READY], in_turn=True, limit=1)] == [ids["urgent"]]
+
+
+def test_a_goal_comes_with_its_ceiling(store: Store) -> None:
+    goal = a_goal(store)
+    assert store.goals.get(goal.id).budget_micro_usd is None
+
+    with store.transaction():
+        store.budgets.put(goal.id, 5_000_000)
+
+    assert store.goals.get(goal.id).budget_micro_usd == store.goals.list()[0].budget_micro_usd == 5_000_000
+
+
+def test_tasks_are_found_by_whole_words_of_their_keys(store: Store) -> None:
+    goal = a_goal(store)
+    add(store, a_task(goal, "fix-payment-leak"), a_task(goal, "fix-payments"), a_task(goal, "leak"))
+
+    def found(*words: str) -> list[str]:
+        return [task.key for task in store.tasks.with_words(words)]
+
+    assert found("leak", "payment") == ["fix-payment-leak"]
+    assert found("leak") == ["fix-payment-leak", "leak"]
+    assert found("pay") == found() == found("100%") == []
+
+
+def test_events_are_narrowed_by_type_or_by_the_kind_before_the_dot(store: Store) -> None:
+    with store.transaction():
+        for type in ("task.done", "task.failed", "tasks", "goal.failed"):
+            store.events.append(Event(type=type, at=NOW))
+
+    def types(*wanted: str) -> list[str]:
+        return [event.type for event in store.events.last(10, types=wanted)]
+
+    assert types("task") == ["task.done", "task.failed"]
+    assert types("task.failed", "goal") == ["task.failed", "goal.failed"]
+    assert types("%") == []
+    assert [event.type for event in store.events.after(1, types=["task"])] == ["task.failed"]
+
+
 def test_holds_messages_shared_keys_and_budgets_are_kept(store: Store) -> None:
     goal = a_goal(store)
     hold = Hold(provider="claude", kind=HoldKind.USAGE_LIMIT, until=NOW, stated=True, reason="r", since=NOW)

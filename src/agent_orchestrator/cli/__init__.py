@@ -7,9 +7,12 @@ them, and their one-line helps stand in the table below.
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from agent_orchestrator.domain.errors import OrchestratorError
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Plan": {
@@ -112,12 +115,25 @@ def run(arguments: list[str] | None = None) -> None:
         doors.fail(error, as_json=as_json)
     except click.ClickException as error:
         _usage(error, as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
         sys.exit(141)
+    except OSError as error:
+        from agent_orchestrator.cli import doors
+
+        doors.fail(_refused(error), as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+def _refused(error: OSError) -> "OrchestratorError":
+    """Return what a refusal of the system that nobody expected is to a user."""
+    from agent_orchestrator.domain.errors import NotReady
+
+    where = f" {error.filename}" if error.filename else ""
+    what = error.strerror or type(error).__name__
+    return NotReady(f"the system refused{where}: {what}", hint="orchestrate doctor looks for what is wrong here")
 
 
 def _fill_closed_streams() -> None:

@@ -21,10 +21,16 @@ NOTES_SHOWN = 12
 
 
 @click.command()
+@click.argument("types", required=False, metavar="")
 @click.option("--all", "everyone", is_flag=True, help="Also those that have ended, the newest 200.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def agents(everyone: bool, as_json: bool) -> None:
+def agents(types: str | None, everyone: bool, as_json: bool) -> None:
     """Who works, on what, and what each is doing."""
+    if types is not None:
+        raise BadInput(
+            f"agents lists who works and takes no {line(types, 40)!r}",
+            hint="orchestrate specialists lists the types of agents",
+        )
     found = doors.app(create=False).reports.agents(living=not everyone)
     if as_json:
         doors.answer(found)

@@ -39,6 +39,13 @@ def goals(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     return _items(lambda app: ((goal.id, f"{goal.state}: {goal.title}") for goal in app.store.goals.find(incomplete)))
 
 
+def plans(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer saved plans by name."""
+    return _items(
+        lambda app: ((id, f"{state}: {text}") for id, state, text, _ in app.plans.recent() if id.startswith(incomplete))
+    )
+
+
 def goals_and_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer both, for commands that take either."""
     return [*goals(ctx, param, incomplete), *tasks(ctx, param, incomplete)]

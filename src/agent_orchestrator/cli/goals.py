@@ -20,11 +20,14 @@ from agent_orchestrator.services.goals import Submission
 @click.argument("goal")
 @click.option("-d", "--decompose", is_flag=True, help="Split the goal into several tasks.")
 @click.option(
+    "-a",
     "--agent",
     metavar="SPECIALIST",
     help="Who does it: a specialist, or an agent's name such as claude. Without it the goal's words decide.",
 )
-@click.option("--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first.")
+@click.option(
+    "-p", "--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first."
+)
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="How capable a model it needs.")
 @click.option(
     "--depends-on",
@@ -34,7 +37,7 @@ from agent_orchestrator.services.goals import Submission
     help="Add the task to the goal of this one and wait for it.",
 )
 @click.option("--verify", metavar="CMD", help="Shell command that accepts the work by exit code 0.")
-@click.option("--context", default="", metavar="TEXT", help="Words for the agent beside the goal.")
+@click.option("-c", "--context", default="", metavar="TEXT", help="Words (or JSON) for the agent beside the goal.")
 @click.option("--provider", metavar="NAME", help="Insist on this kind of agent.")
 @click.option("--planner", type=click.Choice(wording.PLANNERS), help="Who splits the goal, with --decompose.")
 @click.option("--budget", metavar="USD", help="Ceiling on what the goal may cost.")

@@ -20,6 +20,7 @@ import click
 from agent_orchestrator.cli import doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.cli.reports import OPEN, bounds
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -35,6 +36,8 @@ DRAW_EVERY_S = 0.5
 """Between two drawings while a run works."""
 ENDING_S = 5.0
 """How long the end of a run waits for its view: a read of the store that hangs must not hold up the result."""
+GOALS_DRAWN = 8
+"""Open goals drawn with their phases: what works and what failed is below them and must stay on the screen."""
 MARKS = {
     "done": "+",
     "running": "*",
@@ -50,6 +53,7 @@ MARKS = {
 
 @click.command()
 @click.option(
+    "-n",
     "--interval",
     type=click.FloatRange(0.1, 3600),
     default=1.0,
@@ -196,14 +200,17 @@ def _lines(snapshot: Json) -> list["Text"]:
     found = [row((head, "bold"))]
     if not snapshot["goals"]:
         return [*found, row(("nothing here yet", ""))]
-    open_ones = [goal for goal in snapshot["goals"] if goal["state"] in {"ready", "executing"}]
-    for goal in open_ones or snapshot["goals"][:1]:
+    found += [row((one, "")) for one in bounds(snapshot)]
+    open_ones = [goal for goal in snapshot["goals"] if goal["state"] in OPEN]
+    for goal in open_ones[:GOALS_DRAWN] or snapshot["goals"][:1]:
         demo = " (demo)" if goal["demo"] else ""
         verdict = f", {goal['verdict']}" if goal["verdict"] else ""
         style = render.STATE_COLOURS.get(goal["verdict"] or goal["state"], "")
         found.append(
             row((f"{goal['id']} ", "bold"), (f"{goal['state']}{verdict}{demo} ", style), (line(goal["title"]), ""))
         )
+        if goal["budget_usd"] is not None:
+            found.append(row((f"    {render.spend(goal['spend'], goal['budget_usd'])}", "")))
         for phase in goal["phases"]:
             parts = [(f" {phase['phase']:>2} ", "dim")]
             for task in phase["tasks"]:
@@ -211,14 +218,28 @@ def _lines(snapshot: Json) -> list["Text"]:
                 colour = render.STATE_COLOURS.get(task["verdict"] or task["state"], "") if mark else "dim"
                 parts.append((f"{mark}{line(task['key'], 24)} ", colour))
             found.append(row(*parts))
+    if len(open_ones) > GOALS_DRAWN:
+        found.append(row((f"… and {len(open_ones) - GOALS_DRAWN} more goals, later in line", "dim")))
     for agent in snapshot["running"]:
         what = "asked to stop" if agent["stop_wished"] else line(agent["doing"]) or agent["state"]
         who = f"{agent['id']} {line(agent['task_key'] or '-', 20)} {render.age(agent['elapsed_s'])} "
         found.append(row((who, "cyan"), (what, "")))
+    found += [
+        row((f"{count} {'wait' if count > 1 else 'waits'} for {line(why)}", "")) for why, count in _held_up(snapshot)
+    ]
     found += [row((render.hold(hold, now), "yellow")) for hold in snapshot["holds"]]
     for task in snapshot["failed"][:5]:
         found.append(row((f"failed {task['id']} {line(task['key'], 24)} ", "red"), (line(task["reason"]), "")))
     return found
+
+
+def _held_up(snapshot: Json) -> list[tuple[str, int]]:
+    """Return what tasks wait for that could start by themselves, and how many do; the next free agent aside."""
+    found: dict[str, int] = {}
+    for task in snapshot["waiting"]:
+        if task["state"] == "ready" and task["waits_for"] != "a free agent":
+            found[task["waits_for"]] = found.get(task["waits_for"], 0) + 1
+    return list(found.items())
 
 
 def _watch_drawn(interval: float) -> None:
@@ -257,6 +278,7 @@ def _what_counts(snapshot: Json) -> object:
         [(goal["id"], goal["state"], goal["delivery"]) for goal in snapshot["goals"]],
         [(agent["id"], agent["state"], agent["doing"], agent["stop_wished"]) for agent in snapshot["running"]],
         snapshot["holds"],
+        _held_up(snapshot),
     )
 
 
@@ -264,6 +286,8 @@ def _one_line(snapshot: Json) -> str:
     parts = [render.counts(snapshot["counts"]) if snapshot["goals"] else "nothing here yet"]
     if not snapshot["supervisor"]["running"]:
         parts.append("no supervisor is running")
+    else:
+        parts += [f"{count} {'wait' if count > 1 else 'waits'} for {line(why)}" for why, count in _held_up(snapshot)]
     parts += [render.hold(hold, snapshot["now"]) for hold in snapshot["holds"]]
     for agent in snapshot["running"]:
         parts.append(

@@ -25,7 +25,7 @@ def as_text(goal: Json) -> list[str]:
     lines = [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
     lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
     needs = needs_you(goal)
-    lines += ["", render.heading("Needs you" if needs else "Nothing needs you.")]
+    lines += ["", render.heading("Needs you" if needs else _nothing(goal))]
     for what, command in needs:
         lines.append(f"  - {line(what, LINE_LIMIT)}")
         if command:
@@ -35,6 +35,9 @@ def as_text(goal: Json) -> list[str]:
         first, *rest = task_facts(goal, task)
         lines.append(f"  {render.paint(line(first, LINE_LIMIT), _colour(task))}")
         lines += [f"      {line(one, LINE_LIMIT)}" for one in rest]
+    if goal.get("others"):
+        lines += ["", render.heading("Other goals")]
+        lines += [f"  {line(one, LINE_LIMIT)}" for one in _others(goal)]
     return lines
 
 
@@ -44,7 +47,7 @@ def as_markdown(goal: Json) -> list[str]:
     lines = [f"# {markdown(line(goal['title']))}{demo}", ""]
     lines += [f"{markdown(line(one, LINE_LIMIT))}  " for one in [f"Goal {goal['id']}", *verdict(goal)]]
     needs = needs_you(goal)
-    lines += ["", "## Needs you" if needs else "## Nothing needs you", ""]
+    lines += ["", "## Needs you" if needs else f"## {_nothing(goal).rstrip('.')}", ""]
     for what, command in needs:
         lines.append(f"- {markdown(line(what, LINE_LIMIT))}" + (f" `{command}`" if command else ""))
     lines += ["", f"## Tasks ({_done(goal)})"]
@@ -52,7 +55,27 @@ def as_markdown(goal: Json) -> list[str]:
         first, *rest = task_facts(goal, task)
         lines += ["", f"### {markdown(line(first, LINE_LIMIT))}", ""]
         lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in rest]
+    if goal.get("others"):
+        lines += ["", "## Other goals", ""]
+        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in _others(goal)]
     return lines
+
+
+def _nothing(goal: Json) -> str:
+    """Say that nothing needs the user, which must not be read as being about goals that this report leaves out."""
+    waiting = sum(one["needs_you"] for one in goal.get("others", ()))
+    if not waiting:
+        return "Nothing needs you."
+    return f"Nothing of this goal needs you; {waiting} of the other goals do{'es' if waiting == 1 else ''}."
+
+
+def _others(goal: Json) -> list[str]:
+    found = []
+    for one in goal["others"]:
+        judged = f"{one['state']}, {one['verdict']}" if one["verdict"] else one["state"]
+        what = "needs you" if one["needs_you"] else "see"
+        found.append(f"{one['id']}: {one['title']} [{judged}]; {what}: orchestrate report {one['id']}")
+    return found
 
 
 def verdict(goal: Json) -> list[str]:
@@ -71,7 +94,7 @@ def verdict(goal: Json) -> list[str]:
     elif goal["delivery"] in {"nothing", "undone"} and goal["delivery_note"]:
         found.append(f"{goal['delivery'].capitalize()}: {goal['delivery_note']}")
     took = render.between(goal["started_at"], goal["ended_at"] or goal["now"])
-    found.append(f"Took {took}. Cost: {render.money(goal['spend'])}.")
+    found.append(f"Took {took}. Cost: {render.spend(goal['spend'], goal['budget_usd'])}.")
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors, showing, wording
+from agent_orchestrator.cli import columns, completing, doors, showing, wording
 from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import SavedPlan
 
@@ -13,15 +13,19 @@ from agent_orchestrator.services.plans import SavedPlan
 @click.command()
 @click.argument("goal")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
+@click.option("--name", metavar="NAME", help="What to call the plan; without it a name is made of the goal.")
 @click.option("--planner", type=click.Choice(wording.PLANNERS), help="Who splits the goal.")
 @wording.as_json
-def plan(goal: str, yes: bool, planner: str | None, as_json: bool) -> None:
+def plan(goal: str, yes: bool, name: str | None, planner: str | None, as_json: bool) -> None:
     """Split a goal, show the plan, and queue it when you agree.
 
     The plan is saved either way. GOAL is text, - for the standard input, or @FILE.
     """
     app = doors.app(flags=wording.chosen(planner=planner))
-    saved = app.plans.save(app.decompose(wording.goal_text(goal)))
+    text = wording.goal_text(goal)
+    if name is not None:
+        app.plans.check_name(name)  # before a model is asked
+    saved = app.plans.save(app.decompose(text), name=name)
     _decide(app, saved, yes=yes, as_json=as_json)
 
 
@@ -41,24 +45,28 @@ def plan_list(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", metavar="PLAN", shell_complete=completing.plans)
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @wording.as_json
 def plan_continue(id: str, yes: bool, as_json: bool) -> None:
-    """Show a saved plan again and decide on it."""
+    """Show a saved plan again and decide on it.
+
+    PLAN is its name or id, an unambiguous start of one, or last.
+    """
     app = doors.app(create=False)
     _decide(app, app.plans.resolve(id), yes=yes, as_json=as_json)
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", metavar="PLAN", shell_complete=completing.plans)
 @click.option("--no-run", is_flag=True, help="Only queue it.")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @wording.as_json
 def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -> int:
     """Queue a saved plan and run it.
 
-    Only queues it when a supervisor runs already: that one picks it up. Exit codes are those of `run`.
+    PLAN is its name or id, an unambiguous start of one, or last. It is only queued when a supervisor runs already: that
+    one picks it up. Exit codes are those of `run`.
     """
     app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
     saved = app.plans.resolve(id)
@@ -71,7 +79,7 @@ def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -
     from agent_orchestrator.cli import running
 
     running.make_ready(app, yes=False, ask=not as_json, include_dirty=False)
-    goal, _ = app.plans.execute(saved.id, Submission(text=saved.plan.goal))
+    goal, _ = app.plans.execute(saved.id, _submission(app, saved))
     ran = running.lead(app, running.options(app, goal=goal.id))
     if as_json:
         doors.answer({**_json(app, app.plans.resolve(saved.id)), "run": ran.as_json(app)})
@@ -84,7 +92,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
     """Show a plan and queue it when that is wished; otherwise say how to."""
     is_open = saved.state in {"planning", "approved"}
     if not as_json:
-        click.echo(f"{saved.id}\t{saved.state}\t{columns.one_line(saved.plan.goal)[:80]}")
+        columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
         showing.plan(saved.plan)
         if is_open and not yes and doors.interactive():
             yes = click.confirm("Queue this plan?", default=False, err=True)
@@ -100,11 +108,15 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
 
 def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False) -> None:
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
-    goal, tasks = app.plans.execute(saved.id, Submission(text=saved.plan.goal))
+    goal, tasks = app.plans.execute(saved.id, _submission(app, saved))
     if as_json:
         doors.answer(_json(app, app.plans.resolve(saved.id)))
     else:
         showing.accepted(app, goal, tasks, None if shown else saved.plan)
+
+
+def _submission(app: App, saved: SavedPlan) -> Submission:
+    return Submission(text=saved.plan.goal, max_attempts=app.settings.max_attempts)
 
 
 def _json(app: App, saved: SavedPlan) -> dict[str, Any]:

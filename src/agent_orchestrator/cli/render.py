@@ -45,6 +45,30 @@ STATE_COLOURS = {
 }
 """Colour of each state, verdict and outcome. The word always stands there too: colour is never the only sign."""
 
+WORDS = {
+    "done": "Completed",
+    "claimed": "In Progress",
+    "running": "In Progress",
+    "verifying": "In Progress",
+    "landing": "In Progress",
+    "waiting": "Pending",
+    "blocked": "Pending",
+    "ready": "Pending",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+"""What ``status`` calls a task's state in each of its rows, for those who search it: ``status | grep Failed``."""
+MARKS = {
+    "Completed": ("\u2713", "+"),
+    "In Progress": ("\u25b6", "*"),
+    "Pending": ("\u00b7", "-"),
+    "Failed": ("\u2717", "!"),
+    "Cancelled": ("\u00d7", "x"),
+}
+"""The sign before each word, and the one for a terminal that knows ASCII only."""
+LAST_LEAST = 30
+"""Columns that a table's last column needs at least; with less it goes onto a line of its own."""
+
 Json = Mapping[str, Any]
 
 
@@ -119,20 +143,35 @@ def heading(text: str) -> str:
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     """Return *rows* with their columns aligned; on a terminal the last column is cut to fit.
 
-    Cells but the last may be coloured.
+    Where it would get less than LAST_LEAST columns, it goes below its row instead. Cells but the last may be coloured.
     """
     if not rows:
         return []
     widths = [max(width(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
     room = columns()
+    left = None if room is None else room - width(indent) - sum(widths) - 2 * len(widths)
+    below = left is not None and left < LAST_LEAST and any(width(row[-1]) > left for row in rows)
     found = []
     for row in rows:
         head = indent + "".join(
             cell + " " * (space - width(cell) + 2) for cell, space in zip(row[:-1], widths, strict=True)
         )
-        last = row[-1] if room is None else cut(row[-1], max(room - width(head), 20))
-        found.append((head + last).rstrip())
+        if not below:
+            found.append((head + (row[-1] if left is None else cut(row[-1], left))).rstrip())
+            continue
+        found.append(head.rstrip())
+        if room is not None and row[-1] not in {"", "-"}:
+            found.append(f"{indent}    {cut(row[-1], 2 * (room - width(indent) - 4))}")
     return found
+
+
+def word(state: str) -> str:
+    """Return the word and the sign by which a person knows a task's state, in its colour."""
+    found = WORDS.get(state, state)
+    rich, plain = MARKS.get(found, (" ", " "))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sign = rich if rich.encode(encoding, "replace").decode(encoding) == rich else plain
+    return paint(f"{sign} {found}", STATE_COLOURS.get(state))
 
 
 def say(lines: Sequence[str] | str) -> None:
@@ -189,6 +228,11 @@ def money(usage: Json) -> str:
         return f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
     tokens = usage["input_tokens"] + usage["cached_tokens"] + usage["output_tokens"]
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
+
+
+def spend(usage: Json, budget_usd: float | None) -> str:
+    """Return a cost beside its ceiling, if it has one."""
+    return money(usage) if budget_usd is None else f"{money(usage)}, budget ${budget_usd:,.2f}"
 
 
 def counts(found: Mapping[str, int]) -> str:

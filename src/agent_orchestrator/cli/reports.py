@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+OPEN = frozenset({"ready", "executing"})
+"""States of a goal from which work may still come."""
 GOALS_SHOWN = 20
 """Open goals listed one by one; the JSON has up to 200."""
+GOALS_BY_PHASE = 3
+"""Open goals up to which those that have not begun are shown phase by phase too."""
+DONE_SHOWN = 10
+"""Finished tasks of open goals listed one by one, the last ones."""
+WAITING_SHOWN = 50
+"""Waiting tasks that a snapshot lists; with so many there may be more."""
 FOLLOW_EVERY_S = 0.5
 """How often a followed log is looked at: a read of an index, often enough for a person."""
 BATCH = 500
@@ -44,11 +52,13 @@ def status_lines(snapshot: Json) -> list[str]:
         how = "is stopping" if supervisor["stopping"] else "runs"
         since = render.local(supervisor["since"], now)
         lines.append(f"A supervisor {how} (pid {supervisor['pid']}, up to {supervisor['max_agents']} agents, {since}).")
+        lines += [f"{one}." for one in bounds(snapshot)]
     else:
         lines.append("No supervisor is running.")
     lines.append(f"{render.counts(snapshot['counts'])}. Spent: {render.money(snapshot['spend'])}.")
     lines += _goal_lines(snapshot)
     for title, found in (
+        ("Done", _done(snapshot)),
         ("Running", _running(snapshot)),
         ("Waiting", _waiting(snapshot)),
         ("Failed", _failed(snapshot)),
@@ -56,32 +66,49 @@ def status_lines(snapshot: Json) -> list[str]:
     ):
         if found:
             lines += ["", render.heading(title), *found]
-    unfinished = any(goal["state"] in {"ready", "executing"} for goal in snapshot["goals"])
+    unfinished = any(goal["state"] in OPEN for goal in snapshot["goals"])
     if unfinished and not supervisor["running"]:
         lines += ["", "To work on it: orchestrate run"]
     return lines
 
 
+def bounds(snapshot: Json) -> list[str]:
+    """Return what ends a run before the queue is empty: its budget, its deadline, the one goal of several it is for."""
+    supervisor, now = snapshot["supervisor"], snapshot["now"]
+    found = []
+    if supervisor["budget_usd"] is not None:
+        spent = supervisor["spent_usd"] or 0
+        found.append(f"This run has spent ${spent:,.2f} of its budget of ${supervisor['budget_usd']:,.2f}")
+    if supervisor["until"] is not None:
+        found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
+    if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:
+        found.append(f"It works on goal {supervisor['goal']} only")
+    return found
+
+
 def _goal_lines(snapshot: Json) -> list[str]:
     lines: list[str] = []
-    open_ones = [goal for goal in snapshot["goals"] if goal["state"] in {"ready", "executing"}]
+    open_ones = [goal for goal in snapshot["goals"] if goal["state"] in OPEN]
     ended = [goal for goal in snapshot["goals"] if goal not in open_ones]
     if open_ones:
         lines += ["", render.heading("Goals")]
     for goal in open_ones[:GOALS_SHOWN]:
         lines += goal_head(goal)
-        for phase in goal["phases"]:
-            lines.append(f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}")
-        if not goal["phases"]:
+        if len(goal["phases"]) > 1 and (goal["state"] == "executing" or len(open_ones) <= GOALS_BY_PHASE):
+            lines += [f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}" for phase in goal["phases"]]
+        else:
             lines.append(f"    {render.counts(goal['counts'])}")
+        if goal["budget_usd"] is not None or goal["spend"]["cost_usd"]:
+            lines.append(f"    {render.spend(goal['spend'], goal['budget_usd'])}")
     if len(open_ones) > GOALS_SHOWN:
-        lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more")
+        lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more, later in line")
     if ended:
         lines += ["", render.heading("Ended")]
     for goal in ended:
         lines += goal_head(goal)
         lines.append(
-            f"    {render.counts(goal['counts'])}; {render.money(goal['spend'])}; orchestrate report {goal['id']}"
+            f"    {render.counts(goal['counts'])}; {render.spend(goal['spend'], goal['budget_usd'])}; "
+            f"orchestrate report {goal['id']}"
         )
     return lines
 
@@ -91,8 +118,9 @@ def goal_head(goal: Json) -> list[str]:
     word = render.state(goal["state"])
     if goal["verdict"]:
         word += f", {render.state(goal['verdict'])}"
-    demo = " " + render.paint("(scripted demo)", "magenta") if goal["demo"] else ""
-    lines = [f"  {goal['id']}  {line(goal['title'], 100)}  {word}{demo}"]
+    if goal["demo"]:
+        word += " " + render.paint("(scripted demo)", "magenta")
+    lines = render.table([(goal["id"], word, line(goal["title"], 100))])
     lines += [f"    {line(text)}" for text in (goal["notice"], goal["reason"]) if text]
     if goal["delivery"] not in {"not_yet", "nothing"}:
         word = "not in your branch" if goal["delivery"] == "waiting" else goal["delivery"]
@@ -100,15 +128,34 @@ def goal_head(goal: Json) -> list[str]:
     return lines
 
 
+def _done(snapshot: Json) -> list[str]:
+    """Return what open goals have done; of a goal that has ended the report tells."""
+    found = [
+        (
+            render.word("done"),
+            task["id"],
+            f"{line(task['title'], 50)} ({line(task['specialist'], 30)})",
+            task["verdict"] or "",
+        )
+        for goal in snapshot["goals"]
+        if goal["state"] in OPEN
+        for phase in goal["phases"]
+        for task in phase["tasks"]
+        if task["state"] == "done"
+    ]
+    more = [f"  … {len(found) - DONE_SHOWN} before"] if len(found) > DONE_SHOWN else []
+    return more + render.table(found[-DONE_SHOWN:])
+
+
 def _running(snapshot: Json) -> list[str]:
     return render.table(
         [
             (
-                render.paint(agent["id"], "cyan"),
-                line(agent["task_key"] or agent["task"], 40),
-                line(agent["specialist"], 30),
-                render.age(agent["elapsed_s"]),
-                "stopping" if agent["stop_wished"] else line(agent["doing"]) or agent["state"],
+                render.word("running"),
+                agent["task"] or "-",
+                f"{line(agent['task_title'] or agent['task'], 50)} ({line(agent['specialist'], 30)})",
+                f"{render.age(agent['elapsed_s'])}, {agent['id']}: "
+                + ("is asked to stop" if agent["stop_wished"] else line(agent["doing"]) or agent["state"]),
             )
             for agent in snapshot["running"]
         ]
@@ -122,17 +169,17 @@ def _waiting(snapshot: Json) -> list[str]:
         why = line(task["waits_for"])
         if task["not_before"]:
             why = f"{render.local(task['not_before'], now)}: {why}"
-        found.append((task["id"], line(task["key"], 40), render.state(task["state"]), f"waits for {why}"))
-    return render.table(found)
+        found.append((render.word(task["state"]), task["id"], line(task["key"], 40), f"waits for {why}"))
+    listed = render.table(found)
+    return [*listed, f"  only the first {len(found)} are listed"] if len(found) >= WAITING_SHOWN else listed
 
 
 def _failed(snapshot: Json) -> list[str]:
     lines = []
     for task in snapshot["failed"]:
-        lines.append(
-            f"  {task['id']}  {line(task['key'], 40)}: {render.paint(line(task['reason']) or 'failed', 'red')}"
-        )
-        lines.append(f"    look: orchestrate task {task['id']}    try again: orchestrate retry {task['id']}")
+        who = f"{line(task['key'], 40)} ({line(task['specialist'], 30)})"
+        lines += render.table([(render.word("failed"), task["id"], who, line(task["reason"]) or "no reason is known")])
+        lines.append(f"      look: orchestrate task {task['id']}    try again: orchestrate retry {task['id']}")
     return lines
 
 
@@ -141,34 +188,42 @@ def _failed(snapshot: Json) -> list[str]:
 @click.option("--goal", "goal_text", metavar="GOAL", shell_complete=completing.goals, help="Only of this goal.")
 @click.option("--task", "task_text", metavar="TASK", shell_complete=completing.tasks, help="Only of this task.")
 @click.option(
+    "--type", "types", multiple=True, metavar="TYPE", help="Only of this type, such as task.done, or kind: attempt."
+)
+@click.option(
     "-n", "--lines", "count", type=click.IntRange(0, 100_000), default=50, show_default=True, help="How many."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line (NDJSON).")
-def events(follow: bool, goal_text: str | None, task_text: str | None, count: int, as_json: bool) -> None:
-    """The log of everything that happened."""
+def events(
+    follow: bool, goal_text: str | None, task_text: str | None, types: tuple[str, ...], count: int, as_json: bool
+) -> None:
+    """The log of everything that happened.
+
+    What is given more than once is an or: --type goal --type task.failed.
+    """
     app = doors.app(create=False)
-    goal = app.goals.resolve(goal_text).id if goal_text is not None else None
-    task = app.tasks.resolve(task_text).id if task_text is not None else None
-    found = app.events.last(count, goal=goal, task=task)
+    goal = app.goals.resolve(goal_text, loosely=True).id if goal_text is not None else None
+    task = app.tasks.resolve(task_text, loosely=True).id if task_text is not None else None
+    found = app.events.last(count, goal=goal, task=task, types=types)
     day = ""
     for event in found:
         day = _tell(event, as_json, day)
     if not follow:
         if not found and not as_json:
-            doors.tell("nothing has happened here yet")
+            doors.tell("no such event" if goal or task or types else "nothing has happened here yet")
         return
     try:
         seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
-        for event in _following(seq, goal, task):
+        for event in _following(seq, goal, task, types):
             day = _tell(event, as_json, day)
     except KeyboardInterrupt:
         return
 
 
-def _following(seq: int, goal: Any, task: Any) -> Iterator["Event"]:
+def _following(seq: int, goal: Any, task: Any, types: tuple[str, ...]) -> Iterator["Event"]:
     looking = Looking()
     while True:
-        for event in looking.app().events.after(seq, goal=goal, task=task, limit=BATCH):
+        for event in looking.app().events.after(seq, goal=goal, task=task, types=types, limit=BATCH):
             seq = event.seq
             yield event
         time.sleep(FOLLOW_EVERY_S)
@@ -216,12 +271,15 @@ def _details(data: Mapping[str, object]) -> str:
 def report(goal: str | None, markdown: bool, as_json: bool) -> None:
     """The morning's report on a goal.
 
-    Without GOAL it is about the newest one.
+    Without GOAL it is about the newest one, and names the others of the last day.
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other.")
     app = doors.app(create=False)
-    document = app.reports.goal(app.goals.resolve(goal or "last"))
+    found = app.goals.resolve(goal or "last", loosely=True)
+    document = app.reports.goal(found)
+    if goal is None:
+        document["others"] = app.reports.others(found)
     if as_json:
         doors.answer(document)
         return

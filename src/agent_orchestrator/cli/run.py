@@ -42,15 +42,21 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
     """Work on the queue with up to N agents until it is done.
 
+    When a supervisor runs already, --max-agents changes how many it runs.
+
     Exit codes: 0 all goals completed, 3 nothing to do, 5 a supervisor runs already, 6 some failed or need a person,
     7 stopped by a budget, deadline or limit, 8 not ready, 130 stopped by you.
     """
     app = doors.app(flags=_flags(given))
     options = _options(app, given)
     if not _free(app, wait=wait):
+        said = "a supervisor runs here already"
+        if given["max_agents"] is not None:
+            app.supervision.set_max_agents(given["max_agents"])
+            said += f"; it now runs up to {given['max_agents']} agents"
         if doors.interactive() and not as_json and not detach:
-            return _look_on(click.get_current_context())
-        raise AlreadyRunning("a supervisor runs here already", hint="orchestrate watch looks on; --wait waits for it")
+            return _look_on(click.get_current_context(), said)
+        raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
     if not running.open_goals(app, options.goal) and not options.watch:
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
@@ -94,8 +100,8 @@ def _free(app: App, *, wait: bool) -> bool:
     return True
 
 
-def _look_on(context: click.Context) -> int:
-    doors.tell("a supervisor runs here already; looking on (its work goes on when you leave)")
+def _look_on(context: click.Context, said: str) -> int:
+    doors.tell(f"{said}; looking on (its work goes on when you leave)")
     group = context.find_root().command
     assert isinstance(group, click.Group)
     watch = group.get_command(context, "watch")

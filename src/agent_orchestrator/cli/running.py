@@ -58,14 +58,11 @@ def options(app: App, **more: Any) -> "RunOptions":
 
 def open_goals(app: App, only: GoalId | None) -> list[Goal]:
     """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
-    found = app.goals.open()
-    if only is None:
-        return found
-    chosen = [goal for goal in found if goal.id == only]
-    if not chosen:
+    found = app.goals.open(only)
+    if only is not None and not found:
         state = app.store.goals.get(only).state
         raise NothingToDo(f"goal {only} is {state}", hint=f"orchestrate report {only}")
-    return chosen
+    return found
 
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:

@@ -141,8 +141,11 @@ def _nearest(name: str, known: list[str]) -> str:
 def completion(shell: str, as_json: bool) -> None:
     """Print shell completion for bash, zsh or fish.
 
-    For bash, in ~/.bashrc: eval "$(orchestrate completion bash)"
-    """
+    \b
+    bash, in ~/.bashrc:     eval "$(orchestrate completion bash)"
+    zsh, in ~/.zshrc:       eval "$(orchestrate completion zsh)"     (after compinit)
+    fish, once:             orchestrate completion fish > ~/.config/fish/completions/orchestrate.fish
+    """  # noqa: D301 # click must see the character, not its name
     from click.shell_completion import get_completion_class
 
     group = click.get_current_context().find_root().command

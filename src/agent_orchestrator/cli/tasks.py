@@ -21,7 +21,7 @@ TAIL_LINES = 12
 def task(task: str, as_json: bool) -> None:
     """Everything about one task: attempts, evidence, cost."""
     app = doors.app(create=False)
-    document = app.reports.task(app.tasks.resolve(task).id)
+    document = app.reports.task(app.tasks.resolve(task, loosely=True).id)
     if as_json:
         doors.answer(document)
     else:
@@ -36,7 +36,8 @@ def _task_lines(found: Json) -> list[str]:
         ("key", found["key"]),
         ("goal", f"{found['goal']}  {found['goal_title']}"),
         ("why", found["reason"]),
-        ("specialist", f"{found['specialist']} ({found['tier']}, size {found['size']}, priority {found['priority']})"),
+        ("specialist", found["specialist"]),
+        ("wants", f"{found['tier']} model, size {found['size']}, priority {found['priority']}{_insists(found)}"),
         ("needs", _brief(found["depends_on"])),
         ("needed by", _brief(found["needed_by"])),
         ("may write", ", ".join(found["owns"])),
@@ -58,6 +59,10 @@ def _task_lines(found: Json) -> list[str]:
     return lines
 
 
+def _insists(found: Json) -> str:
+    return f", {found['provider']} and nobody else" if found["provider"] else ""
+
+
 def _brief(tasks: list[Json]) -> str:
     return ", ".join(f"{one['key']} ({one['state']})" for one in tasks)
 
@@ -68,7 +73,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
     outcome = render.state(attempt["outcome"] or "running")
     title = render.heading(f"Attempt {attempt['number']}")
     lines = [f"  {title}  {outcome}  {line(attempt['reason'])}".rstrip()]
-    version = f" {attempt['cli_version']}" if attempt["cli_version"] else ""
+    version = "" if attempt["cli_version"] in {None, "unknown"} else f" {attempt['cli_version']}"
     model = f", {attempt['model']}" if attempt["model"] else ""
     took = render.between(attempt["started_at"], attempt["ended_at"]) if attempt["ended_at"] else "not ended"
     facts = [
@@ -136,7 +141,7 @@ def logs(task: str, follow: bool, number: int | None, raw: bool, as_json: bool) 
             hint=f"orchestrate logs {line(task, 40)} --raw | less",
         )
     app = doors.app(create=False)
-    found = app.tasks.resolve(task)
+    found = app.tasks.resolve(task, loosely=True)
     attempts = app.reports.task(found.id)["attempts"]
     if not attempts:
         raise NothingToDo(f"task {found.id} has not been started yet", hint="orchestrate status says what it waits for")
@@ -162,7 +167,7 @@ def logs(task: str, follow: bool, number: int | None, raw: bool, as_json: bool) 
 def diff(task: str, stat: bool, as_json: bool) -> None:
     """What a task's work changes."""
     app = doors.app(create=False)
-    document = app.reports.task(app.tasks.resolve(task).id)
+    document = app.reports.task(app.tasks.resolve(task, loosely=True).id)
     base, commit = _ends(document)
     text = app.workspaces.diff(base, commit, stat=stat)
     if as_json:

@@ -74,14 +74,16 @@ class Reading:
         """Print what the transcript says, and the end of standard error once the attempt has ended."""
         attempt = self.attempt
         if not as_json:
-            version = f" {attempt['cli_version']}" if attempt["cli_version"] else ""
+            version = "" if attempt["cli_version"] in {None, "unknown"} else f" {attempt['cli_version']}"
             who = f"{attempt['agent']} ({attempt['provider']}{version})"
             render.say(render.paint(line(f"{attempt['id']}  {who}  attempt {attempt['number']} of {of}"), dim=True))
+        said = ""
         for meaning in self._meanings(follow):
             if as_json:
                 doors.stream({"attempt": attempt["id"], **as_document(meaning)})
-            elif lines := as_lines(meaning):
+            elif lines := as_lines(meaning, after=said):
                 render.say(lines)
+            said = meaning.text if isinstance(meaning, Said) else said
         if self.is_live():
             if not as_json:
                 doors.tell("it goes on: -f follows")
@@ -122,8 +124,11 @@ class Reading:
             yield from self.provider.read(text)
 
 
-def as_lines(meaning: Meaning | str) -> list[str]:
-    """Return one meaning as lines for a person; empty when it tells a person nothing."""
+def as_lines(meaning: Meaning | str, *, after: str = "") -> list[str]:
+    """Return one meaning as lines for a person; empty when it tells a person nothing.
+
+    *after* is what the agent said last: a summary that only says it again is left out.
+    """
     match meaning:
         case str():
             return render.block(meaning, "")
@@ -139,11 +144,10 @@ def as_lines(meaning: Meaning | str) -> list[str]:
         case Limited():
             return [render.paint(line(f"limited ({meaning.kind}): {meaning.text}"), "yellow")]
         case Finished():
-            return [
-                "it says it is done:" if meaning.ok else render.paint("it says it failed:", "red"),
-                *render.block(meaning.summary, "  "),
-                *(render.block(meaning.error, "  ") if meaning.error != meaning.summary else []),
-            ]
+            told = [] if meaning.summary.strip() == after.strip() else render.block(meaning.summary, "  ")
+            told += render.block(meaning.error, "  ") if meaning.error != meaning.summary else []
+            word = "it says it is done" if meaning.ok else "it says it failed"
+            return [render.paint(word + (":" if told else ""), None if meaning.ok else "red"), *told]
         case _:
             assert_never(meaning)
 

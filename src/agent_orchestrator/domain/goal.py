@@ -73,6 +73,8 @@ class Goal(NamedTuple):
     state: GoalState = GoalState.PLANNING
     reason: str = ""
     priority: int = PRIORITY_DEFAULT
+    budget_micro_usd: int | None = None
+    """Ceiling on what it may cost. None means none."""
     source: str = "single"
     """Who made its plan: ``single`` (a plain submit), ``rules``, a provider's name, ``file``, ``demo``."""
     notice: str = ""

@@ -52,6 +52,11 @@ def attempt_id(task: TaskId, number: int) -> AttemptId:
     return AttemptId(f"{task}.{number}")
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of *text* as a slug would have them, in their order."""
+    return [word for word in _NOT_SLUG.split(text.lower()) if word]
+
+
 def slug(text: str) -> str:
     """Reduce *text* to ``[a-z0-9-]``, at most 48 characters, cut at a word. Empty when no Latin letter is in it."""
     words = _NOT_SLUG.sub("-", text.lower()).strip("-")

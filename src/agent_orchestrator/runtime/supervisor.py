@@ -71,7 +71,7 @@ RESULT_GRACE_S = 20.0
 STARTING_S = 10.0
 """Seconds a minder of an earlier supervisor may take from its lock to its first record."""
 OPEN_AT_ONCE = 20
-"""Goals whose tasks may be claimed at the same time, the oldest first."""
+"""Goals whose tasks may be claimed at the same time, the first in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +167,8 @@ class Supervisor:
                 "providers": list(self.options.providers),
                 "watch": self.options.watch,
                 "until": self.options.until.isoformat() if self.options.until else None,
+                "goal": self.options.goal,
+                "budget_micro_usd": self.options.budget.limit_micro_usd if self.options.budget else None,
             },
         )
         bell = pieces.notifier.listen()
@@ -301,9 +303,7 @@ class Supervisor:
     def _claimable_goals(self) -> tuple[GoalId, ...]:
         """Return the goals that are open for claims, opening those that are not yet."""
         ready = []
-        for goal in self.pieces.goals.open()[:OPEN_AT_ONCE]:
-            if self.options.goal is not None and goal.id != self.options.goal:
-                continue
+        for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
             if goal.state is GoalState.EXECUTING and goal.isolation is not None:
                 ready.append(goal.id)
             elif goal.id not in self.opening and not self.outlook.stopping:
@@ -584,13 +584,11 @@ class Supervisor:
         busy = {attempt.goal for attempt in self.settling.values()} | {
             one.attempt.goal for one in self.running.values()
         }
-        for goal in self.pieces.goals.open():
+        for goal in self.pieces.goals.open(self.options.goal):
             if goal.id in busy or goal.id in self.delivering or goal.id in self.opening:
                 continue
             if self.outlook.stopping == 2:
                 continue  # the next run ends it
-            if self.options.goal is not None and goal.id != self.options.goal:
-                continue
             counts = self.pieces.store.tasks.counts(goal.id)
             if counts[TaskState.READY] or any(counts[state] for state in HELD):
                 continue  # cheap, and true most of the time: something can still come
@@ -645,8 +643,7 @@ class Supervisor:
             return True
         if self.options.watch:
             return False
-        goals = [one for one in self.pieces.goals.open() if self.options.goal in (None, one.id)]
-        if not goals:
+        if not self.pieces.goals.open(self.options.goal):
             return True
         if self.outlook.stopped_by:
             return True

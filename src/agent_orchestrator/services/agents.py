@@ -47,7 +47,7 @@ class Agents:
         with self.store.transaction():
             current = self.store.agents.get(agent.id)
             if current.state is AgentState.ENDED:
-                raise RefusedByState(f"agent {agent.id} has ended already")
+                raise RefusedByState(f"agent {agent.id} has ended already", hint="orchestrate agents lists who works")
             self.store.agents.wish_stop(agent.id)
             self.events.record("agent.stop_wished", agent=agent.id, task=None)
         self.notifier.wake()

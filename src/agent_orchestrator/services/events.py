@@ -1,5 +1,6 @@
 """The append-only log of what happened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_orchestrator.domain.attempt import Attempt
@@ -45,11 +46,19 @@ class Events:
         )
 
     def after(
-        self, seq: int = 0, *, goal: GoalId | None = None, task: TaskId | None = None, limit: int = 500
+        self,
+        seq: int = 0,
+        *,
+        goal: GoalId | None = None,
+        task: TaskId | None = None,
+        types: Sequence[str] = (),
+        limit: int = 500,
     ) -> list[Event]:
-        """Return events after position *seq*, oldest first."""
-        return self.store.events.after(seq, goal=goal, task=task, limit=limit)
+        """Return events after position *seq*, oldest first; of *types* such as ``task.done``, or kinds: ``task``."""
+        return self.store.events.after(seq, goal=goal, task=task, types=types, limit=limit)
 
-    def last(self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None) -> list[Event]:
+    def last(
+        self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None, types: Sequence[str] = ()
+    ) -> list[Event]:
         """Return the last *count* events, oldest first."""
-        return self.store.events.last(count, goal=goal, task=task)
+        return self.store.events.last(count, goal=goal, task=task, types=types)

@@ -13,7 +13,7 @@ from agent_orchestrator.domain.goal import (
     goal_rank,
     title_of,
 )
-from agent_orchestrator.domain.ids import GoalId, TaskId, new_goal_id, new_task_id, slug
+from agent_orchestrator.domain.ids import GoalId, TaskId, new_goal_id, new_task_id, slug, words_of
 from agent_orchestrator.domain.plan import Plan, PlannedTask, order
 from agent_orchestrator.domain.ranking import ranks
 from agent_orchestrator.domain.task import HELD, MAX_ATTEMPTS_DEFAULT, OPEN, PRIORITY_DEFAULT, Task, TaskState, Verdict
@@ -83,6 +83,7 @@ class Goals:
             title=title_of(text),
             state=GoalState.READY,
             priority=submission.priority,
+            budget_micro_usd=submission.budget_micro_usd,
             source=plan.source,
             notice=plan.notice,
             verify=submission.verify,
@@ -169,8 +170,10 @@ class Goals:
             updated_at=self.clock.now(),
         )
 
-    def resolve(self, text: str) -> Goal:
-        """Return the goal that *text* names: an id, an unambiguous start of one, or ``last``.
+    def resolve(self, text: str, *, loosely: bool = False) -> Goal:
+        """Return the goal that *text* names: an id, an unambiguous start of one, its plan's name, or ``last``.
+
+        *loosely* takes words of one recent goal's title too, in any order: for looking at a goal, not for changing one.
 
         Raises:
             NotFound, Ambiguous.
@@ -184,17 +187,37 @@ class Goals:
         exact = [goal for goal in found if goal.id == text]
         if len(exact or found) == 1:
             return (exact or found)[0]
+        if not found and text:
+            found = self._planned_as(text)
         if not found:
-            raise NotFound(f"no goal {text!r}", hint="orchestrate status lists them")
-        raise Ambiguous(f"{text!r} could be {', '.join(goal.id for goal in found)}", hint="type more of the id")
+            words = set(words_of(text))
+            found = [goal for goal in self.recent() if words and words <= set(words_of(goal.title))]
+            near = f"did you mean {found[0].id} ({found[0].title})?" if len(found) == 1 else ""
+            if not loosely or not found:
+                raise NotFound(f"no goal {text!r}", hint=near or "orchestrate status lists them")
+        if len(found) == 1:
+            return found[0]
+        raise Ambiguous(f"{text!r} could be {', '.join(goal.id for goal in found[:5])}", hint="type more of the id")
+
+    def _planned_as(self, name: str) -> list[Goal]:
+        """Return the goal that the plan with id *name* became, if there is one."""
+        if name not in self.store.plans.find(name):
+            return []
+        goal = self.store.plans.get(name)[2]
+        return [self.store.goals.get(goal)] if goal else []
 
     def recent(self, *, limit: int = 200) -> list[Goal]:
         """Return goals, newest first."""
         return self.store.goals.list(limit=limit)
 
-    def open(self) -> list[Goal]:
-        """Return the goals from which work may still come, oldest first."""
-        return self.store.goals.list(states=GOAL_OPEN)[::-1]
+    def open(self, only: GoalId | None = None) -> list[Goal]:
+        """Return the goals from which work may still come, the first 200 in the order in which they are worked on.
+
+        With *only* that goal, if it is one of them.
+        """
+        if only is not None:
+            return [goal for goal in (self.store.goals.get(only),) if goal.state in GOAL_OPEN]
+        return self.store.goals.list(states=GOAL_OPEN, in_turn=True)
 
     def update(self, id: GoalId, **changes: object) -> Goal:
         """Change fields of a goal, its state included.
@@ -221,7 +244,7 @@ class Goals:
         with self.store.transaction():
             goal = self.store.goals.get(id)
             if goal.state not in GOAL_OPEN and goal.state is not GoalState.FAILED:
-                raise RefusedByState(f"goal {id} is {goal.state} already")
+                raise RefusedByState(f"goal {id} is {goal.state} already", hint=f"orchestrate report {id}")
             for task in self.store.tasks.of_goal(id):
                 if task.state in HELD:
                     self.store.tasks.save(task._replace(cancel_wished=True), was=task)

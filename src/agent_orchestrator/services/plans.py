@@ -1,14 +1,15 @@
 """Plans before they are accepted: made, saved, looked at again, queued once."""
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.errors import Ambiguous, InvalidPlan, NotFound, RefusedByState
+from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import Goal
-from agent_orchestrator.domain.ids import ALPHABET, GoalId, slug
+from agent_orchestrator.domain.ids import ALPHABET, GoalId, slug, words_of
 from agent_orchestrator.domain.plan import Plan, Severity
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.planning.decomposer import TaskDecomposer
@@ -17,6 +18,8 @@ from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals, Submission, checked_text
 from agent_orchestrator.stores import Store
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a user may call a plan: easy to type, and safe wherever it is shown."""
 _WORDS_LIMIT = 24
 """Characters of the goal in a plan's id: enough to tell plans apart, short enough to type."""
 
@@ -58,33 +61,70 @@ class Plans:
     events: Events
     goals: Goals
 
-    def save(self, plan: Plan) -> SavedPlan:
-        """Remember *plan* under a new id, such as ``plan-health-check-x7k2``. Durable when this returns.
+    def check_name(self, name: str) -> None:
+        """Say before the work of planning whether a plan can be saved under *name*.
 
         Raises:
-            BadInput: its goal cannot be one.
+            BadInput: it is no name.
+            RefusedByState: another plan has it.
+        """
+        if not _NAME.fullmatch(name) or name == "last":
+            fit = slug(name)
+            hint = f"such as {fit}" if fit and fit != "last" else "letters, digits, dots, dashes and underscores"
+            raise BadInput(f"{name!r} cannot be a plan's name", hint=hint)
+        if name in self.store.plans.find(name):
+            state = self.store.plans.get(name)[0]
+            raise RefusedByState(f"there is a plan {name} already, {state}", hint="choose another name")
+
+    def save(self, plan: Plan, *, name: str | None = None) -> SavedPlan:
+        """Remember *plan* under *name*, else under a new id such as ``plan-health-check-x7k2``.
+
+        Durable when this returns.
+
+        Raises:
+            BadInput: its goal cannot be one, or the name is none.
+            RefusedByState: another plan has the name.
         """
         text = checked_text(plan.goal)
         words = slug(text)[:_WORDS_LIMIT].strip("-")
-        id = "-".join(["plan", *([words] if words else []), "".join(secrets.choice(ALPHABET) for _ in range(4))])
+        drawn = "-".join(["plan", *([words] if words else []), "".join(secrets.choice(ALPHABET) for _ in range(4))])
+        id = name if name is not None else drawn
         with self.store.transaction():
+            if name is not None:
+                self.check_name(name)
             self.store.plans.add(id, plan_to_json(plan), goal_text=text, now=self.clock.now())
             self.events.record("plan.saved", plan=id, tasks=len(plan.tasks), source=plan.source)
         return SavedPlan(id=id, state="planning", plan=plan)
 
     def resolve(self, text: str) -> SavedPlan:
-        """Return the plan that *text* names: an id, or an unambiguous start of one with or without ``plan-``.
+        """Return the plan that *text* names: its name or id, an unambiguous start of one with or without ``plan-``.
+
+        ``last`` is the plan that was changed last.
 
         Raises:
             NotFound, Ambiguous.
         """
-        found = (self.store.plans.find(text) or self.store.plans.find(f"plan-{text}")) if text else []
+        if text == "last":
+            found = [id for id, *_ in self.store.plans.list(limit=1)]
+        else:
+            found = (self.store.plans.find(text) or self.store.plans.find(f"plan-{text}")) if text else []
         exact = [id for id in found if id == text]
         if not found:
-            raise NotFound(f"no plan {text!r}", hint="orchestrate plan-list shows them")
+            raise NotFound(f"no plan {text!r}", hint=self._nearest(text))
         if len(exact or found) > 1:
             raise Ambiguous(f"{text!r} could be {', '.join(found[:5])}", hint="type more of the id")
         return self._get((exact or found)[0])
+
+    def _nearest(self, text: str) -> str:
+        """Return what to type instead of *text*, which names no plan."""
+        saved = self.store.plans.list()
+        words = set(words_of(text))
+        near = [id for id, _, goal, _ in saved if words and words <= set(words_of(f"{id} {goal}"))]
+        if len(near) == 1:
+            return f"did you mean {near[0]}?"
+        if not saved:
+            return 'make one: orchestrate plan "…" --name NAME'
+        return f"orchestrate plan-list shows them; the last one is {saved[0][0]} (a name of yours: plan --name NAME)"
 
     def recent(self, *, limit: int = 100) -> list[tuple[str, str, str, datetime]]:
         """Return id, state, goal text and time of the last change, newest first."""

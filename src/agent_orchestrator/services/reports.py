@@ -37,8 +37,12 @@ WAITING_SHOWN = 50
 """Waiting tasks listed one by one; beyond that their number must do."""
 WAITING = (TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED)
 """States of a task in which something else must come next, the nearest to its end first."""
+GOALS_AT_ONCE = 20
+"""Goals that a run works on at the same time; a test compares it with the supervisor's."""
 PHASES_UP_TO = 500
 """Tasks a goal may have and still be shown by phase: a view is drawn twice a second."""
+OTHERS_WITHIN_DAYS = 1
+"""How long ago a goal may have ended and still be named beside the newest one's report: a night, generously."""
 BASE_WITHIN = 500
 """Events of a goal among which its base check is looked for. It is one of the first: it runs as the goal begins."""
 RED = frozenset({"failed", "timed_out", "flaky"})
@@ -59,7 +63,9 @@ class Reports:
         """Return what is going on: counts, open and recent goals, running agents, what waits and why, holds, spend."""
         now = self.clock.now()
         leadership = self.store.leadership.get()
-        goals = self.store.goals.list(states=GOAL_OPEN)[::-1]
+        alive = is_alive(leadership)
+        run_spend = self._run_spend(leadership) if alive else None
+        goals = self.store.goals.list(states=GOAL_OPEN, in_turn=True)
         recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
         holds = self._holds(now)
         tasks = {goal.id: self._tasks(goal) for goal in [*goals, *recent]}
@@ -68,16 +74,20 @@ class Reports:
             "database": str(self.database),
             "now": _time(now),
             "supervisor": {
-                "running": is_alive(leadership),
+                "running": alive,
                 "pid": leadership.pid if leadership else None,
                 "max_agents": leadership.max_agents if leadership else None,
                 "since": _time(leadership.started_at) if leadership else None,
                 "stopping": bool(leadership and leadership.stop_wished),
+                "until": _option(leadership, "until") if alive else None,
+                "goal": _option(leadership, "goal") if alive else None,
+                "budget_usd": _usd(_option(leadership, "budget_micro_usd")) if alive else None,
+                "spent_usd": _usd(run_spend),
             },
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
             "goals": [self._goal(goal, tasks[goal.id]) for goal in [*goals, *recent]],
             "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
-            "waiting": self._waiting(goals, tasks, leadership, [hold.provider for hold in holds]),
+            "waiting": self._waiting(goals, tasks, leadership if alive else None, run_spend, holds, now),
             "failed": [_task(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
             "holds": [_hold(hold) for hold in holds],
             "spend": _usage(self.store.attempts.spent()),
@@ -104,6 +114,29 @@ class Reports:
                 for task in tasks
             ],
         }
+
+    def others(self, goal: Goal) -> list[Json]:
+        """Return the goals beside *goal* that are open or ended within the last day, in brief.
+
+        Those that need a person come first, then the newest.
+        """
+        from datetime import timedelta
+
+        since = self.clock.now() - timedelta(days=OTHERS_WITHIN_DAYS)
+        found: list[Json] = [
+            {
+                "id": one.id,
+                "title": one.title,
+                "state": one.state.value,
+                "verdict": one.verdict.value if one.verdict else None,
+                "delivery": one.delivery.value,
+                "needs_you": bool(self.store.tasks.counts(one.id)[TaskState.FAILED])
+                or one.delivery is Delivery.WAITING,
+            }
+            for one in self.store.goals.list()
+            if one.id != goal.id and (one.state in GOAL_OPEN or (one.ended_at is not None and one.ended_at >= since))
+        ]
+        return sorted(found, key=lambda one: not one["needs_you"])
 
     def task(self, id: TaskId) -> Json:
         """Return everything about one task."""
@@ -166,6 +199,7 @@ class Reports:
             "base_commit": goal.base_commit,
             "isolation": goal.isolation.value if goal.isolation else None,
             "priority": goal.priority,
+            "budget_usd": _usd(goal.budget_micro_usd),
             "created_at": _time(goal.created_at),
             "started_at": _time(goal.started_at),
             "ended_at": _time(goal.ended_at),
@@ -245,18 +279,26 @@ class Reports:
             "ended_at": _time(agent.ended_at),
         }
 
+    def _run_spend(self, leadership: Leadership | None) -> int | None:
+        """Return what the run has spent so far in micro-dollars; None when it has no ceiling to hold it against."""
+        if leadership is None or _option(leadership, "budget_micro_usd") is None:
+            return None
+        return self.store.attempts.spent(since=leadership.started_at).cost_micro_usd
+
     def _waiting(
         self,
         goals: Sequence[Goal],
         tasks: Mapping[GoalId, Sequence[Task] | None],
         leadership: Leadership | None,
-        held: Sequence[str],
+        run_spend: int | None,
+        holds: Sequence[Hold],
+        now: datetime,
     ) -> list[Json]:
-        """Return what is ready or blocked, each with what it waits for in words."""
-        alive = is_alive(leadership)
-        served = _served(leadership) if alive else ()
+        """Return what is ready or blocked, each with what it waits for in words; *leadership* is a living one's."""
+        held = [hold.provider for hold in holds]
+        served = _served(leadership)
         found: list[Json] = []
-        for goal in goals:
+        for turn, goal in enumerate(goals):
             room = WAITING_SHOWN - len(found)
             if room <= 0:
                 break
@@ -265,11 +307,43 @@ class Reports:
                 waiting = self.store.tasks.in_states(WAITING, goal=goal.id, limit=room)
             else:
                 waiting = sorted((task for task in known if task.state in WAITING), key=_line_up)[:room]
+            if not waiting:
+                continue
             needs = self.store.tasks.unmet_needs([task.id for task in waiting if task.unmet])
+            stopped = self._why_nothing_starts(leadership, run_spend, now)
+            stopped = stopped or self._why_goal_stands(goal, leadership, turn)
             for task in waiting:
-                why = _why(task, needs.get(task.id, ()), alive, served, held)
+                why = _why(task, needs.get(task.id, ()), stopped, served, held)
                 found.append({**_task(task), "waits_for": why})
         return found
+
+    def _why_nothing_starts(self, leadership: Leadership | None, run_spend: int | None, now: datetime) -> str:
+        """Say why nothing at all is being started; nothing when something may be."""
+        if leadership is None:
+            return "a supervisor: orchestrate run"
+        if leadership.stop_wished:
+            return "the next run: this one is stopping"
+        until = _option(leadership, "until")
+        if until is not None and now >= now.fromisoformat(until):
+            return "the next run: this one is past its deadline"
+        if run_spend is not None:
+            limit = _option(leadership, "budget_micro_usd")
+            if short := _short(limit, run_spend, self.store.tasks.counts()):
+                return f"the run's budget: {short}"
+        return ""
+
+    def _why_goal_stands(self, goal: Goal, leadership: Leadership | None, turn: int) -> str:
+        """Say why the run starts nothing of this goal, the *turn*-th in line; nothing when it may."""
+        only = _option(leadership, "goal")
+        if only is not None and only != goal.id:
+            return f"another run: this one works on {only} only"
+        if goal.budget_micro_usd is not None:
+            spent = self.store.attempts.spent(goal=goal.id).cost_micro_usd
+            if short := _short(goal.budget_micro_usd, spent, self.store.tasks.counts(goal.id)):
+                return f"its goal's budget: {short}"
+        if turn >= GOALS_AT_ONCE and only is None:
+            return "an earlier goal"
+        return ""
 
     def _attempt(self, attempt: Attempt) -> Json:
         return {
@@ -316,6 +390,7 @@ def _phases(tasks: Sequence[Task]) -> list[Json]:
                     "id": task.id,
                     "key": task.key,
                     "title": task.title,
+                    "specialist": task.specialist,
                     "state": task.state.value,
                     "verdict": task.verdict.value if task.verdict else None,
                 }
@@ -331,8 +406,19 @@ def _line_up(task: Task) -> tuple[int, int, int]:
     return WAITING.index(task.state), task.goal_rank, task.task_rank
 
 
+def _short(limit_micro_usd: int, spent_micro_usd: int, counts: Mapping[TaskState, int]) -> str:
+    """Say how a ceiling forbids one more start; nothing when it does not."""
+    from agent_orchestrator.domain.budget import Budget
+
+    budget = Budget(limit_micro_usd=limit_micro_usd)
+    if budget.allows_start(spent_micro_usd, counts[TaskState.CLAIMED] + counts[TaskState.RUNNING]):
+        return ""
+    spent, limit, reserve = (one / 1e6 for one in (spent_micro_usd, limit_micro_usd, budget.reserve_micro_usd))
+    return f"${spent:,.2f} of ${limit:,.2f} is spent, and each start sets ${reserve:,.2f} aside"
+
+
 def _why(
-    task: Task, needs: Sequence[tuple[str, TaskState]], alive: bool, served: Sequence[str], held: Sequence[str]
+    task: Task, needs: Sequence[tuple[str, TaskState]], stopped: str, served: Sequence[str], held: Sequence[str]
 ) -> str:
     """Say what the task waits for; *needs* are the tasks it depends on that are not done, as key and state."""
     match task.state:
@@ -344,7 +430,7 @@ def _why(
             wanted = [task.provider] if task.provider else served or held
             if held and all(name in held for name in wanted):
                 return f"{', '.join(wanted)} (on hold)"
-            return "a free agent" if alive else "a supervisor: orchestrate run"
+            return stopped or "a free agent"
         case _:
             if needs:
                 return ", ".join(f"{key} ({state})" for key, state in needs)
@@ -420,6 +506,15 @@ def _served(leadership: Leadership | None) -> tuple[str, ...]:
     """Return the providers a supervisor was started with."""
     named = (leadership.options or {}).get("providers") if leadership else None
     return tuple(str(name) for name in named) if isinstance(named, list) else ()
+
+
+def _option(leadership: Leadership | None, name: str) -> Any:
+    """Return what a supervisor was started with; None for one that was started without it."""
+    return (leadership.options or {}).get(name) if leadership else None
+
+
+def _usd(micro_usd: int | None) -> float | None:
+    return None if micro_usd is None else round(micro_usd / 1_000_000, 6)
 
 
 def _usage(usage: Usage) -> Json:

@@ -37,7 +37,7 @@ class Supervision:
         """
         current = self.current()
         if current is None:
-            raise NothingToDo("no supervisor is running here")
+            raise NothingToDo("no supervisor is running here", hint="orchestrate run starts one")
         with self.store.transaction():
             self.store.leadership.wish(stop=2 if now else 1)
             self.events.record("supervisor.stop_wished", now=now)
@@ -48,7 +48,7 @@ class Supervision:
         """Wish that the supervisor runs up to *count* agents from now on. Raises NothingToDo."""
         current = self.current()
         if current is None:
-            raise NothingToDo("no supervisor is running here")
+            raise NothingToDo("no supervisor is running here", hint="orchestrate run starts one")
         with self.store.transaction():
             self.store.leadership.wish(max_agents=count)
             self.events.record("supervisor.max_agents_wished", max_agents=count)

@@ -12,7 +12,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GOAL_OPEN, GoalState
-from agent_orchestrator.domain.ids import GoalId, TaskId, attempt_id, new_agent_id
+from agent_orchestrator.domain.ids import GoalId, TaskId, attempt_id, new_agent_id, words_of
 from agent_orchestrator.domain.message import Message
 from agent_orchestrator.domain.task import HELD, OPEN, Task, TaskState, Verdict
 from agent_orchestrator.notifiers import Notifier
@@ -233,10 +233,11 @@ class TaskQueue:
         with self.store.transaction():
             return self.store.tasks.release_due(now=self.clock.now())
 
-    def resolve(self, text: str) -> Task:
+    def resolve(self, text: str, *, loosely: bool = False) -> Task:
         """Return the task that *text* names: an id, its key, or an unambiguous start of either.
 
-        A key that several goals have means the newest goal's task.
+        A key that several goals have means the newest goal's task. *loosely* takes words of one key too, in any order,
+        as in ``payment-leak-fix``: for looking at a task, not for changing one.
 
         Raises:
             NotFound, Ambiguous.
@@ -250,7 +251,13 @@ class TaskQueue:
             if len(match) == 1:
                 return match[0]
         if not found:
-            raise NotFound(f"no task {text!r}", hint="orchestrate status lists them")
+            found = self.store.tasks.with_words(words_of(text))
+            keys = {task.key for task in found}
+            if loosely and len(keys) == 1:
+                return found[-1]
+            near = f"did you mean {found[-1].id} ({found[-1].key})?" if len(keys) == 1 else ""
+            if not loosely or not found:
+                raise NotFound(f"no task {text!r}", hint=near or "orchestrate status lists them")
         shown = ", ".join(f"{task.id} ({task.key})" for task in found[:5])
         raise Ambiguous(f"{text!r} could be {shown}", hint="type more of it")
 
@@ -267,7 +274,7 @@ class TaskQueue:
             elif task.state in OPEN or task.state is TaskState.FAILED:
                 after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
             else:
-                raise RefusedByState(f"task {id} is {task.state} already")
+                raise RefusedByState(f"task {id} is {task.state} already", hint=f"orchestrate task {id}")
             self._save(after, was=task)
             self.events.record("task.cancelled" if after.state not in HELD else "task.cancel_wished", task=after)
         self.notifier.wake()

@@ -66,8 +66,8 @@ class GoalRows(Protocol):
         """Return goals whose id starts with *text*."""
         ...
 
-    def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200) -> list[Goal]:
-        """Return goals, newest first."""
+    def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200, in_turn: bool = False) -> list[Goal]:
+        """Return goals, newest first; *in_turn* in the order in which they are worked on: by ``goal_rank``."""
         ...
 
 
@@ -88,6 +88,10 @@ class TaskRows(Protocol):
 
     def find(self, text: str) -> list[Task]:
         """Return tasks whose id starts with *text* or whose key is, or starts with, *text*."""
+        ...
+
+    def with_words(self, words: Sequence[str]) -> list[Task]:
+        """Return tasks whose key has every one of *words* between its dashes, the newest 20, oldest first."""
         ...
 
     def of_goal(self, goal: GoalId) -> list[Task]:
@@ -236,13 +240,21 @@ class EventRows(Protocol):
         ...
 
     def after(
-        self, seq: int = 0, *, goal: GoalId | None = None, task: TaskId | None = None, limit: int = 500
+        self,
+        seq: int = 0,
+        *,
+        goal: GoalId | None = None,
+        task: TaskId | None = None,
+        types: Sequence[str] = (),
+        limit: int = 500,
     ) -> list[Event]:
-        """Return events after position *seq*, oldest first."""
+        """Return events after position *seq*, oldest first; only of *types*, or of the kinds before their dot."""
         ...
 
-    def last(self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None) -> list[Event]:
-        """Return the last *count* events, oldest first."""
+    def last(
+        self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None, types: Sequence[str] = ()
+    ) -> list[Event]:
+        """Return the last *count* events, oldest first; narrowed as in ``after``."""
         ...
 
 

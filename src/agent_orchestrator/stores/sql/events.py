@@ -1,6 +1,7 @@
 """The append-only log."""
 
 import json
+from collections.abc import Sequence
 
 from agent_orchestrator.domain.clock import from_ms, to_ms
 from agent_orchestrator.domain.event import Event
@@ -35,24 +36,35 @@ class Events:
         )
 
     def after(
-        self, seq: int = 0, *, goal: GoalId | None = None, task: TaskId | None = None, limit: int = 500
+        self,
+        seq: int = 0,
+        *,
+        goal: GoalId | None = None,
+        task: TaskId | None = None,
+        types: Sequence[str] = (),
+        limit: int = 500,
     ) -> list[Event]:
-        """Return events after position *seq*, oldest first."""
-        where, values = _narrowed(goal, task)
+        """Return events after position *seq*, oldest first; only of *types*, or of the kinds before their dot."""
+        where, values = _narrowed(goal, task, types)
         rows = self._db.rows(f"SELECT * FROM events WHERE seq > ?{where} ORDER BY seq LIMIT ?", (seq, *values, limit))
         return [_event(row) for row in rows]
 
-    def last(self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None) -> list[Event]:
+    def last(
+        self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None, types: Sequence[str] = ()
+    ) -> list[Event]:
         """Return the last *count* events, oldest first."""
-        where, values = _narrowed(goal, task)
+        where, values = _narrowed(goal, task, types)
         rows = self._db.rows(f"SELECT * FROM events WHERE 1{where} ORDER BY seq DESC LIMIT ?", (*values, count))
         return [_event(row) for row in reversed(rows)]
 
 
-def _narrowed(goal: GoalId | None, task: TaskId | None) -> tuple[str, tuple[str, ...]]:
+def _narrowed(goal: GoalId | None, task: TaskId | None, types: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     where, values = "", []
     for column, value in (("goal", goal), ("task", task)):
         if value is not None:
             where += f" AND {column} = ?"
             values.append(str(value))
+    if types:
+        where += " AND (" + " OR ".join(["type = ? OR substr(type, 1, length(?) + 1) = ? || '.'"] * len(types)) + ")"
+        values += [value for one in types for value in (one, one, one)]
     return where, tuple(values)

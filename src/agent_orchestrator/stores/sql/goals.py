@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent_orchestrator.domain.errors import NotFound, RefusedByState
-from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.domain.goal import AGE_PER_POINT_MS, Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.stores.sql.columns import (
@@ -18,6 +18,10 @@ from agent_orchestrator.stores.sql.columns import (
     time_of,
     written,
 )
+
+_SELECT = "SELECT *, (SELECT limit_micro_usd FROM budgets WHERE goal = goals.id) AS budget_micro_usd FROM goals"
+_IN_TURN = f"created_at + priority * {AGE_PER_POINT_MS}, rowid"
+"""The order of ``goal_rank``."""
 
 
 def _row(goal: Goal) -> dict[str, Value]:
@@ -78,7 +82,7 @@ class Goals:
 
     def get(self, id: GoalId) -> Goal:
         """Return the goal."""
-        row = self._db.row("SELECT * FROM goals WHERE id = ?", (id,))
+        row = self._db.row(f"{_SELECT} WHERE id = ?", (id,))
         if row is None:
             raise NotFound(f"no goal {id}")
         return _goal(row)
@@ -94,14 +98,13 @@ class Goals:
 
     def find(self, text: str) -> list[Goal]:
         """Return goals whose id starts with *text*."""
-        rows = self._db.rows("SELECT * FROM goals WHERE id >= ? AND id < ? LIMIT 10", like_prefix(text))
+        rows = self._db.rows(f"{_SELECT} WHERE id >= ? AND id < ? LIMIT 10", like_prefix(text))
         return [_goal(row) for row in rows]
 
-    def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200) -> list[Goal]:
-        """Return goals, newest first."""
+    def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200, in_turn: bool = False) -> list[Goal]:
+        """Return goals, newest first; *in_turn* in the order in which they are worked on."""
         chosen = tuple(states) if states is not None else ()
         where = f"WHERE state IN ({placeholders(chosen)})" if states is not None else ""
-        rows = self._db.rows(
-            f"SELECT * FROM goals {where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*chosen, limit)
-        )
+        order = _IN_TURN if in_turn else "created_at DESC, rowid DESC"
+        rows = self._db.rows(f"{_SELECT} {where} ORDER BY {order} LIMIT ?", (*chosen, limit))
         return [_goal(row) for row in rows]

@@ -128,6 +128,17 @@ class Tasks:
         )
         return [_task(row) for row in rows]
 
+    def with_words(self, words: Sequence[str]) -> list[Task]:
+        """Return tasks whose key has every one of *words* between its dashes, the newest 20, oldest first."""
+        if not words:
+            return []
+        where = " AND ".join(["instr('-' || key || '-', '-' || ? || '-')"] * len(words))
+        rows = self._db.rows(
+            f"SELECT * FROM tasks WHERE seq IN (SELECT seq FROM tasks WHERE {where}) ORDER BY seq DESC LIMIT 20",
+            tuple(words),
+        )
+        return [_task(row) for row in reversed(rows)]
+
     def of_goal(self, goal: GoalId) -> list[Task]:
         """Return the goal's tasks in the order they were added."""
         return [_task(row) for row in self._db.rows("SELECT * FROM tasks WHERE goal = ? ORDER BY seq", (goal,))]
