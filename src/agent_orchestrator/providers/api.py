@@ -69,7 +69,7 @@ class Api:
     name: str = "api"
     title: str = "Anthropic API"
     binary: str | None = None
-    install: str = f"set {KEY} to a key from console.anthropic.com"
+    install: str = f"set {KEY}"
     environment: tuple[str, ...] = ENVIRONMENT
     version_argv: tuple[str, ...] = ()
     is_demo: bool = False
