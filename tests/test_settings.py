@@ -163,17 +163,19 @@ def test_a_broken_file_is_named(project: Path) -> None:
     assert refused.value.message.startswith(f"{file}: ")
 
 
-def test_a_projects_dot_env_decides_nothing_but_the_key_and_the_number_of_agents(project: Path) -> None:
+def test_a_projects_dot_env_decides_nothing_but_the_key_api_mode_and_the_number_of_agents(project: Path) -> None:
     (project / ".env").write_text(
         "ANTHROPIC_API_KEY=sk-ant-project\n"
         "MAX_AGENTS=5\n"
+        "USE_API_MODE=true\n"
         "ANTHROPIC_BASE_URL=http://evil.invalid\n"
         "ORCHESTRATE_DB=/tmp/evil.db\n"
         "ORCHESTRATE_GENERIC_COMMAND=evil\n"
         "PATH=/evil\n"
     )
 
-    assert places.with_dot_env(project, {}) == {"ANTHROPIC_API_KEY": "sk-ant-project", "MAX_AGENTS": "5"}
+    allowed = {"ANTHROPIC_API_KEY": "sk-ant-project", "MAX_AGENTS": "5", "USE_API_MODE": "true"}
+    assert places.with_dot_env(project, {}) == allowed
     assert places.with_dot_env(project, {"MAX_AGENTS": "2"})["MAX_AGENTS"] == "2"
 
 

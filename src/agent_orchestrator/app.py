@@ -209,11 +209,20 @@ class App:
 
         Raises:
             BadInput: there is no such provider.
-            NotReady: it is not installed; the hint is the line that installs it.
+            NotReady: it is not installed, or has no key; says what to do.
         """
         from agent_orchestrator.runtime.clis import require
 
-        return require(self.provider(name), self.environ)
+        provider = self.provider(name)
+        if not self._has_key(name):
+            raise NotReady(f"the Anthropic API needs a key: {provider.install}")
+        return require(provider, self.environ)
+
+    def _has_key(self, name: str) -> bool:
+        """Say whether the provider *name* has the key without which it cannot even begin; CLIs see to theirs."""
+        from agent_orchestrator.providers.api import KEY
+
+        return name != "api" or bool(self.environ.get(KEY))
 
     def provider(self, name: str) -> "Provider":
         """Return the provider *name*. Raises BadInput with the nearest name."""
@@ -237,7 +246,8 @@ class App:
         if chosen != "auto":
             self.installed(chosen)
             return [chosen]
-        return [name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None]
+        api = ["api"] if self._has_key("api") else []
+        return api + [name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None]
 
     def decomposer(self, planner: str | None, *, look: bool = True) -> "TaskDecomposer":
         """Return what splits a goal, asking the model of *planner*, or the rules when it is None.
@@ -281,21 +291,23 @@ class App:
     # Running
 
     def run_providers(self) -> tuple[str, ...]:
-        """Return the providers of a run, the preferred first, from the setting ``provider``.
+        """Return the providers of a run, the preferred first, from the settings ``provider`` and ``use_api_mode``.
+
+        Of several that were named, those that cannot be used here are left out; see :meth:`unusable_providers`.
 
         Raises:
-            NotReady: none is installed, or one that was named or that a task insists on is not; says which line
-                installs it.
+            NotReady: none can be used, or one that a task insists on cannot; says what to do.
         """
         from agent_orchestrator.runtime.clis import find
 
         for name in self.store.tasks.providers():
             self.installed(name)
-        if self.settings.provider != "auto":
-            names = tuple(name for name in self.settings.provider.split(",") if name)
-            for name in names:
-                self.installed(name)
-            return names
+        asked = self._asked_providers()
+        if asked:
+            missing = self.unusable_providers()
+            if len(missing) == len(asked):
+                raise next(iter(missing.values()))
+            return tuple(name for name in asked if name not in missing)
         found = tuple(name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None)
         if not found and self.settings.generic_command:
             self.installed("generic")
@@ -305,6 +317,22 @@ class App:
                 "no agent CLI is installed: neither claude nor codex is on PATH",
                 hint=f"{self.providers['claude'].install} (to see a show without one: orchestrate demo)",
             )
+        return found
+
+    def _asked_providers(self) -> tuple[str, ...]:
+        """Return the providers that the settings name; empty when any that is installed will do."""
+        if self.settings.provider != "auto":
+            return tuple(dict.fromkeys(name for name in self.settings.provider.split(",") if name))
+        return ("api",) if self.settings.use_api_mode else ()
+
+    def unusable_providers(self) -> dict[str, NotReady]:
+        """Return the providers that the settings name and that cannot be used here, with the reason."""
+        found = {}
+        for name in self._asked_providers():
+            try:
+                self.installed(name)
+            except NotReady as error:
+                found[name] = error
         return found
 
     def payer(self, name: str) -> str:
@@ -346,6 +374,7 @@ class App:
             environ=self.environ,
             providers=[one for one in self.providers.values() if one.binary is not None],
             payer=self.payer,
+            api_mode="api" in self._asked_providers(),
             project=self.project,
             test=lambda: self.profile.test,
             verify=self.settings.verify,
@@ -456,7 +485,9 @@ class App:
             abandon_checks=abandon_checks,
             leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
             providers=self.providers,
-            available=frozenset(name for name, one in self.providers.items() if on_path(one, self.environ)),
+            available=frozenset(
+                name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
+            ),
             state=self.state,
         )
         return Supervisor(pieces, options, log=log)
@@ -497,7 +528,8 @@ class App:
 
     def chosen_models(self) -> dict[str, str]:
         """Return the model that the user chose for all work of a provider, where one was chosen."""
-        chosen = {"claude": self.settings.claude_model, "codex": self.settings.codex_model}
+        settings = self.settings
+        chosen = {"claude": settings.claude_model, "codex": settings.codex_model, "api": settings.api_model}
         return {name: model for name, model in chosen.items() if model}
 
     def tier_models(self) -> "dict[tuple[str, Tier], str]":

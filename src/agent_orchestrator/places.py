@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CONFIG_FOLDER = ".orchestrate"
-_DOT_ENV_NAMES = frozenset({"ANTHROPIC_API_KEY", "MAX_AGENTS"})
+_DOT_ENV_NAMES = frozenset({"ANTHROPIC_API_KEY", "MAX_AGENTS", "USE_API_MODE"})
 """Names a project's ``.env`` may set. Endpoints, paths and commands are not among them."""
 
 

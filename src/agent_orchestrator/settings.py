@@ -79,10 +79,16 @@ class Settings:
         3, _whole(1, 100), "How many agents run at once. Three suits a laptop and one subscription.", "MAX_AGENTS"
     )
     provider: str = _setting(
-        "auto", str, "Which agents do the work: claude, codex, generic, demo, or auto for the first one installed."
+        "auto", str, "Which agents do the work: claude, codex, api, generic, demo, or auto for the first one installed."
+    )
+    use_api_mode: bool = _setting(
+        False,
+        _yes_no,
+        "Let auto mean the Anthropic API for the work, billed to ANTHROPIC_API_KEY, instead of an installed CLI.",
+        "USE_API_MODE",
     )
     planner: str = _setting(
-        "auto", str, "Who splits a goal: claude, codex, rules, or auto for the first model available, else rules."
+        "auto", str, "Who splits a goal: api, claude, codex, rules, or auto for the first of them that is available."
     )
     planner_seconds: int = _setting(300, _whole(1, 3600), "Seconds the planner may take before the rules plan instead.")
     isolation: Isolation | None = _setting(
@@ -133,6 +139,9 @@ class Settings:
         None, _optional, "Model for every claude task. Empty lets the task's tier decide."
     )
     codex_model: str | None = _setting(None, _optional, "Model for every codex task. Empty lets the CLI decide.")
+    api_model: str | None = _setting(
+        None, _optional, "Model for every task by the API, and for its plans. Empty lets the task's tier decide."
+    )
     models: tuple[str, ...] = _setting(
         ("claude.light=haiku", "claude.heavy=opus"),
         _tier_models,
@@ -258,7 +267,8 @@ def dot_env_example() -> str:
         "# ~/.config/orchestrate/.env, export it in your shell, or use config.toml (see: orchestrate config).",
         "# Generated from src/agent_orchestrator/settings.py; a test compares.",
         "",
-        "# Handed to `claude` when it has no login of its own; otherwise kept from it, unless claude_uses_key says so.",
+        "# Pays for plans and, with use_api_mode, for the work. Handed to `claude` when it has no login of its own;",
+        "# otherwise kept from it, unless claude_uses_key says so.",
         "# ANTHROPIC_API_KEY=",
     ]
     for one in FIELDS:

@@ -128,7 +128,7 @@ def test_specialists_show_tier_model_limits_and_the_file_they_came_from(here: Ap
     for words in ("project .claude", "standard", "claude sonnet", "only Read, Grep; 9 turns", "Reads and reports."):
         assert words in row
     assert (reader["file"], reader["tools"], reader["max_turns"]) == (str(file), ["Read", "Grep"], 9)
-    assert reader["models"] == {"claude": "sonnet", "codex": None}
+    assert (reader["models"]["claude"], reader["models"]["codex"]) == ("sonnet", None)
     assert {"claude", "codex"} <= set(found["providers"])
 
 
@@ -138,9 +138,12 @@ def test_specialists_show_the_models_that_tiers_have_by_the_settings(here: App) 
 
     found = {one["name"]: one for one in json.loads(orchestrate("specialists", "--json").out)["specialists"]}
 
-    assert found["security-engineer"]["models"] == {"claude": "opus", "codex": "gpt-5"}
-    assert found["documentation-writer"]["models"] == {"claude": "haiku", "codex": None}
-    assert found["qa-test-engineer"]["models"] == {"claude": None, "codex": None}
+    def models(role: str) -> tuple[str | None, str | None]:
+        return found[role]["models"]["claude"], found[role]["models"]["codex"]
+
+    assert models("security-engineer") == ("opus", "gpt-5")
+    assert models("documentation-writer") == ("haiku", None)
+    assert models("qa-test-engineer") == (None, None)
 
 
 def test_specialists_say_which_installed_agent_cannot_keep_a_limit(

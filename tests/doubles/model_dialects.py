@@ -38,6 +38,17 @@ _ANTHROPIC_ERRORS: dict[str, tuple[int, str, str]] = {
     "overloaded": (529, "overloaded_error", "Overloaded"),
     "server_error": (500, "api_error", "Internal server error"),
     "invalid_key": (401, "authentication_error", "invalid x-api-key"),
+    "forbidden": (403, "permission_error", "Your API key does not have permission to use the specified resource."),
+    "no_credit": (
+        400,
+        "invalid_request_error",
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade.",
+    ),
+    "spend_limit": (
+        400,
+        "invalid_request_error",
+        "You have reached your specified API usage limits. You will regain access on {until}.",
+    ),
     "prompt_too_long": (400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
 }
 _RESPONSES_ERRORS: dict[str, tuple[int, str, str | None, str]] = {
@@ -46,6 +57,9 @@ _RESPONSES_ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     "overloaded": (503, "server_error", "server_is_overloaded", "The server is overloaded"),
     "server_error": (500, "server_error", None, "Internal server error"),
     "invalid_key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+    "forbidden": (403, "invalid_request_error", "forbidden", "You are not allowed to use this model."),
+    "no_credit": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
+    "spend_limit": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
     "prompt_too_long": (
         400,
         "invalid_request_error",
@@ -87,6 +101,7 @@ def error(
     headers: dict[str, str] = {}
     if dialect == "anthropic":
         status, kind, message = _ANTHROPIC_ERRORS[failure.kind]
+        message = message.format(until=time.strftime("%Y-%m-%d at %H:%M UTC", time.gmtime(resets_at)))
         body: Json = {"type": "error", "error": {"type": kind, "message": message}}
         if failure.kind == "usage_limit":
             headers["retry-after"] = str(failure.resets_in_seconds)
@@ -232,6 +247,8 @@ def _shell_call(asked: Asked, command: str) -> tuple[str, Json | str]:
 def _write_calls(asked: Asked, path: str, content: str) -> list[tuple[str, Json | str]]:
     if not path.startswith("/") and (folder := _working_folder(asked)):
         path = f"{folder}/{path}"
+    if (tool := _find(asked, "write")) and "path" in asked.tools[tool]["input_schema"]["properties"]:  # our API mode
+        return [(tool, {"path": path, "content": content})]
     if _find(asked, "Write"):
         # claude refuses to replace a file it has not read; reading one that is not there yet is a harmless error
         return [("Read", {"file_path": path}), ("Write", {"file_path": path, "content": content})]
@@ -279,7 +296,7 @@ def _anthropic_message(asked: Asked, turn: Turn) -> Json:
         "role": "assistant",
         "model": asked.model,
         "content": content,
-        "stop_reason": "tool_use" if calls else "end_turn",
+        "stop_reason": turn.stop or ("tool_use" if calls else "end_turn"),
         "stop_sequence": None,
         "usage": {
             "input_tokens": turn.usage.input_tokens,

@@ -18,11 +18,15 @@ FailureKind = Literal[
     "overloaded",
     "server_error",
     "invalid_key",
+    "forbidden",
+    "no_credit",
+    "spend_limit",
     "prompt_too_long",
     "hang",
     "drop",
     "hang_mid",
     "drop_mid",
+    "overloaded_mid",
 ]
 
 
@@ -64,15 +68,16 @@ Action: TypeAlias = Write | Shell | Answer | CallTool
 class Failure:
     """A way for a request to go wrong.
 
-    `hang` never answers, `drop` resets the connection; with `_mid` they do so halfway through a stream.
-    The rest are HTTP errors in the shape of the API that was asked.
+    `hang` never answers, `drop` resets the connection; with `_mid` they do so halfway through a stream, and
+    `overloaded_mid` sends an error there (in Anthropic's shape). The rest are HTTP errors in the shape of the API that
+    was asked.
     """
 
     kind: FailureKind
     times: int | None = None
     """Fail the first so many requests for this turn of this scenario, then answer. None: always."""
     resets_in_seconds: int = 3600
-    """For usage_limit: how far away the reset is."""
+    """For usage_limit and spend_limit: how far away the reset is."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent as well, e.g. `{"retry-after": "3"}`."""
 
@@ -99,6 +104,8 @@ class Turn:
     """Do not answer before this is set (or the server closes): a test's way to keep agents in mid-task."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Extra headers of the successful answer."""
+    stop: str | None = None
+    """Anthropic's stop_reason, such as refusal or max_tokens; None: what fits the actions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -339,7 +339,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reset()
         elif kind == "hang":
             self._wait_for_hangup()
-        elif failure and kind not in ("drop_mid", "hang_mid"):
+        elif failure and kind not in ("drop_mid", "hang_mid", "overloaded_mid"):
             subscription = "authorization" in self.headers
             self._send_json(*dialects.error(asked.dialect, failure, subscription=subscription))
         elif not asked.stream:
@@ -355,7 +355,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, data in events[: len(events) // 2] if kind else events:
             piece = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-        if kind == "drop_mid":
+        if kind == "overloaded_mid":
+            data = json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+            piece = f"event: error\ndata: {data}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(piece), piece))
+        elif kind == "drop_mid":
             self._reset()
         elif kind == "hang_mid":
             self._wait_for_hangup()

@@ -38,6 +38,7 @@ ALL = providers(
 LINES = [line for file in sorted(RECORDINGS.glob("*.jsonl")) for line in file.read_text().splitlines()]
 KINDS = ["system", "assistant", "result", "rate_limit_event", "thread.started", "item.started", "item.completed"]
 KINDS += ["turn.completed", "turn.failed", "said", "used", "spent", "finished"]
+KINDS += ["session", "text", "tool", "usage", "limit"]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -87,7 +88,7 @@ def test_no_value_in_a_known_field_makes_a_reader_fail(name: str, data: st.DataO
 @settings(max_examples=150, deadline=None, database=None)
 @given(kind=st.sampled_from(KINDS), rest=st.dictionaries(st.text(max_size=8), JSON, max_size=4))
 def test_no_invented_event_makes_a_reader_fail(name: str, kind: str, rest: dict[str, object]) -> None:
-    check(ALL[name], json.dumps(rest | {"type": kind, "demo": kind}))
+    check(ALL[name], json.dumps(rest | {"type": kind, "demo": kind, "api": kind}))
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,7 @@ def test_no_invented_event_makes_a_reader_fail(name: str, kind: str, rest: dict[
         ("claude", r'{"type":"assistant","message":{"content":[{"type":"text","text":"a\ud800b"}]}}'),
         ("codex", r'{"type":"item.completed","item":{"type":"agent_message","text":"a\ud800b"}}'),
         ("demo", r'{"demo":"said","text":"a\ud800b"}'),
+        ("api", r'{"api":"text","text":"a\ud800b"}'),
         ("generic", "a\ud800b"),
     ],
 )
@@ -153,7 +155,7 @@ def test_a_command_runs_what_was_found_and_keeps_the_prompt_out_of_its_arguments
 
     assert prompt in command.stdin
     assert max(map(len, command.argv)) < 128 * 1024
-    assert name == "demo" or command.argv[0] == "/opt/agent"
+    assert ALL[name].binary is None or command.argv[0] == "/opt/agent"
 
 
 def limit(until: datetime | None, kind: HoldKind = HoldKind.USAGE_LIMIT) -> Limited:
@@ -188,8 +190,8 @@ def made(environ: dict[str, str], home: Path, command: str | None = None) -> dic
 
 
 def test_every_provider_is_listed_under_its_own_name_and_the_demo_comes_last(tmp_path: Path) -> None:
-    assert list(made({}, tmp_path)) == ["claude", "codex", "demo"]
-    assert list(made({}, tmp_path, "my-agent")) == ["claude", "codex", "generic", "demo"]
+    assert list(made({}, tmp_path)) == ["claude", "codex", "api", "demo"]
+    assert list(made({}, tmp_path, "my-agent")) == ["claude", "codex", "generic", "api", "demo"]
     assert [name for name, provider in ALL.items() if provider.is_demo] == ["demo"]
     assert all(provider.name == name for name, provider in ALL.items())
 

@@ -40,6 +40,7 @@ def at(text: str) -> datetime:
         ("try again at 9:05 PM.", "2026-11-20 20:05"),
         ('{"error":{"type":"usage_limit_reached","resets_in_seconds":5400}}', "2026-11-20 20:00"),
         ("retry-after: 120", "2026-11-20 18:32"),
+        ("… API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.", "2026-12-01 00:00"),
         ("quota exceeded, resets at 2026-11-21T04:00:00Z", "2026-11-21 04:00"),
     ],
 )

@@ -53,7 +53,8 @@ def options(app: App, **more: Any) -> "RunOptions":
     """Return what a run is asked for: the settings, and *more* of the command's own."""
     from agent_orchestrator.runtime.supervisor import RunOptions
 
-    return RunOptions(providers=app.run_providers(), max_agents=app.settings.max_agents, **more)
+    unusable = {name: error.message for name, error in app.unusable_providers().items()}
+    return RunOptions(providers=app.run_providers(), unusable=unusable, max_agents=app.settings.max_agents, **more)
 
 
 def open_goals(app: App, only: GoalId | None) -> list[Goal]:
@@ -71,6 +72,8 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
     Raises:
         NotReady: no provider is installed, or the isolation that was asked for is impossible here.
     """
+    for name, error in app.unusable_providers().items():
+        doors.tell(f"{name} is left out: {error.message}")
     for name in app.run_providers():
         provider = app.provider(name)
         if provider.is_demo:

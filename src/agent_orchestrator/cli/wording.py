@@ -9,7 +9,7 @@ import click
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.task import parse_priority
 
-PLANNERS = ("auto", "claude", "codex", "rules")
+PLANNERS = ("auto", "api", "claude", "codex", "rules")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on standard output.")
 """The option that every command has."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.providers import Provider, generic
+from agent_orchestrator.providers.api import Api
 from agent_orchestrator.providers.claude import ENVIRONMENT, Claude, cloud, logged_in
 from agent_orchestrator.providers.codex import Codex
 from agent_orchestrator.providers.demo import Demo
@@ -21,7 +22,8 @@ def providers(
     generic_command: str | None = None,
     demo_pace: str = "1",
 ) -> dict[str, Provider]:
-    """Return every provider by its name, in the order in which ``auto`` tries them; ``demo`` is never tried.
+    """Return every provider by its name, in the order in which ``auto`` tries them; ``demo`` is never tried,
+    and ``api`` only in API mode.
 
     *environ* and *home* are looked at for the existence of logins, never for what is in them. *root* says whether
     agents will run as root. ``generic`` is there only when the user gave its command.
@@ -40,5 +42,5 @@ def providers(
     found: list[Provider] = [claude, Codex(clock=clock, model=codex_model)]
     if generic_command:
         found.append(generic.Generic(words=generic.split(generic_command), clock=clock))
-    found.append(Demo(pace=demo_pace))
+    found += [Api(clock=clock), Demo(pace=demo_pace)]
     return {provider.name: provider for provider in found}

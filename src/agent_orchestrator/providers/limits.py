@@ -40,6 +40,8 @@ _SPAN = re.compile(
     re.I,
 )
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.I)
+_REGAIN = re.compile(r"regain access on (?P<day>20\d\d-\d\d-\d\d)(?: at (?P<time>\d\d:\d\d))?(?: UTC)?", re.I)
+"""How the Anthropic API words the end of a limit that the account set itself; in UTC."""
 _DATED = re.compile(
     _LEAD + r"(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?"
     r"(?:\s+(?P<year>20\d\d|21\d\d),?)?(?:\s+at)?\s+" + _TIME + _ZONE,
@@ -79,6 +81,8 @@ def _read(text: str, now: datetime, local: tzinfo | None) -> datetime | None:
         return from_epoch(int(found["epoch"]), now)
     if found := _SECONDS.search(text):
         return now + timedelta(seconds=float(found["seconds"]))
+    if found := _REGAIN.search(text):
+        return datetime.fromisoformat(f"{found['day']}T{found['time'] or '00:00'}:00+00:00")
     if found := _SPAN.search(text):
         parts = _PART.findall(found["span"])
         return now + timedelta(seconds=sum(float(number) * _UNIT_SECONDS[unit.lower()] for number, unit in parts))

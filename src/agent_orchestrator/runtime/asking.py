@@ -61,7 +61,9 @@ def ask(
             )
         )
         if command is None:
-            raise NotReady(f"{provider.name} cannot be asked for a plan", hint="use --planner claude, codex or rules")
+            raise NotReady(
+                f"{provider.name} cannot be asked for a plan", hint="use --planner api, claude, codex or rules"
+            )
         (run_dir / "prompt.txt").write_text(command.stdin, encoding="utf-8")
         for name, content in command.files.items():
             (run_dir / name).write_text(content, encoding="utf-8")

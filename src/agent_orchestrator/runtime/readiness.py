@@ -64,6 +64,8 @@ class Readiness:
     providers: Sequence[Provider]
     """Those that need an executable."""
     payer: Callable[[str], str]
+    api_mode: bool
+    """Whether the settings give work to the Anthropic API."""
     project: Callable[[], Project]
     test: Callable[[], ProjectTest | None]
     """The project's detected test command."""
@@ -81,6 +83,7 @@ class Readiness:
             ("sqlite", self._sqlite),
             ("git", self._git),
             ("agents", self._agents),
+            ("api mode", self._api_mode),
             ("proxy", self._proxy),
             ("state", self._state),
             ("disk", self._disk),
@@ -146,9 +149,22 @@ class Readiness:
                 detail=f"{installed.version} ({installed.path}); {payer} pays",
                 hint=f"log in: run {provider.binary} once by hand" if unpaid else "",
             )
-        if not present:
-            hint = "install one of them; orchestrate demo shows the whole thing without"
+        if not present and not self.api_mode:
+            hint = "install one of them, or set USE_API_MODE=true and a key; orchestrate demo needs neither"
             yield Check(name="agents", level=Level.FAIL, detail="no agent CLI is installed", hint=hint)
+
+    def _api_mode(self) -> Iterator[Check]:
+        payer = self.payer("api")
+        unpaid = payer.startswith("nobody")
+        if self.api_mode:
+            detail = f"on: the Anthropic API does the work; {payer} pays"
+            hint = "set ANTHROPIC_API_KEY, or USE_API_MODE=false" if unpaid else ""
+            yield Check(name="api mode", level=Level.FAIL if unpaid else Level.OK, detail=detail, hint=hint)
+        else:
+            plans = (
+                "no key" if unpaid else f"goals are planned by the Anthropic API unless told otherwise; {payer} pays"
+            )
+            yield Check(name="api mode", level=Level.OK, detail=f"off; {plans}")
 
     def _proxy(self) -> Iterator[Check]:
         names = [name for name in PROXIES if self.environ.get(name) or self.environ.get(name.lower())]

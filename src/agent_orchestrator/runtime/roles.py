@@ -13,7 +13,7 @@ KNOWS: Mapping[str, re.Pattern[str]] = {
     "codex": re.compile(r"gpt-.+|o\d\b.*|codex-.+", re.I),
     "gemini": re.compile(r"gemini-.+", re.I),
     "opencode": re.compile(r"[\w-]+/.+"),
-    "api": re.compile(r"claude-.+", re.I),
+    "api": re.compile(r"sonnet|opus|haiku|claude-.+", re.I),
 }
 """Names of models that each provider takes.
 

@@ -9,9 +9,9 @@ where it stopped. Whatever dies, the database and the files say how to go on.
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_never
@@ -80,6 +80,8 @@ class RunOptions:
 
     providers: tuple[str, ...]
     """The preferred first; the next stands in while it is on hold."""
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    """Providers that were asked for too and cannot be used here, with the reason."""
     max_agents: int = 3
     goal: GoalId | None = None
     """Work on this goal only."""
@@ -147,6 +149,8 @@ class Supervisor:
         self._log = log
         self._max_agents = options.max_agents
         self._decision = Decision()
+        self._stand_in: str | None = None
+        """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
         self._wishes_at = 0.0
         self._wishes_due = True
@@ -179,6 +183,7 @@ class Supervisor:
         }
         try:
             self.recover()
+            self._tell_unusable()
             self._read_wishes(leadership)
             self.advance()
             while not self._is_over():
@@ -269,7 +274,32 @@ class Supervisor:
                 return
             task, attempt = claimed
             self.preparing[attempt.id] = attempt
+            if attempt.provider == decision.provider:
+                self._tell_stand_in(attempt.provider)
             self._making_ready.submit(self._prepare, task, attempt)
+
+    def _tell_unusable(self) -> None:
+        for name, reason in self.options.unusable.items():
+            instead = self.options.providers[0]
+            self._log(f"{instead} works instead of {name}: {reason}")
+            with self.pieces.store.transaction():
+                self.pieces.events.record("provider.unusable", provider=name, instead=instead, reason=reason)
+
+    def _tell_stand_in(self, provider: str) -> None:
+        """Write down when another than the preferred provider begins to take tasks, and when that is over."""
+        preferred = self.options.providers[0]
+        stand_in = None if provider == preferred else provider
+        if stand_in == self._stand_in:
+            return
+        self._stand_in = stand_in
+        waits = next((hold.reason for hold in self.pieces.holds.current() if hold.provider == preferred), "")
+        record = self.pieces.events.record
+        with self.pieces.store.transaction():
+            if stand_in is None:
+                record("provider.returned", provider=preferred)
+            else:
+                record("provider.stands_in", provider=stand_in, instead_of=preferred, reason=waits)
+        self._log(f"{stand_in} stands in for {preferred}: {waits}" if stand_in else f"{preferred} takes tasks again")
 
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
