@@ -52,11 +52,20 @@ class App:
     """One project and everything that can be asked of it: ``app.<noun>.<verb>()``."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], flags: Mapping[str, object], *, create: bool, clock: Clock
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        flags: Mapping[str, object],
+        *,
+        create: bool,
+        clock: Clock,
+        attempt: str | None = None,
     ) -> None:
         """Hold what everything else is made from; use :func:`build`."""
         self.folder = folder
         """The project's folder, absolute."""
+        self.attempt = attempt
+        """The attempt from whose checkout we are called; None when it is none: then a person or a program calls."""
         self.environ = environ
         self._flags = flags
         self.clock = clock
@@ -156,7 +165,7 @@ class App:
         """What agents are told and what they leave for each other."""
         from agent_orchestrator.services.context import ContextManager
 
-        return ContextManager(self.store, self.clock, self.events, self.folder)
+        return ContextManager(self.store, self.clock, self.events, self.state)
 
     @cached_property
     def reports(self) -> "Reports":
@@ -438,6 +447,7 @@ class App:
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
 
+        places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
         pieces = Pieces(
             store=self.store,
@@ -460,6 +470,7 @@ class App:
 
     def _spawner(self) -> "AgentSpawner":
         from agent_orchestrator.runtime.clis import Remembered
+        from agent_orchestrator.runtime.launcher import write_launcher
         from agent_orchestrator.runtime.process import Limits
         from agent_orchestrator.runtime.spawner import AgentSpawner
 
@@ -486,6 +497,7 @@ class App:
                 grace_s=settings.stop_seconds,
             ),
             lock=self.state / "supervisor.lock",
+            cli=write_launcher(self.state, self.folder, self.environ),
             models=self._models(),
         )
 
@@ -509,15 +521,23 @@ def build(
     create: bool = True,
     clock: Clock | None = None,
 ) -> App:
-    """Return the app of the project that *start* (the current folder) lies in.
+    """Return the app of the project that *start* lies in: by default ``$ORCHESTRATE_PROJECT``, else the current folder.
 
-    *flags* are settings given on a command line. With *create* false an untouched project stays untouched: an empty
-    queue in memory stands in for the database that is not there.
-
+    In a checkout of an agent's it is the project that the agent works for. *environ* stands in for the environment of
+    this process; *flags* are settings by name, which beat every other source. With *create* false an untouched project
+    stays untouched: an empty queue in memory stands in for the database that is not there.
     """
+    given = os.environ if environ is None else environ
+    if start is None and given.get("ORCHESTRATE_PROJECT"):
+        start = Path(given["ORCHESTRATE_PROJECT"]).expanduser()
+    checkout = places.checkout(Path.cwd() if start is None else start, given)
+    attempt = given.get("ORCHESTRATE_ATTEMPT")
+    if checkout is not None:
+        start, attempt = checkout.project, attempt or checkout.attempt
+        given = {**given, "ORCHESTRATE_DB": str(checkout.database)}
     folder = places.project_folder(start or Path.cwd())
-    variables = places.with_dot_env(folder, os.environ if environ is None else environ)
-    return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock())
+    variables = places.with_dot_env(folder, given)
+    return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock(), attempt=attempt)
 
 
 def begin_demo(folder: Path) -> "Plan":
