@@ -617,7 +617,7 @@ class App:
 
 
 def build(
-    start: Path | None = None,
+    start: Path | str | None = None,
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, object] | None = None,
@@ -633,12 +633,13 @@ def build(
     given = os.environ if environ is None else environ
     if start is None and given.get("ORCHESTRATE_PROJECT"):
         start = Path(given["ORCHESTRATE_PROJECT"]).expanduser()
-    checkout = places.checkout(Path.cwd() if start is None else start, given)
+    place = Path.cwd() if start is None else Path(start)
+    checkout = places.checkout(place, given)
     attempt = given.get("ORCHESTRATE_ATTEMPT")
     if checkout is not None:
-        start, attempt = checkout.project, attempt or checkout.attempt
+        place, attempt = checkout.project, attempt or checkout.attempt
         given = {**given, "ORCHESTRATE_DB": str(checkout.database)}
-    folder = places.project_folder(start or Path.cwd())
+    folder = places.project_folder(place)
     variables = places.with_dot_env(folder, given)
     return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock(), attempt=attempt)
 

@@ -4,7 +4,6 @@ import json
 
 from .conftest import Begin, job
 
-
 AFTER = "What the tasks before yours did"
 """Stands in the prompt of a task that depends on another. Both prompts carry the goal's text and its script."""
 
