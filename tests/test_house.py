@@ -182,7 +182,8 @@ def test_the_help_of_the_group_says_what_the_command_itself_says(verb: str, modu
 
     assert command.get_short_help_str(limit=200) == about
     assert orchestrate.get_command(None, verb) is command  # type: ignore[arg-type]
-    assert "--json" in {name for option in command.params for name in option.opts}, "every verb answers programs"
+    for one in getattr(command, "commands", {"": command}).values():
+        assert "--json" in {name for option in one.params for name in option.opts}, "every verb answers programs"
 
 
 def test_the_import_contracts_hold() -> None:

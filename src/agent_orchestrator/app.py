@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator import places
 from agent_orchestrator.domain.clock import Clock, SystemClock
-from agent_orchestrator.domain.errors import BadInput, NotReady
+from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, NotReady, RefusedByState
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
+    from agent_orchestrator.domain.ids import GoalId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
-    from agent_orchestrator.runtime.supervisor import RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
     from agent_orchestrator.services.reports import Reports
+    from agent_orchestrator.services.submissions import Accepted, Submissions
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
@@ -52,11 +55,20 @@ class App:
     """One project and everything that can be asked of it: ``app.<noun>.<verb>()``."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], flags: Mapping[str, object], *, create: bool, clock: Clock
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        flags: Mapping[str, object],
+        *,
+        create: bool,
+        clock: Clock,
+        attempt: str | None = None,
     ) -> None:
         """Hold what everything else is made from; use :func:`build`."""
         self.folder = folder
         """The project's folder, absolute."""
+        self.attempt = attempt
+        """The attempt from whose checkout we are called; None when it is none: then a person or a program calls."""
         self.environ = environ
         self._flags = flags
         self.clock = clock
@@ -115,6 +127,22 @@ class App:
         return Plans(self.store, self.clock, self.events, self.goals)
 
     @cached_property
+    def submissions(self) -> "Submissions":
+        """How a goal gets into the queue."""
+        from agent_orchestrator.services.submissions import Submissions
+
+        return Submissions(
+            goals=self.goals,
+            tasks=self.tasks,
+            max_attempts=self.settings.max_attempts,
+            decompose=self.decompose,
+            single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
+            providers=lambda: self.providers,
+            check_provider=self.provider,
+            specialist=lambda name: self.roster.find(name),
+        )
+
+    @cached_property
     def tasks(self) -> "TaskQueue":
         """The queue."""
         from agent_orchestrator.services.tasks import TaskQueue
@@ -156,7 +184,7 @@ class App:
         """What agents are told and what they leave for each other."""
         from agent_orchestrator.services.context import ContextManager
 
-        return ContextManager(self.store, self.clock, self.events, self.folder)
+        return ContextManager(self.store, self.clock, self.events, self.state)
 
     @cached_property
     def reports(self) -> "Reports":
@@ -464,12 +492,106 @@ class App:
         detected = self.profile.test
         return choose(task, goal, self.settings.verify or (detected.command if detected else None))
 
+    # The verbs that touch several nouns at once
+
+    def submit(self, goal: str, **more: Any) -> "Accepted":
+        """Put *goal* into the queue, as one task or (``decompose=True``) split into several. Durable on return.
+
+        *more* are the fields of :class:`~agent_orchestrator.services.submissions.Request`.
+
+        Raises:
+            BadInput, InvalidPlan, NotFound, Ambiguous, RefusedByState: it cannot be queued as it was asked for.
+        """
+        from agent_orchestrator.services.submissions import Request
+
+        return self.submissions.accept(self.submissions.propose(Request(goal=goal, **more)))
+
+    def run_options(self, **more: Any) -> "RunOptions":
+        """Return what a run is asked for: the settings, and *more* of the fields of RunOptions. Raises NotReady."""
+        from agent_orchestrator.runtime.supervisor import RunOptions
+
+        return RunOptions(
+            **{
+                "providers": self.run_providers(),
+                "unusable": {name: error.message for name, error in self.unusable_providers().items()},
+                "max_agents": self.settings.max_agents,
+                **more,
+            }
+        )
+
+    def run(self, *, log: Callable[[str], None] | None = None, **more: Any) -> "Ran":
+        """Work on the queue in this thread until it is done, and say how that ended.
+
+        *more* are fields of :class:`~agent_orchestrator.runtime.supervisor.RunOptions`, such as ``max_agents``,
+        ``goal``, ``until``, ``budget``; *log* gets a line for everything worth telling a person. In the main thread
+        SIGINT and SIGTERM stop the run gently; from elsewhere ``app.supervision.stop()`` does.
+
+        Raises:
+            NothingToDo: no goal is open, and it was not asked to ``watch``.
+            NotReady: no agent is installed, or the isolation that was asked for is impossible here.
+            AlreadyRunning: another supervisor serves the project.
+        """
+        options = self.run_options(**more)
+        if not self.open_goals(options.goal) and not options.watch:
+            raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
+        return self.lead(options, lambda: self.supervisor(options, log=log or (lambda _: None)).run())
+
+    def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
+        """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
+        from agent_orchestrator.runtime.running import open_goals
+
+        return open_goals(self.goals, only)
+
+    def lead(self, options: "RunOptions", run: "Callable[[], Outlook]") -> "Ran":
+        """Say how the run that *run* leads ended."""
+        from agent_orchestrator.runtime.running import lead
+
+        return lead(self.goals, self.clock, options, run)
+
+    def cancel(self, name: str) -> "Goal | Task":
+        """Cancel the task or else the goal that *name* names; what landed stays.
+
+        Raises:
+            NotFound, Ambiguous: there is no such thing, or more than one.
+            RefusedByState: it is over already.
+        """
+        try:
+            return self.tasks.cancel(self.tasks.resolve(name).id)
+        except NotFound:
+            pass
+        try:
+            return self.goals.cancel(self.goals.resolve(name).id)
+        except NotFound as error:
+            raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
+
+    def undo(self, name: str) -> "Goal":
+        """Take the delivered goal that *name* names back out of the user's branch; its own branches stay.
+
+        Raises:
+            RefusedByState: it is not in the branch.
+            WorkspaceProblem: their tree is not clean, or git cannot take it out; nothing was changed.
+        """
+        from agent_orchestrator.domain.goal import Delivery
+
+        found = self.goals.resolve(name)
+        if found.delivered_to is None or found.delivery is not Delivery.DELIVERED:
+            raise RefusedByState(
+                f"goal {found.id} is not in your branch (delivery: {found.delivery})",
+                hint=found.delivery_note or "only a delivered goal is taken back",
+            )
+        return self.goals.undone(self.landing.undo(found))
+
+    def close(self) -> None:
+        """Close this thread's connection to the database. A process that ends does it too."""
+        self.store.close()
+
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
 
+        places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
         pieces = Pieces(
             store=self.store,
@@ -495,6 +617,7 @@ class App:
     def _spawner(self) -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST
         from agent_orchestrator.runtime.clis import Remembered
+        from agent_orchestrator.runtime.launcher import write_launcher
         from agent_orchestrator.runtime.process import Limits
         from agent_orchestrator.runtime.spawner import AgentSpawner
 
@@ -522,6 +645,7 @@ class App:
                 grace_s=settings.stop_seconds,
             ),
             lock=self.state / "supervisor.lock",
+            cli=write_launcher(self.state, self.folder, self.environ),
             models=self.chosen_models(),
             tier_models=self.tier_models(),
         )
@@ -553,22 +677,31 @@ class App:
 
 
 def build(
-    start: Path | None = None,
+    start: Path | str | None = None,
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, object] | None = None,
     create: bool = True,
     clock: Clock | None = None,
 ) -> App:
-    """Return the app of the project that *start* (the current folder) lies in.
+    """Return the app of the project that *start* lies in: by default ``$ORCHESTRATE_PROJECT``, else the current folder.
 
-    *flags* are settings given on a command line. With *create* false an untouched project stays untouched: an empty
-    queue in memory stands in for the database that is not there.
-
+    In a checkout of an agent's it is the project that the agent works for. *environ* stands in for the environment of
+    this process; *flags* are settings by name, which beat every other source. With *create* false an untouched project
+    stays untouched: an empty queue in memory stands in for the database that is not there.
     """
-    folder = places.project_folder(start or Path.cwd())
-    variables = places.with_dot_env(folder, os.environ if environ is None else environ)
-    return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock())
+    given = os.environ if environ is None else environ
+    if start is None and given.get("ORCHESTRATE_PROJECT"):
+        start = Path(given["ORCHESTRATE_PROJECT"]).expanduser()
+    place = Path.cwd() if start is None else Path(start)
+    checkout = places.checkout(place, given)
+    attempt = given.get("ORCHESTRATE_ATTEMPT")
+    if checkout is not None:
+        place, attempt = checkout.project, attempt or checkout.attempt
+        given = {**given, "ORCHESTRATE_DB": str(checkout.database)}
+    folder = places.project_folder(place)
+    variables = places.with_dot_env(folder, given)
+    return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock(), attempt=attempt)
 
 
 def begin_demo(folder: Path) -> "Plan":

@@ -8,8 +8,11 @@ import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 CONFIG_FOLDER = ".orchestrate"
+_OWNER = "project.json"
+"""In a project's state folder: which project that is. Its name is only a hash of the path."""
 _DOT_ENV_NAMES = frozenset({"ANTHROPIC_API_KEY", "MAX_AGENTS", "USE_API_MODE"})
 """Names a project's ``.env`` may set. Endpoints, paths and commands are not among them."""
 
@@ -59,6 +62,49 @@ def project_folder(start: Path) -> Path:
         if (folder / CONFIG_FOLDER).is_dir() or (folder / ".git").exists():
             return folder
     return start
+
+
+class Checkout(NamedTuple):
+    """A folder of ours in which an agent works, and the user's project that it belongs to."""
+
+    project: Path
+    database: Path
+    attempt: str
+    """The attempt that it was made for, such as ``t4hw9ab.1``."""
+
+
+def remember_project(state: Path, folder: Path, database: Path) -> None:
+    """Write down whose the folder *state* is, so that an agent in a checkout below it is led to its project."""
+    import json
+
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = state / f".{_OWNER}.{os.getpid()}"
+    unfinished.write_text(json.dumps({"folder": str(folder), "database": str(database)}), encoding="utf-8")
+    unfinished.replace(state / _OWNER)
+
+
+def checkout(start: Path, environ: Mapping[str, str]) -> Checkout | None:
+    """Return the agent's checkout that *start* lies in, or None.
+
+    A checkout is a repository of its own and would pass for a project; what an agent asks there is meant for the
+    user's project.
+    """
+    home = os.path.realpath(state_home(environ))
+    place = os.path.realpath(start)
+    if not place.startswith(home + os.sep):
+        return None
+    name, _, rest = place[len(home) + 1 :].partition(os.sep)
+    kind, _, rest = rest.partition(os.sep)
+    owner = Path(home, name, _OWNER)
+    if kind != "checkouts" or not rest or not owner.is_file():
+        return None
+    import json
+
+    try:
+        known = json.loads(owner.read_text(encoding="utf-8"))
+        return Checkout(Path(known["folder"]), Path(known["database"]), rest.partition(os.sep)[0])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def project_state(folder: Path, environ: Mapping[str, str]) -> Path:

@@ -95,6 +95,20 @@ def test_transcripts_go_when_their_goal_ended_long_enough_ago(call: Caller) -> N
     assert call("report", "last").code == 0
 
 
+def test_what_agents_kept_for_each_other_goes_with_the_transcripts_and_is_said_to_be_gone(call: Caller) -> None:
+    (call.folder / "kept").write_text("kept")
+    call("context", "put", "--goal", "last", "--artifact", "kept")
+    shown = call("context", "get", "artifacts/user/kept", "--json").json
+    assert Path(shown["path"]).is_file()
+
+    wait_for(lambda: "artifacts" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
+    call("cleanup", "--older-than", "1s", "--yes")
+
+    assert not Path(shown["path"]).exists()
+    assert call("context", "get", "artifacts/user/kept").code == 4
+    assert "artifacts/user/kept" in call("context", "list").out
+
+
 def test_a_forgotten_question_goes_and_a_fresh_one_stays(call: Caller) -> None:
     old, fresh = (state(call) / "questions" / name for name in ("old", "fresh"))
     for folder in (old, fresh):

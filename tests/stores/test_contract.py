@@ -12,6 +12,7 @@ import pytest
 
 from agent_orchestrator.domain.agent import Agent, AgentState
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.context import Entry, Kind
 from agent_orchestrator.domain.errors import NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.event import Event
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
@@ -381,19 +382,17 @@ def test_events_are_narrowed_by_type_or_by_the_kind_before_the_dot(store: Store)
     assert [event.type for event in store.events.after(1, types=["task"])] == ["task.failed"]
 
 
-def test_holds_messages_shared_keys_and_budgets_are_kept(store: Store) -> None:
+def test_holds_messages_and_budgets_are_kept(store: Store) -> None:
     goal = a_goal(store)
     hold = Hold(provider="claude", kind=HoldKind.USAGE_LIMIT, until=NOW, stated=True, reason="r", since=NOW)
     with store.transaction():
         store.holds.put(hold)
         store.holds.put(replace(hold, reason="again"))
         store.messages.add(Message(id=0, goal=goal.id, author="user", to="@all", body="hello", at=NOW))
-        store.messages.put_shared(goal.id, "api", {"port": 1}, author="a", now=NOW)
         store.budgets.put(goal.id, 5)
 
     assert [one.reason for one in store.holds.list()] == ["again"]
     assert [one.body for one in store.messages.of_goal(goal.id)] == ["hello"]
-    assert store.messages.shared(goal.id) == {"api": ("a", {"port": 1})}
     assert store.budgets.get(goal.id) == 5
     with store.transaction():
         assert store.holds.drop("claude") and not store.holds.drop("claude")
@@ -434,3 +433,31 @@ def test_the_providers_that_open_tasks_insist_on_are_known(store: Store) -> None
     finish(store, done)
 
     assert store.tasks.providers() == {"codex"}
+
+
+def shared(goal: Goal, kind: Kind, name: str, value: object, **changes: object) -> Entry:
+    return replace(Entry(goal=goal.id, kind=kind, name=name, author="a", value=value, bytes=10, at=NOW), **changes)  # type: ignore[arg-type]
+
+
+def test_what_is_shared_has_versions_and_the_newest_few_stay(store: Store) -> None:
+    goal, other = a_goal(store), a_goal(store)
+    with store.transaction():
+        numbers = [store.context.add(shared(goal, Kind.KEY, "api", {"port": n}), keep=3) for n in range(5)]
+        store.context.add(shared(other, Kind.KEY, "api", "theirs"), keep=3)
+
+    assert numbers == [1, 2, 3, 4, 5]
+    assert [one.version for one in store.context.versions(goal.id, Kind.KEY, "api")] == [3, 4, 5]
+    assert [one.value for one in store.context.newest(goal.id)] == [{"port": 4}]
+    assert store.context.totals(goal.id, Kind.KEY) == (1, 10)
+
+
+def test_discoveries_and_notes_are_lists_that_only_grow(store: Store) -> None:
+    goal = a_goal(store)
+    with store.transaction():
+        for n in range(4):
+            store.context.add(shared(goal, Kind.DISCOVERY, "", f"found {n}"), keep=2)
+        store.context.add(shared(goal, Kind.NOTE, "", "mind the tests", by_user=True, author="user"), keep=2)
+
+    assert [one.value for one in store.context.newest(goal.id, Kind.DISCOVERY)] == [f"found {n}" for n in range(4)]
+    note = store.context.newest(goal.id, Kind.NOTE)[0]
+    assert (note.by_user, note.address, note.at) == (True, "notes/1", NOW)

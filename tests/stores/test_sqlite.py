@@ -38,6 +38,24 @@ def test_looking_at_an_untouched_project_leaves_no_file(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_was_shared_before_there_were_versions_is_kept_by_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.db"
+    connection = apsw.Connection(str(path))
+    connection.execute((migrate.FOLDER / "0001_start.sql").read_text())
+    connection.execute(
+        "INSERT INTO shared VALUES ('g1', 'api', 'a', '{\"port\": 1}', 5), ('g1', 'results/b', 'b', '2', 6)"
+    )
+    connection.pragma("user_version", 1)
+    connection.close()
+
+    store = SqliteStore(path)
+
+    found = [(one.address, one.version, one.author, one.value, one.by_user) for one in store.context.newest("g1")]
+    assert found == [("api", 1, "a", {"port": 1}, False), ("results/b", 1, "b", 2, False)]
+    assert (tmp_path / "tasks.db.v1.snapshot").exists()
+    store.close()
+
+
 def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "tasks.db"
     connection = apsw.Connection(str(path))

@@ -43,6 +43,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },
+    "Join": {
+        "context": ("context", "What the agents of a goal share, and your notes to them: get, put, list."),
+    },
     "Set up": {
         "init": ("setup", "Prepare a project: configuration file, git if wanted."),
         "doctor": ("setup", "Find what would spoil a night, before the night."),

@@ -61,6 +61,16 @@ def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     )
 
 
+def shared(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer what is shared in the goal that ``--goal`` names, else in the newest one."""
+
+    def found(app: App) -> Iterable[Pair]:
+        goal = app.goals.resolve(ctx.params.get("goal_text") or "last")
+        return ((one.address, f"version {one.version} by {one.author}") for one in app.context.everything(goal.id))
+
+    return [item for item in _items(found) if item.value.startswith(incomplete)]
+
+
 def _items(found: Callable[[App], Iterable[Pair]]) -> list[CompletionItem]:
     try:
         pairs = list(found(doors.app(create=False)))

@@ -1,19 +1,14 @@
 """Goals on the command line: submit, cancel, undo."""
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from agent_orchestrator.app import App
 from agent_orchestrator.cli import completing, doors, showing, wording
-from agent_orchestrator.domain.budget import parse_usd
-from agent_orchestrator.domain.errors import BadInput, NotFound, RefusedByState
-from agent_orchestrator.domain.goal import Delivery
-from agent_orchestrator.domain.plan import Plan
-from agent_orchestrator.domain.specialist import GENERALIST
-from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Tier
-from agent_orchestrator.services.goals import Submission
+from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.domain.goal import Goal
+from agent_orchestrator.domain.task import Tier
+from agent_orchestrator.services.submissions import Request
 
 
 @click.command()
@@ -50,80 +45,39 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
 
     GOAL is text, - for the standard input, or @FILE. What begins with a dash goes after --.
     """
+    if given["planner"] and not given["decompose"]:
+        raise BadInput("--planner says who splits the goal, and it is not split", hint="add --decompose")
     flags = wording.chosen(planner=given["planner"], max_attempts=given["max_attempts"])
     app = doors.app(create=not dry_run, flags=flags)
-    given |= _meant(app, given)
-    submission, plan = _proposed(app, wording.goal_text(goal), given)
-    after = [app.tasks.resolve(text) for text in given["depends_on"]]
+    proposed = app.submissions.propose(_request(wording.goal_text(goal), given))
     if dry_run:
         if as_json:
-            doors.answer(showing.accepted_json(app, None, [], plan))
+            doors.answer(showing.accepted_json(app, None, [], proposed.plan))
         else:
-            showing.plan(plan)
+            showing.plan(proposed.plan)
         return
-    if after:
-        accepted, task = app.goals.extend(plan.tasks[0], after, submission)
-        tasks = [task]
-    else:
-        accepted, tasks = app.goals.accept(plan, submission)
+    accepted = app.submissions.accept(proposed)
     if as_json:
-        doors.answer(showing.accepted_json(app, accepted, tasks, plan))
+        doors.answer(showing.accepted_json(app, accepted.goal, accepted.tasks, accepted.plan))
     else:
-        showing.accepted(app, accepted, tasks, plan)
+        showing.accepted(app, accepted.goal, accepted.tasks, accepted.plan)
 
 
-def _meant(app: App, given: dict[str, Any]) -> dict[str, str | None]:
-    """Return whom ``--agent`` and ``--provider`` mean: an agent's name such as claude is the generalist, by it.
-
-    A goal that is split has its specialists from the plan, all by that agent. A specialist of that name goes first:
-    somebody made it on purpose.
-    """
-    agent, provider = given["agent"], given["provider"]
-    name = (agent or "").strip().lower()
-    if not name or app.roster.find(name) is not None or name not in app.providers:
-        return {"agent": agent, "provider": provider}
-    if provider not in {None, name}:
-        raise BadInput(f"--agent {name} and --provider {provider} are two agents", hint="leave out one of them")
-    return {"agent": None if given["decompose"] else GENERALIST, "provider": name}
-
-
-def _proposed(app: App, text: str, given: dict[str, Any]) -> tuple[Submission, Plan]:
-    """Return the submission and the plan that the command line asks for."""
-    _refuse_contradictions(given)
-    if given["provider"]:
-        app.provider(given["provider"])
-    priority = PRIORITY_DEFAULT if given["priority"] is None else given["priority"]
-    tier = Tier(given["tier"]) if given["tier"] else None
-    submission = Submission(
-        text=text,
-        priority=priority,
-        # For one task the check is its acceptance, and a base that fails it too is no excuse.
-        verify=given["verify"] if given["decompose"] else None,
+def _request(text: str, given: dict[str, Any]) -> Request:
+    """Return what the command line asks for."""
+    return Request(
+        goal=text,
+        decompose=given["decompose"],
+        agent=given["agent"],
+        priority=given["priority"],
+        tier=Tier(given["tier"]) if given["tier"] else None,
+        depends_on=given["depends_on"],
+        verify=given["verify"],
         context=given["context"],
         provider=given["provider"],
-        max_attempts=app.settings.max_attempts,
-        budget_micro_usd=parse_usd(given["budget"]) if given["budget"] else None,
+        budget_usd=given["budget"],
+        expects_change=not given["no_change"],
     )
-    if given["decompose"]:
-        plan = app.decompose(text)
-        return submission, replace(plan, tasks=tuple(replace(one, tier=tier or one.tier) for one in plan.tasks))
-    single = app.decomposer(None, look=False).single
-    plan = single(text, agent_type=given["agent"], verify=given["verify"], priority=priority, tier=tier)
-    task = replace(plan.tasks[0], expects_change=not given["no_change"])
-    return submission, replace(plan, tasks=(task,))
-
-
-def _refuse_contradictions(given: dict[str, Any]) -> None:
-    if given["agent"] is not None and not given["agent"].strip():
-        raise BadInput("--agent is empty", hint="orchestrate specialists lists them")
-    if given["decompose"]:
-        for name, option in {"agent": "--agent", "depends_on": "--depends-on", "no_change": "--no-change"}.items():
-            if given[name]:
-                raise BadInput(f"{option} is for one task, and --decompose makes several", hint="leave out one of them")
-    elif given["planner"]:
-        raise BadInput("--planner says who splits the goal, and it is not split", hint="add --decompose")
-    if given["depends_on"] and given["budget"]:
-        raise BadInput("--budget is for a goal, and --depends-on adds to one that exists", hint="leave out --budget")
 
 
 @click.command()
@@ -135,23 +89,17 @@ def cancel(name: str, as_json: bool) -> None:
     What nobody works on is cancelled at once; an agent at work is asked to stop first. What landed stays.
     """
     app = doors.app(create=False)
-    try:
-        task = app.tasks.resolve(name)
-    except NotFound:
-        try:
-            goal = app.goals.cancel(app.goals.resolve(name).id)
-        except NotFound as error:
-            raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
+    cancelled = app.cancel(name)
+    if isinstance(cancelled, Goal):
         if as_json:
-            doors.answer({"goal": app.reports.goal(goal)})
+            doors.answer({"goal": app.reports.goal(cancelled)})
         else:
-            click.echo(f"{goal.id}\t{goal.state}")
-        return
-    task = app.tasks.cancel(task.id)
-    if as_json:
-        doors.answer({"task": app.reports.task(task.id)})
+            click.echo(f"{cancelled.id}\t{cancelled.state}")
+    elif as_json:
+        doors.answer({"task": app.reports.task(cancelled.id)})
     else:
-        click.echo(f"{task.id}\t{'cancelled as soon as its agent has stopped' if task.cancel_wished else task.state}")
+        later = "cancelled as soon as its agent has stopped"
+        click.echo(f"{cancelled.id}\t{later if cancelled.cancel_wished else cancelled.state}")
 
 
 @click.command()
@@ -163,13 +111,7 @@ def undo(goal: str, as_json: bool) -> None:
     A reset when nothing came after it and the tree is clean, else a revert. Its own branches stay.
     """
     app = doors.app(create=False)
-    found = app.goals.resolve(goal)
-    if found.delivered_to is None or found.delivery is not Delivery.DELIVERED:
-        raise RefusedByState(
-            f"goal {found.id} is not in your branch (delivery: {found.delivery})",
-            hint=found.delivery_note or "only a delivered goal is taken back",
-        )
-    undone = app.goals.undone(app.landing.undo(found))
+    undone = app.undo(goal)
     if as_json:
         doors.answer({"goal": app.reports.goal(undone)})
     else:

@@ -80,7 +80,7 @@ def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -
 
     running.make_ready(app, yes=False, ask=not as_json, include_dirty=False)
     goal, _ = app.plans.execute(saved.id, _submission(app, saved))
-    ran = running.lead(app, running.options(app, goal=goal.id))
+    ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
         doors.answer({**_json(app, app.plans.resolve(saved.id)), "run": ran.as_json(app)})
     else:

@@ -57,7 +57,7 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
         if doors.interactive() and not as_json and not detach:
             return _look_on(click.get_current_context(), said)
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
-    if not running.open_goals(app, options.goal) and not options.watch:
+    if not app.open_goals(options.goal) and not options.watch:
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
     if detach:
@@ -78,8 +78,7 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
 
 def _options(app: App, given: dict[str, Any]) -> "RunOptions":
     """Return what the run is asked for. Raises BadInput, NotFound, NotReady before anything is touched."""
-    return running.options(
-        app,
+    return app.run_options(
         until=running.deadline(given["until"], given["span"], app.clock.now()),
         budget=running.budget(given["budget"]),
         goal=app.goals.resolve(given["goal"]).id if given["goal"] else None,
@@ -169,7 +168,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
         },
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
-    ran = running.lead(app, running.options(app, goal=goal.id))
+    ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
         doors.answer({**ran.as_json(app), "folder": str(place)})
     else:

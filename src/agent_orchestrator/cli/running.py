@@ -9,7 +9,6 @@ import click
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors, exits, live
 from agent_orchestrator.domain.budget import Budget
-from agent_orchestrator.domain.errors import NothingToDo
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
 
@@ -47,23 +46,6 @@ class Ran:
         columns.show(rows)
         if self.stopped_by:
             doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
-
-
-def options(app: App, **more: Any) -> "RunOptions":
-    """Return what a run is asked for: the settings, and *more* of the command's own."""
-    from agent_orchestrator.runtime.supervisor import RunOptions
-
-    unusable = {name: error.message for name, error in app.unusable_providers().items()}
-    return RunOptions(providers=app.run_providers(), unusable=unusable, max_agents=app.settings.max_agents, **more)
-
-
-def open_goals(app: App, only: GoalId | None) -> list[Goal]:
-    """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
-    found = app.goals.open(only)
-    if only is not None and not found:
-        state = app.store.goals.get(only).state
-        raise NothingToDo(f"goal {only} is {state}", hint=f"orchestrate report {only}")
-    return found
 
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
@@ -120,13 +102,9 @@ def lead(app: App, options: "RunOptions") -> Ran:
     Raises:
         AlreadyRunning: another supervisor does.
     """
-    began = app.clock.now()
-    before = [goal.id for goal in open_goals(app, options.goal)]
-    outlook = live.while_running(app, lambda log: app.supervisor(options, log=log).run())
-    added = [one.id for one in app.goals.recent() if one.created_at and one.created_at >= began]
-    ids = before + [id for id in reversed(added) if id not in before and options.goal is None]
-    goals = [app.store.goals.get(id) for id in ids]
-    return Ran(goals=tuple(ids), stopped_by=outlook.stopped_by, exit_code=exit_code(goals, outlook.stopped_by))
+    ran = app.lead(options, lambda: live.while_running(app, lambda log: app.supervisor(options, log=log).run()))
+    ids = tuple(goal.id for goal in ran.goals)
+    return Ran(goals=ids, stopped_by=ran.stopped_by, exit_code=exit_code(list(ran.goals), ran.stopped_by))
 
 
 def exit_code(goals: list[Goal], stopped_by: str) -> int:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     SPARE = "spare"
     """A used checkout that is kept warm for the next attempt, or one that could not be removed at once."""
     TRANSCRIPTS = "transcripts"
+    ARTIFACTS = "artifacts"
+    """Files that agents of an ended goal kept for each other."""
     QUESTION = "question"
 
 
@@ -70,7 +72,9 @@ class Housekeeping:
     def leftovers(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
         """Return everything of ended work, what may go first. Changes nothing."""
         before = self.clock.now() - older_than
-        found = [*self._checkouts(), *self._spares(), *self._transcripts(before), *self._questions()]
+        found = [*self._checkouts(), *self._spares(), *self._questions()]
+        found += self._of_ended_goals("runs", Kind.TRANSCRIPTS, before)
+        found += self._of_ended_goals("artifacts", Kind.ARTIFACTS, before)
         return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
 
     def free(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
@@ -144,8 +148,9 @@ class Housekeeping:
             about = "a used checkout, its work collected, kept for the next attempt"
             yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
 
-    def _transcripts(self, before: datetime) -> Iterator[Leftover]:
-        for folder in _folders(self.state / "runs"):
+    def _of_ended_goals(self, room: str, kind: Kind, before: datetime) -> Iterator[Leftover]:
+        """Find what lies in the folder *room* of the state, by goal, of goals that ended *before* then."""
+        for folder in _folders(self.state / room):
             matches = [goal for goal in self.store.goals.find(folder.name) if goal.id == folder.name]
             if not matches or matches[0].state in GOAL_OPEN:
                 continue
@@ -155,7 +160,7 @@ class Housekeeping:
             if goal.ended_at is None or goal.ended_at > before or at_work:
                 continue
             about = f"goal {goal.id}, {goal.state} on {goal.ended_at:%Y-%m-%d}"
-            yield Leftover(kind=Kind.TRANSCRIPTS, path=folder, bytes=_size(folder), about=about)
+            yield Leftover(kind=kind, path=folder, bytes=_size(folder), about=about)
 
     def _questions(self) -> Iterator[Leftover]:
         for folder in _folders(self.state / "questions"):

@@ -47,11 +47,23 @@ class Landing:
         Raises:
             StaleLease: the attempt no longer holds its task; its work is kept on its branch.
         """
+        outcome = self._process(attempt, provider, workspace)
+        if outcome is Outcome.SUCCEEDED:
+            self.context.drop_view(self.store.tasks.get(attempt.task))
+        return outcome
+
+    def take_in(self, task: Task, attempt: Attempt) -> Attempt:
+        """Take in what the agent left in the context; return the attempt with what its agent must be told of that."""
+        found = self.context.take_in(task, since=attempt.started_at)
+        told = [f"Not taken into the context: {refusal}" for refusal in found.refused]
+        told += [f"In the context, {conflict}" for conflict in found.conflicts]
+        return replace(attempt, feedback=_joined(attempt.feedback, "\n".join(told))) if told else attempt
+
+    def _process(self, attempt: Attempt, provider: Provider, workspace: Workspace) -> Outcome:
         task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
         collected = self.save(attempt, workspace)
         attempt = replace(attempt, commit=collected.commit, branch=collected.branch)
-        for refusal in self.context.take_in(goal.id, task):
-            attempt = replace(attempt, feedback=_joined(attempt.feedback, f"Not taken into the context: {refusal}"))
+        attempt = self.take_in(task, attempt)
         if task.expects_change and not collected.files:
             reason = "the agent ended and nothing had changed"
             return self._give_back(attempt, Outcome.NO_EVIDENCE, reason, Evidence(), feedback=reason)

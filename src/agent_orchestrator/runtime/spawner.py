@@ -65,6 +65,8 @@ class AgentSpawner:
     limits: Limits
     lock: Path
     """The supervisor's lock file; minders watch it to learn whether they are orphans."""
+    cli: Path
+    """The command by which an agent calls ``orchestrate`` for its project, wherever it stands."""
     models: Mapping[str, str] = field(default_factory=dict)
     """Provider to the model the user chose for all its tasks."""
     tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
@@ -162,18 +164,10 @@ class AgentSpawner:
     def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
         check = self.check_for(task, goal)
         messages = self.store.messages.of_goal(goal.id, task=task.id)
+        told = self.context.told(task, since=before.started_at if before else None)
         if before is not None:
-            return prompt.again(task, check=check, messages=messages, before=before, view=view)
-        return prompt.first(
-            task,
-            goal,
-            check=check,
-            results=self.context.results(task),
-            shared=self.context.shared(goal.id),
-            messages=messages,
-            view=view,
-            earlier=earlier,
-        )
+            return prompt.again(task, check=check, told=told, messages=messages, before=before, view=view)
+        return prompt.first(task, goal, check=check, told=told, messages=messages, view=view, earlier=earlier)
 
     def _environment(
         self,
@@ -191,6 +185,7 @@ class AgentSpawner:
             ORCHESTRATE_TASK=task.id,
             ORCHESTRATE_ATTEMPT=attempt.id,
             ORCHESTRATE_CONTEXT=str(view),
+            ORCHESTRATE_CLI=str(self.cli),
             ORCHESTRATE_PORT_BASE=str(PORTS_FIRST + PORTS_EACH * (attempt.token % 500)),
         )
         return environment

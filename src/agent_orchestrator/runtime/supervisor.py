@@ -70,6 +70,8 @@ RESULT_GRACE_S = 20.0
 """Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
 STARTING_S = 10.0
 """Seconds a minder of an earlier supervisor may take from its lock to its first record."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ask the run to stop; a second one makes it stop at once."""
 OPEN_AT_ONCE = 20
 """Goals whose tasks may be claimed at the same time, the first in turn."""
 
@@ -178,9 +180,9 @@ class Supervisor:
         bell = pieces.notifier.listen()
         if bell is not None:
             self.inbox.watch(bell, Rang())
-        before = {
-            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        # Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
+        heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+        before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
             self.recover()
             self._tell_unusable()
@@ -581,6 +583,7 @@ class Supervisor:
         if follower.workspace is not None and follower.workspace.isolation is not Isolation.SHARED:
             saved = self.pieces.landing.save(attempt, follower.workspace)
             attempt = replace(attempt, commit=saved.commit, branch=saved.branch)
+        attempt = self.pieces.landing.take_in(self.pieces.store.tasks.get(attempt.task), attempt)
         if reason.startswith(SESSION_LOST):
             attempt = replace(attempt, session=None)
         attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())

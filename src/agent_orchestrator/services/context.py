@@ -1,32 +1,25 @@
 """What agents are told, and what they leave for each other.
 
 The truth is in the database. The folder under the temporary directory is a view
-of it: JSON files that agents read and two places where they may write. It can
-be deleted at any time and comes back with the next attempt. What an agent wrote
-is data with its author's name; it is checked, capped and never trusted.
+of it: JSON files that agents read, and places where they may write. What an
+agent wrote is data with its author's name; it is checked, capped and never
+trusted.
 """
 
-import json
-import os
-import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.errors import NotReady
+from agent_orchestrator.domain.context import Entry, Kind
 from agent_orchestrator.domain.goal import Goal
-from agent_orchestrator.domain.ids import GoalId, slug
+from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.task import Task
+from agent_orchestrator.services.context_view import TakenIn, View
+from agent_orchestrator.services.entries import Entries
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
-
-FILE_LIMIT = 64 * 1024
-"""Bytes of one file that an agent may leave. Bigger things belong into the repository."""
-FILES_LIMIT = 50
-"""Files per attempt that are looked at; an agent that leaves more is writing a log, not a discovery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,144 +33,171 @@ class Result:
     """What its agent left in ``results/<task>.json``; None if nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a task's agent is told beside its task."""
+
+    results: tuple[Result, ...] = ()
+    notes: tuple[Entry, ...] = ()
+    keys: tuple[Entry, ...] = ()
+    discoveries: tuple[Entry, ...] = ()
+    artifacts: tuple[Entry, ...] = ()
+    parallel: Mapping[tuple[str, int], Entry] | None = None
+    """Key and version to what another author wrote at the same time."""
+
+
 class ContextManager:
     """Gather what a task's agent must know, and take in what it leaves."""
 
-    store: Store
-    clock: Clock
-    events: Events
-    project: Path
+    def __init__(self, store: Store, clock: Clock, events: Events, state: Path) -> None:
+        """Serve the project whose folder in the state directory is *state*."""
+        self.store = store
+        self.events = events
+        self._entries = Entries(store, clock, events, state / "artifacts")
+        self.view = View(store, self._entries, state.name)
+
+    # Putting and finding, for every door
+
+    def put(self, goal: GoalId, key: str, value: object, *, by: Task | None = None, over: int | None = None) -> Entry:
+        """Set a key that every task of *goal* sees; *by* is the task whose agent says it, None the user.
+
+        With *over* only if the key's newest version is that one (0: only if there is none). Earlier versions stay
+        readable; one that somebody else wrote since *by* began is named in ``beside``.
+
+        Raises:
+            BadInput: the key or the value (a JSON value of at most 64 KiB) cannot be one, or a limit is reached.
+            RefusedByState: the key is at another version than *over*.
+        """
+        if over is not None:
+            entry = self._entries.put_over(goal, key, value, by=by, version=over)
+        else:
+            entry = self._entries.put(goal, key, value, by=by, since=self._began(by))
+        self.view.refresh(goal)
+        return entry
+
+    def discover(self, goal: GoalId, value: object, *, by: Task | None = None) -> Entry:
+        """Add something that was found out to the goal's list, which later prompts carry. Raises BadInput."""
+        entry = self._entries.discover(goal, value, by=by)
+        self.view.refresh(goal)
+        return entry
+
+    def note(self, goal: GoalId, text: str) -> Entry:
+        """Add a note of the user's, at most 4 KiB, which every later prompt of *goal* carries. Raises BadInput."""
+        entry = self._entries.note(goal, text)
+        self.view.refresh(goal)
+        return entry
+
+    def keep(self, goal: GoalId, name: str, content: bytes, *, by: Task | None = None) -> Entry:
+        """Keep a file that is not for the repository, at most 5 MiB, for the tasks that depend on *by*.
+
+        Raises:
+            BadInput: the name cannot be one, or a limit is reached.
+        """
+        return self._entries.keep(goal, name, content, by=by)
+
+    def everything(self, goal: GoalId) -> list[Entry]:
+        """Return the newest version of everything that is shared in *goal*, in the order of writing."""
+        return self._entries.newest(goal)
+
+    def get(self, goal: GoalId, address: str, version: int | None = None) -> Entry:
+        """Return what *address* names: ``api``, ``results/parser``, ``discoveries/3``, ``artifacts/parser/log.txt``.
+
+        Raises:
+            NotFound: there is no such thing, or not in that version.
+        """
+        return self._entries.find(goal, address, version)
+
+    def versions(self, entry: Entry) -> list[Entry]:
+        """Return the versions of *entry* that are kept, oldest first."""
+        return self._entries.versions(entry)
+
+    def file(self, entry: Entry) -> Path:
+        """Return where an artifact's bytes lie. Raises NotFound when they were cleaned up."""
+        return self._entries.file(entry)
+
+    # Telling an agent
+
+    def told(self, task: Task, *, since: datetime | None = None) -> Told:
+        """Return what *task*'s agent is told; with *since* only what is newer, but all notes: they are the user's."""
+        everything = self._entries.newest(task.goal)
+        news = [entry for entry in everything if since is None or entry.at > since]
+        keys = tuple(entry for entry in news if entry.kind is Kind.KEY)
+        artifacts = [entry for entry in news if entry.kind is Kind.ARTIFACT]
+        before = self.view.keys_before(task) if artifacts else set()
+        return Told(
+            results=tuple(self.results(task)) if since is None else (),
+            notes=tuple(entry for entry in everything if entry.kind is Kind.NOTE),
+            keys=keys,
+            discoveries=tuple(
+                entry for entry in news if entry.kind is Kind.DISCOVERY and (entry.by_user or entry.author != task.key)
+            ),
+            artifacts=tuple(entry for entry in artifacts if entry.name.partition("/")[0] in before),
+            parallel={
+                (entry.name, entry.beside): one
+                for entry in keys
+                if entry.beside is not None
+                for one in self._entries.versions(entry)
+                if one.version == entry.beside
+            },
+        )
 
     def results(self, task: Task) -> list[Result]:
         """Return the results of everything *task* depends on."""
-        shared = self.store.messages.shared(task.goal)
+        left = {entry.name: entry.value for entry in self._entries.newest(task.goal, Kind.RESULT)}
         found = []
         for need in self.store.tasks.needs(task.id):
             before = self.store.tasks.get(need)
             evidence = self.store.attempts.evidence(before.attempt) if before.attempt else None
-            _, data = shared.get(f"results/{before.key}", ("", None))
-            found.append(Result(task=before, files=evidence.files if evidence else (), data=data))
+            found.append(Result(task=before, files=evidence.files if evidence else (), data=left.get(before.key)))
         return found
 
-    def shared(self, goal: GoalId) -> dict[str, tuple[str, object]]:
-        """Return the goal's shared keys, without the tasks' results: author and value."""
-        everything = self.store.messages.shared(goal)
-        return {key: value for key, value in everything.items() if not key.startswith("results/")}
-
     def write_view(self, goal: Goal, task: Task) -> Path:
-        """Write the files that *task*'s agent reads, and return the goal's folder.
+        """Write the files that *task*'s agent reads, and return their folder.
 
         Raises:
-            NotReady: the place in the temporary directory belongs to somebody else.
+            NotReady: the place in the temporary directory belongs to somebody else, or cannot be written.
         """
-        folder = self._folder(goal.id)
-        for name in ("tasks", "results", "shared"):
-            _private(folder / name)
-        _write_json(
-            folder / "goal.json",
-            {"id": goal.id, "goal": goal.text, "title": goal.title, "demo": goal.demo},
-        )
-        _write_json(
-            folder / "tasks" / f"{task.key}.json",
+        results = [
             {
-                "id": task.id,
-                "key": task.key,
-                "title": task.title,
-                "description": task.description,
-                "specialist": task.specialist,
-                "acceptance": list(task.acceptance),
-                "owns": list(task.owns),
-                "goal": goal.text,
-                "results_of_dependencies": [
-                    {
-                        "task": result.task.key,
-                        "title": result.task.title,
-                        "summary": result.task.summary,
-                        "verdict": result.task.verdict,
-                        "commit": result.task.commit,
-                        "files": list(result.files),
-                        "data": result.data,
-                    }
-                    for result in self.results(task)
-                ],
-                "messages": [
-                    {"author": message.author, "body": message.body}
-                    for message in self.store.messages.of_goal(goal.id, task=task.id)
-                ],
-            },
-        )
-        for key, (author, value) in self.shared(goal.id).items():
-            _write_json(folder / "shared" / f"{key}.json", {"author": author, "value": value})
-        return folder
+                "task": result.task.key,
+                "title": result.task.title,
+                "summary": result.task.summary,
+                "verdict": result.task.verdict,
+                "commit": result.task.commit,
+                "files": list(result.files),
+                "data": result.data,
+            }
+            for result in self.results(task)
+        ]
+        messages = self.store.messages.of_goal(goal.id, task=task.id)
+        briefing = {
+            "id": task.id,
+            "key": task.key,
+            "title": task.title,
+            "description": task.description,
+            "specialist": task.specialist,
+            "acceptance": list(task.acceptance),
+            "owns": list(task.owns),
+            "goal": goal.text,
+            "results_of_dependencies": results,
+            "messages": [{"author": message.author, "body": message.body} for message in messages],
+        }
+        return self.view.write(goal, task, briefing)
 
-    def take_in(self, goal: GoalId, task: Task) -> list[str]:
-        """Read what the agent of *task* left in the view into the database; return what was refused and why."""
-        folder = self._folder(goal)
-        refused: list[str] = []
-        known = self.store.messages.shared(goal)
-        taken: dict[str, object] = {}
-        own_result = folder / "results" / f"{task.key}.json"
-        for file in [own_result, *sorted((folder / "shared").glob("*.json"))[:FILES_LIMIT]]:
-            try:
-                value = _read_json(file)
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError) as error:
-                refused.append(f"{file.name}: {error}")
-                continue
-            key = f"results/{task.key}" if file == own_result else slug(file.stem)
-            if isinstance(value, Mapping) and set(value) == {"author", "value"}:
-                value = value["value"]  # our own form, as the view wrote it
-            if key and known.get(key, ("", None))[1] != value:
-                taken[key] = value
-        with self.store.transaction():
-            for key, value in taken.items():
-                self.store.messages.put_shared(goal, key, value, author=task.key, now=self.clock.now())
-            if taken or refused:
-                self.events.record("context.taken_in", task=task, keys=sorted(taken), refused=refused)
-        return refused
+    def take_in(self, task: Task, *, since: datetime | None = None) -> TakenIn:
+        """Read what the agent of *task*, at work *since* then, left in its view; what is new is shown to the others."""
+        taken = self.view.take_in(task, since=since)
+        if taken.refused:
+            with self.store.transaction():
+                self.events.record("context.refused", task=task, refused=list(taken.refused))
+        if taken.taken:
+            self.view.refresh(task.goal)
+        return taken
 
-    def _folder(self, goal: GoalId) -> Path:
-        """Return the goal's folder, made so that only this user can enter it."""
-        top = Path(tempfile.gettempdir()) / f"agent_orchestrator-{os.getuid()}"
-        project = top / (slug(self.project.name) or "project")
-        for folder in (top, project, project / goal):
-            _private(folder)
-        return project / goal
+    def drop_view(self, task: Task) -> None:
+        """Take *task*'s view away, when nobody will read it any more."""
+        self.view.drop(task)
 
-
-def _private(folder: Path) -> None:
-    """Make *folder* if needed; refuse one that is a link, is somebody else's, or is open to others."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    seen = folder.lstat()
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
-        raise NotReady(
-            f"{folder} is not ours", hint="another user made it; set TMPDIR to a folder of your own and start again"
-        )
-    if stat.S_IMODE(seen.st_mode) & 0o077:
-        folder.chmod(0o700)
-
-
-def _write_json(file: Path, document: object) -> None:
-    """Write *document* so that a reader sees the old or the new file, never half of one; never through a link."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(document, stream, ensure_ascii=False, indent=1)
-    Path(temporary).replace(file)
-
-
-def _read_json(file: Path) -> Any:
-    """Read a small regular file as JSON; a link, a pipe or a large file raises."""
-    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("not a regular file")
-        text = stream.read(FILE_LIMIT + 1)
-    if len(text) > FILE_LIMIT:
-        raise ValueError(f"larger than {FILE_LIMIT:,} bytes")
-    return json.loads(text, parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
+    def _began(self, by: Task | None) -> datetime | None:
+        """Return when the attempt began that works on the task; None when that is not known."""
+        return self.store.attempts.get(by.attempt).started_at if by is not None and by.attempt else None

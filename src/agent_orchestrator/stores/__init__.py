@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.context import Entry, Kind
     from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.evidence import Evidence
     from agent_orchestrator.domain.goal import Goal, GoalState
@@ -275,7 +276,7 @@ class HoldRows(Protocol):
 
 
 class MessageRows(Protocol):
-    """Messages and the goal-wide shared keys."""
+    """Messages."""
 
     def add(self, message: Message) -> int:
         """Remember a message; return its position."""
@@ -285,12 +286,24 @@ class MessageRows(Protocol):
         """Return the goal's newest messages, oldest first; with *task*, those about it or about no task."""
         ...
 
-    def put_shared(self, goal: GoalId, key: str, value: object, *, author: str, now: datetime) -> None:
-        """Set a shared key of the goal."""
+
+class ContextRows(Protocol):
+    """What agents share, and the user's notes, in versions."""
+
+    def add(self, entry: Entry, *, keep: int) -> int:
+        """Remember one more version; return its number. Of a named thing the newest *keep* versions stay."""
         ...
 
-    def shared(self, goal: GoalId) -> dict[str, tuple[str, object]]:
-        """Return the goal's shared keys: author and value."""
+    def newest(self, goal: GoalId, kind: Kind | None = None) -> list[Entry]:
+        """Return the newest version of everything of the goal, in the order of writing; lists whole."""
+        ...
+
+    def versions(self, goal: GoalId, kind: Kind, name: str) -> list[Entry]:
+        """Return every version of one thing that is kept, oldest first; of a list, with an empty *name*, all of it."""
+        ...
+
+    def totals(self, goal: GoalId, kind: Kind) -> tuple[int, int]:
+        """Return how many things of a kind the goal has, and their bytes, newest versions only."""
         ...
 
 
@@ -389,7 +402,12 @@ class Store(Protocol):
 
     @property
     def messages(self) -> MessageRows:
-        """Messages and shared keys."""
+        """Messages."""
+        ...
+
+    @property
+    def context(self) -> ContextRows:
+        """What agents share."""
         ...
 
     @property

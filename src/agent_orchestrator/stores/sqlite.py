@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.stores.sql.agents import Agents
     from agent_orchestrator.stores.sql.attempts import Attempts
     from agent_orchestrator.stores.sql.budgets import Budgets
+    from agent_orchestrator.stores.sql.context import Context
     from agent_orchestrator.stores.sql.events import Events
     from agent_orchestrator.stores.sql.goals import Goals
     from agent_orchestrator.stores.sql.holds import Holds
@@ -195,10 +196,17 @@ class SqliteStore:
 
     @cached_property
     def messages(self) -> "Messages":
-        """Messages and shared keys."""
+        """Messages."""
         from agent_orchestrator.stores.sql.messages import Messages
 
         return Messages(self._connections)
+
+    @cached_property
+    def context(self) -> "Context":
+        """What agents share."""
+        from agent_orchestrator.stores.sql.context import Context
+
+        return Context(self._connections)
 
     @cached_property
     def plans(self) -> "Plans":

@@ -1,7 +1,4 @@
-"""Messages and the goal-wide shared keys."""
-
-import json
-from datetime import datetime
+"""Messages."""
 
 from agent_orchestrator.domain.clock import from_ms, to_ms
 from agent_orchestrator.domain.ids import GoalId, TaskId
@@ -10,7 +7,7 @@ from agent_orchestrator.stores.sql.columns import Database
 
 
 class Messages:
-    """The rows of tables ``messages`` and ``shared``."""
+    """The rows of table ``messages``."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -30,15 +27,3 @@ class Messages:
             (goal, task, limit),
         )
         return [Message(**{**row, "at": from_ms(row["at"])}) for row in reversed(rows)]
-
-    def put_shared(self, goal: GoalId, key: str, value: object, *, author: str, now: datetime) -> None:
-        """Set a shared key of the goal."""
-        self._db.change(
-            "INSERT OR REPLACE INTO shared (goal, key, author, value, at) VALUES (?, ?, ?, ?, ?)",
-            (goal, key, author, json.dumps(value, ensure_ascii=False), to_ms(now)),
-        )
-
-    def shared(self, goal: GoalId) -> dict[str, tuple[str, object]]:
-        """Return the goal's shared keys: author and value."""
-        rows = self._db.rows("SELECT key, author, value FROM shared WHERE goal = ? ORDER BY key", (goal,))
-        return {row["key"]: (row["author"], json.loads(row["value"])) for row in rows}
