@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.attempt import Outcome, Usage
@@ -177,6 +177,16 @@ def test_a_run_past_its_deadline_stopping_or_on_another_goal_says_why_nothing_st
     assert waits(app)["a"] == "a free agent"
     app.supervision.stop()
     assert waits(app)["a"] == "the next run: this one is stopping"
+
+
+def test_a_deadline_given_in_another_zone_is_told_in_utc(app: App, clock: HandClock) -> None:
+    accept(app, planned("a"))
+    dubai = timezone(timedelta(hours=4))
+    supervise(app, "claude", until=(clock.now() + timedelta(hours=1)).astimezone(dubai).isoformat())
+
+    assert app.reports.snapshot()["supervisor"]["until"] == "2026-01-01T01:00:00Z"
+    clock.advance(timedelta(hours=1))
+    assert waits(app)["a"] == "the next run: this one is past its deadline"
 
 
 def test_goals_stand_in_the_order_in_which_they_are_worked_on_however_many_there_are(

@@ -14,6 +14,9 @@ import click
 if TYPE_CHECKING:
     from agent_orchestrator.domain.errors import OrchestratorError
 
+TRACE = "ORCHESTRATE_TRACE"
+"""Set, a fault of ours ends in its traceback, for a report to us."""
+
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Plan": {
         "submit": ("goals", "Put a goal into the queue, as one task or (-d) split into several."),
@@ -128,6 +131,20 @@ def run(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get(TRACE):
+            raise
+        from agent_orchestrator.cli import doors
+
+        doors.fail(_unforeseen(error), as_json=as_json)
+
+
+def _unforeseen(error: Exception) -> "OrchestratorError":
+    """Return what a bug of ours is to a user."""
+    from agent_orchestrator.domain.errors import Internal
+
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return Internal(f"a fault of orchestrate itself: {what}", hint=f"{TRACE}=1 in front of the command shows where")
 
 
 def _refused(error: OSError) -> "OrchestratorError":

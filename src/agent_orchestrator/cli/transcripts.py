@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from agent_orchestrator.cli import doors, render
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent, Started, UsedTool
@@ -176,7 +177,7 @@ def as_document(meaning: Meaning | str) -> Json:
                 "whole_session": meaning.whole_session,
             }
         case Limited():
-            until = meaning.until.isoformat() if meaning.until else None
+            until = spelt(meaning.until) if meaning.until else None
             return {"kind": "limited", "limit": meaning.kind.value, "until": until, "text": meaning.text}
         case Finished():
             return {"kind": "finished", "ok": meaning.ok, "summary": meaning.summary, "error": meaning.error}

@@ -74,6 +74,11 @@ def to_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def spelt(moment: datetime) -> str:
+    """Return an aware time as every answer for programs spells it: ``2026-11-21T07:30:00Z``, in UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def from_ms(milliseconds: int) -> datetime:
     """Return stored milliseconds as an aware UTC time."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -20,6 +20,12 @@ class OrchestratorError(Exception):
         self.hint = hint
 
 
+class Internal(OrchestratorError):
+    """A fault of ours that nobody foresaw. What was acknowledged before it is safe."""
+
+    code = "internal"
+
+
 class BadInput(OrchestratorError):
     """What was asked cannot be meant: a wrong option, an impossible value, an empty goal."""
 

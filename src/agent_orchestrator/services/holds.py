@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.clock import Clock, spelt
 from agent_orchestrator.domain.hold import DEFAULT_HOLD, Hold, HoldKind
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
@@ -35,7 +35,7 @@ class Holds:
         with self.store.transaction():
             self.store.holds.put(hold)
             self.events.record(
-                "hold.started", provider=provider, kind=kind, until=hold.until.isoformat(), stated=stated, reason=reason
+                "hold.started", provider=provider, kind=kind, until=spelt(hold.until), stated=stated, reason=reason
             )
         return hold
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
 from agent_orchestrator.domain.task import Task, TaskState
@@ -79,7 +80,7 @@ class Reports:
                 "max_agents": leadership.max_agents if leadership else None,
                 "since": _time(leadership.started_at) if leadership else None,
                 "stopping": bool(leadership and leadership.stop_wished),
-                "until": _option(leadership, "until") if alive else None,
+                "until": _time(_until(leadership)) if alive else None,
                 "goal": _option(leadership, "goal") if alive else None,
                 "budget_usd": _usd(_option(leadership, "budget_micro_usd")) if alive else None,
                 "spent_usd": _usd(run_spend),
@@ -323,8 +324,8 @@ class Reports:
             return "a supervisor: orchestrate run"
         if leadership.stop_wished:
             return "the next run: this one is stopping"
-        until = _option(leadership, "until")
-        if until is not None and now >= now.fromisoformat(until):
+        until = _until(leadership)
+        if until is not None and now >= until:
             return "the next run: this one is past its deadline"
         if run_spend is not None:
             limit = _option(leadership, "budget_micro_usd")
@@ -513,6 +514,16 @@ def _option(leadership: Leadership | None, name: str) -> Any:
     return (leadership.options or {}).get(name) if leadership else None
 
 
+def _until(leadership: Leadership | None) -> datetime | None:
+    """Return the run's deadline, which was given in anybody's zone."""
+    text = _option(leadership, "until")
+    if text is None:
+        return None
+    from datetime import datetime
+
+    return datetime.fromisoformat(text)
+
+
 def _usd(micro_usd: int | None) -> float | None:
     return None if micro_usd is None else round(micro_usd / 1_000_000, 6)
 
@@ -528,4 +539,4 @@ def _usage(usage: Usage) -> Json:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else spelt(moment)
