@@ -163,7 +163,7 @@ class CheckoutWorkspaces:
 
     def contains(self, branch: str, commit: str) -> bool:
         """Say whether *branch* has *commit*."""
-        return self.repository.is_ancestor(commit, f"refs/heads/{branch}")
+        return self.repository.contains(branch, commit)
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
         """Return ``Attempt:`` trailer to commit."""

@@ -1,4 +1,4 @@
-"""The only place that runs git: one function, hardened.
+"""The only place that runs git, hardened.
 
 Git runs programs that its configuration names: hooks, a file-system monitor,
 pagers, filters, diff and merge drivers. A repository an agent worked in, or one
@@ -118,21 +118,14 @@ def git(
         WorkspaceProblem: git failed (only with *check*), or took longer than *timeout_s*.
         NotReady: there is no git.
     """
-    command = ["git", "--no-pager", *args]
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=_environment(config or {}, env or {}),
-            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not Path(cwd).is_dir():
-            raise WorkspaceProblem(f"the folder {cwd} is gone") from error
-        raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
+    process = start(
+        *args,
+        cwd=cwd,
+        env=env,
+        config=config,
+        stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+        stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
+    )
     if limit_bytes is not None:
         return _first(process, limit_bytes, timeout_s)
     try:
@@ -149,6 +142,36 @@ def git(
     if check and result.code != 0:
         raise WorkspaceProblem(f"git {args[0]} failed: {one_line(result)}")
     return result
+
+
+def start(
+    *args: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    config: Mapping[str, str] | None = None,
+    stdin: int = subprocess.PIPE,
+    stderr: int = subprocess.DEVNULL,
+) -> "subprocess.Popen[bytes]":
+    """Start git, as hardened as :func:`git` runs it, and leave its pipes and its end to the caller.
+
+    Raises:
+        WorkspaceProblem: *cwd* is gone.
+        NotReady: there is no git.
+    """
+    try:
+        return subprocess.Popen(
+            ["git", "--no-pager", *args],
+            cwd=cwd,
+            env=_environment(config or {}, env or {}),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not Path(cwd).is_dir():
+            raise WorkspaceProblem(f"the folder {cwd} is gone") from error
+        raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
 
 
 def one_line(result: Result) -> str:

@@ -18,6 +18,7 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Union
 from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, one_line, read_config, version
 from agent_orchestrator.workspaces.project import identity, shown
+from agent_orchestrator.workspaces.resolver import Resolver
 
 PREFIX = "orchestrate"
 DIFF_LIMIT_BYTES = 64 * 1024
@@ -118,21 +119,33 @@ class Repository:
         """Return the name of an attempt's branch."""
         return f"{self.prefix}/{goal}/{attempt}"
 
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(root=self.root, config=self.neutral)
+
     def tip(self, branch: str) -> str | None:
         """Return the commit of *branch*, or None."""
         return self.commit(f"refs/heads/{branch}")
 
     def commit(self, name: str) -> str | None:
         """Return the commit that *name* stands for, or None."""
-        return self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False).text or None
+        return self._resolver.resolve(f"{name}^{{commit}}")
 
     def tree(self, name: str) -> str:
-        """Return the tree of a commit or tree."""
-        return self.git("rev-parse", "--verify", f"{name}^{{tree}}").text
+        """Return the tree of a commit or tree. Raises WorkspaceProblem when there is none."""
+        tree = self._resolver.resolve(f"{name}^{{tree}}")
+        if tree is None:
+            raise WorkspaceProblem(f"{self.root} has no commit or tree {name}")
+        return tree
 
     def is_ancestor(self, older: str, newer: str, *, env: Mapping[str, str] | None = None) -> bool:
         """Say whether *older* is *newer* or behind it. False when either is unknown."""
         return self.git("merge-base", "--is-ancestor", older, newer, env=env, check=False).code == 0
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Say whether *commit* is on *branch*. False when either is unknown."""
+        tip = self.tip(branch)
+        return tip is not None and (tip == commit or self.is_ancestor(commit, tip))
 
     def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
         """Write a commit by the user, or by *author* given as ``Name <address>``; the committer is the user."""
@@ -231,6 +244,12 @@ class Repository:
                 break
         text = "\n".join(part.rstrip("\n") for part in told if part)
         return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 12].rstrip() + "\n[cut here]"
+
+
+def quoted(objects: Path) -> bytes:
+    """Return the path of an object store as git reads it among alternates: it may hold a newline or a ``:``."""
+    escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + escaped + b'"'
 
 
 def _hunks(text: str) -> str:

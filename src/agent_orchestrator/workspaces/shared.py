@@ -128,7 +128,7 @@ class SharedWorkspaces:
 
     def contains(self, branch: str, commit: str) -> bool:
         """Say whether *branch* has *commit*."""
-        return self.repository is not None and self.repository.is_ancestor(commit, f"refs/heads/{branch}")
+        return self.repository is not None and self.repository.contains(branch, commit)
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
         """Return nothing: nothing lands."""
