@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.workspaces import Collected
+from agent_orchestrator.workspaces import Collected, submodules
 from agent_orchestrator.workspaces.git import git
 from agent_orchestrator.workspaces.project import shown
 from agent_orchestrator.workspaces.repository import Repository, quoted
@@ -51,8 +51,13 @@ def collect(
             index.write_bytes(place.index.read_bytes())
             _same_time(place.index, index)
         also = _ignored_but_committed(repository, place, scratch)
-        found = snapshot(repository, place.root, index=index, base=base, exclude=place.exclude, also=also)
-    tree, notes, before = found.tree, found.notes, repository.tree(base)
+        inside = submodules.collect(
+            repository, place.root, made_from=place.base, base=base, branch=branch, message=message, scratch=scratch
+        )
+        found = snapshot(
+            repository, place.root, index=index, base=base, exclude=place.exclude, also=also, links=inside.links
+        )
+    tree, notes, before = found.tree, (*inside.notes, *found.notes), repository.tree(base)
     if tree == before and (forgotten := _not_checked_out(repository, place, base)):
         tree, where = forgotten
         notes = (*notes, f"taken from {where} in the agent's repository, where it was not checked out")

@@ -25,6 +25,9 @@ from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 TIMEOUT_S = 300.0
 """For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
 
+MERGES_IN_MEMORY = (2, 38)
+"""``git merge-tree --write-tree`` came with it (October 2022)."""
+
 NEUTRAL = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
@@ -183,6 +186,49 @@ def one_line(result: Result) -> str:
     return " ".join(words.split())[:400]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a repository is; all absolute."""
+
+    root: Path
+    """Top of the working tree."""
+    git_dir: Path
+    common: Path
+    """Where refs and objects are: differs from *git_dir* in a linked worktree."""
+
+
+def places(cwd: Path) -> Places:
+    """Return where the repository around *cwd* is.
+
+    Raises:
+        WorkspaceProblem: there is none, it has no working tree, or git refuses it; in git's own words.
+        NotReady: this git does not know what we ask, as git before 2.13 does not.
+    """
+    asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+    lines = _lines(git("rev-parse", *asked, cwd=cwd))
+    if len(lines) != len(asked):  # a path may hold a newline
+        lines = [os.fsdecode(git("rev-parse", one, cwd=cwd).out).removesuffix("\n") for one in asked]
+    found = [Path(cwd, line) for line in lines]  # the last one is told relative to the folder
+    if not all(line and place.is_dir() for line, place in zip(lines, found, strict=True)):
+        raise NotReady(f"git does not tell where the repository of {cwd} is", hint="install git 2.38 or newer")
+    root, git_dir, common = found
+    return Places(root=root, git_dir=git_dir, common=common.resolve())
+
+
+def need_merging(cwd: Path) -> None:
+    """Raise NotReady when this git cannot merge in memory, which all landing rests on: better before the night."""
+    found = version(cwd)
+    if found < MERGES_IN_MEMORY:
+        told = ".".join(map(str, found))
+        raise NotReady(
+            f"git {told} cannot merge in memory", hint="install git 2.38 or newer, or use --isolation shared"
+        )
+
+
+def _lines(result: Result) -> list[str]:
+    return os.fsdecode(result.out).removesuffix("\n").split("\n")
+
+
 def version(cwd: Path) -> tuple[int, int]:
     """Return git's major and minor version."""
     found = re.search(r"(\d+)\.(\d+)", git("version", cwd=cwd).text)
@@ -247,6 +293,7 @@ def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[st
         "GIT_CONFIG_COUNT": str(len(overrides)),
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LFS_SKIP_SMUDGE": "1",  # what is not in the local store stays a pointer: no download in a checkout
         "GIT_EDITOR": "true",
         "GIT_PAGER": "cat",
         "GIT_LITERAL_PATHSPECS": "1",

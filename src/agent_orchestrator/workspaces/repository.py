@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
+from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Union
-from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, one_line, read_config, version
+from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, need_merging, one_line, places, read_config
 from agent_orchestrator.workspaces.project import identity, shown
 from agent_orchestrator.workspaces.resolver import Resolver
 
@@ -46,20 +46,19 @@ class Repository:
     def find(cls, folder: Path, state: Path) -> "Repository":
         """Return the repository around *folder*. Raises WorkspaceProblem when there is none."""
         folder = Path(folder).resolve()
-        asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
-        places = git("rev-parse", "--path-format=absolute", *asked, cwd=folder, check=False)
-        if places.code != 0:
+        try:
+            found = places(folder)
+        except WorkspaceProblem as error:
             raise WorkspaceProblem(
-                f"{folder} is not in a git repository with files: {one_line(places)}",
+                f"{folder} is not in a git repository with files: {error.message}",
                 hint="run `git init` and commit once, or use --isolation shared",
-            )
-        root, git_dir, common = (Path(line) for line in os.fsdecode(places.out).splitlines())
-        settings = read_config(root)
+            ) from error
+        settings = read_config(found.root)
         return cls(
             folder=folder,
-            root=root,
-            git_dir=git_dir,
-            common=common,
+            root=found.root,
+            git_dir=found.git_dir,
+            common=found.common,
             state=state,
             settings=settings,
             neutral=blanked(settings),
@@ -138,6 +137,10 @@ class Repository:
             raise WorkspaceProblem(f"{self.root} has no commit or tree {name}")
         return tree
 
+    def has(self, name: str) -> bool:
+        """Say whether *name*, such as ``<commit>:<path>``, stands for anything."""
+        return self._resolver.resolve(name) is not None
+
     def is_ancestor(self, older: str, newer: str, *, env: Mapping[str, str] | None = None) -> bool:
         """Say whether *older* is *newer* or behind it. False when either is unknown."""
         return self.git("merge-base", "--is-ancestor", older, newer, env=env, check=False).code == 0
@@ -180,8 +183,7 @@ class Repository:
         if merged.code == 0:
             return Union(tree=os.fsdecode(merged.out.split(b"\0", 1)[0]))
         if merged.code != 1:
-            if version(self.root) < (2, 38):
-                raise NotReady("this git cannot merge in memory", hint="install git 2.38 or newer")
+            need_merging(self.root)
             raise WorkspaceProblem(f"git merge-tree failed: {one_line(merged)}")
         head, _, messages = merged.out.partition(b"\0\0")
         tree, *paths = (os.fsdecode(part) for part in head.split(b"\0"))
@@ -222,7 +224,7 @@ class Repository:
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches by name."""
-        names = self.git("for-each-ref", "--format=%(refname:short)", f"refs/heads/{self.prefix}/{goal}/").text
+        names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{self.prefix}/{goal}/").text
         return tuple(names.splitlines())
 
     @contextmanager

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.git import Result, git
@@ -43,6 +44,7 @@ def snapshot(
     base: str | None,
     exclude: Path | None = None,
     also: tuple[str, ...] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
     keep_filtered: bool = True,
 ) -> Snapshot:
     """Write the files under *root* as a tree into *repository* and return it.
@@ -50,7 +52,8 @@ def snapshot(
     *index* is a private index: one that was saved when the files were checked out
     makes this quick, because only changed files are read; a missing one is made
     from *base*. Ignored files are left out, except those named in *also*;
-    patterns in the file *exclude* are ignored too. Without *keep_filtered*, changed
+    patterns in the file *exclude* are ignored too. *links* are folders that stand
+    for a commit of another repository, whatever lies in them. Without *keep_filtered*, changed
     files under a filter we do not run keep their old content: their plain text
     must not enter the object store.
 
@@ -66,12 +69,16 @@ def snapshot(
     found = run("ls-files", "--modified", "--others", "--exclude-standard", *hidden, "-z").names
     notes: list[str] = []
     paths = set(also)
+    found = [path for path in found if path not in links]
     for path in found:
         paths.update(run.nested(path, notes) if path.endswith("/") else (path,))
     wanted = [path for path in sorted(paths) if not _is_replaced(root, path, paths) and _fits(root, path, notes)]
     if not keep_filtered and repository.neutral:
         wanted = _unfiltered(run, wanted, notes)
     run.add(wanted, notes)
+    if links:
+        entries = b"".join(f"160000 {commit}\t".encode() + os.fsencode(path) + b"\0" for path, commit in links.items())
+        run("update-index", "-z", "--index-info", input=entries)
     tree = run("write-tree").text
     return Snapshot(tree=tree, notes=tuple(notes))
 
