@@ -16,7 +16,17 @@ from pathlib import Path
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Union
-from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, need_merging, one_line, places, read_config
+from agent_orchestrator.workspaces.git import (
+    Result,
+    Setting,
+    blanked,
+    git,
+    is_lfs,
+    need_merging,
+    one_line,
+    places,
+    read_config,
+)
 from agent_orchestrator.workspaces.project import identity, shown
 from agent_orchestrator.workspaces.resolver import Resolver
 
@@ -73,6 +83,17 @@ class Repository:
     def objects(self) -> Path:
         """The object store."""
         return self.common / "objects"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a partial clone, which fetches files when they are first needed."""
+        return any(item.key.endswith((".promisor", ".partialclonefilter")) for item in self.settings)
+
+    @property
+    def has_large_files(self) -> bool:
+        """Whether it has a store of git-lfs with something in it, and git-lfs may run."""
+        lfs = any(is_lfs(item) and item.key not in self.neutral for item in self.settings)
+        return lfs and (self.common / "lfs" / "objects").is_dir()
 
     def git(
         self,
