@@ -1,11 +1,12 @@
 """How much longer do 200 short tasks take under the supervisor than under xargs?
 
-    python benchmarks/makespan.py [--tasks 200]
+    python benchmarks/makespan.py [--tasks 200] [--land]
 
 Aim, not a bound: at most 1.35 times ``xargs -P 4 -I {} sleep 0.05``. The tasks are the real thing: provider ``generic``
 with the command ``sleep 0.05``, four at a time, each with its own checkout of a small repository, its own minder, its
 exit record, its look at what changed, and five durable commits. They are told that no file needs to change, so none is
-merged. Real agents run for minutes: what is shown here is the fixed price of an attempt, and where it is paid.
+merged; with ``--land`` each writes a file, which is collected, merged and landed as a commit. Real agents run for
+minutes: what is shown here is the fixed price of an attempt, and where it is paid.
 """
 
 import argparse
@@ -20,6 +21,11 @@ from project import Project
 
 AIM = 1.35
 AGENTS = 4
+WORKER = """#!/bin/sh
+case $1 in --version) exec echo 1.0;; esac
+echo done > "$ORCHESTRATE_TASK.txt"
+exec sleep 0.05
+"""
 STEPS = ("task.claimed", "task.started", "task.handed_in", "task.done")
 PARTS = {
     ("task.claimed", "task.started"): "made ready: checkout, prompt, minder",
@@ -40,10 +46,16 @@ def main() -> int:
     """Measure and print. There is no bound to fail, only a run that does not end well."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=200)
-    tasks = parser.parse_args().tasks
+    parser.add_argument("--land", action="store_true")
+    given = parser.parse_args()
+    tasks = given.tasks
     with tempfile.TemporaryDirectory() as scratch:
-        project = Project(scratch=Path(scratch), command="sleep 0.05").made(files=3)
-        project.queue(tasks)
+        agent = Path(scratch) / "agent"
+        agent.write_text(WORKER)
+        agent.chmod(0o700)
+        command = str(agent) if given.land else "sleep 0.05"
+        project = Project(scratch=Path(scratch), command=command).made(files=3)
+        project.queue(tasks, change=given.land)
         before = xargs(tasks)
         with project.running("--max-agents", str(AGENTS)) as run:
             code = run.wait(3600)

@@ -68,15 +68,15 @@ class Project:
         """Return the project's app, in this process."""
         return build(self.folder, environ=self.environ)
 
-    def queue(self, count: int, *, title: str = "Task") -> None:
-        """Queue one goal of *count* tasks that need no change and no other task."""
+    def queue(self, count: int, *, title: str = "Task", change: bool = False) -> None:
+        """Queue one goal of *count* tasks that need no other task; each must *change* a file, or need not."""
         tasks = tuple(
             PlannedTask(
                 id=f"t{number}",
                 title=f"{title} {number}",
                 description="Nothing.",
                 agent_type="generalist",
-                expects_change=False,
+                expects_change=change,
             )
             for number in range(count)
         )

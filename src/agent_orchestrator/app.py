@@ -422,6 +422,7 @@ class App:
         """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
         from agent_orchestrator.domain.goal import Isolation
         from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+        from agent_orchestrator.workspaces.git import need_merging
         from agent_orchestrator.workspaces.project import detect
         from agent_orchestrator.workspaces.shared import SharedWorkspaces
         from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
@@ -435,6 +436,8 @@ class App:
                 f"{self.folder} has no git commit to make a {wanted} from",
                 hint="make a first commit (orchestrate init --git does it), or use --isolation shared",
             )
+        if wanted is not Isolation.SHARED:
+            need_merging(self.folder)
         match wanted:
             case Isolation.CHECKOUT:
                 return CheckoutWorkspaces(folder=self.folder, state=self.state)
@@ -465,14 +468,10 @@ class App:
 
         from agent_orchestrator.runtime.environment import allowed
         from agent_orchestrator.runtime.verification import Verification
-        from agent_orchestrator.workspaces.git import git
 
         inherited = allowed(self.environ, self.settings.pass_env)
         for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
             inherited.pop(name, None)
-
-        def tree_of(tree_or_commit: str) -> str:
-            return git("rev-parse", "--verify", f"{tree_or_commit}^{{tree}}", cwd=self.folder).text.strip()
 
         return Verification(
             clock=self.clock,
@@ -480,7 +479,7 @@ class App:
             environment=inherited,
             checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
             check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
-            tree_of=tree_of,
+            tree_of=self.workspaces.tree,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,
         )

@@ -24,12 +24,33 @@ def call(tmp_path: Path) -> Caller:
     return caller
 
 
+@pytest.fixture
+def rejected(call: Caller) -> Caller:
+    """The same, and a goal whose work was saved and not accepted: its checkout is kept to go on in."""
+    call("submit", "Too little", "--verify", "false", "--max-attempts", "1")
+    assert call("run").code == 6
+    return call
+
+
 def state(call: Caller) -> Path:
     return Path(call("config", "--json").json["paths"]["state"])
 
 
 def kinds(leftovers: list[dict[str, Any]]) -> list[str]:
     return [one["kind"] for one in leftovers]
+
+
+def test_the_checkout_of_landed_work_is_kept_warm_for_the_next_attempt(call: Caller) -> None:
+    (spare,) = call("cleanup", "--json").json["would_free"]
+    assert spare["kind"] == "spare"
+    inode = (Path(spare["path"]) / "files" / "README").stat().st_ino
+
+    call("submit", "Too little", "--verify", "false", "--max-attempts", "1")
+    call("run")
+
+    (checkout,) = (state(call) / "checkouts").iterdir()
+    assert (checkout / "README").stat().st_ino == inode, "the file was not written again"
+    assert not list((state(call) / "spare").iterdir())
 
 
 def test_without_consent_it_shows_what_would_go_and_frees_nothing(call: Caller) -> None:
@@ -43,7 +64,8 @@ def test_without_consent_it_shows_what_would_go_and_frees_nothing(call: Caller) 
     assert Path(checkout["path"]).exists()
 
 
-def test_a_checkout_whose_work_stands_on_a_branch_goes_and_the_work_stays(call: Caller) -> None:
+def test_a_checkout_whose_work_stands_on_a_branch_goes_and_the_work_stays(rejected: Caller) -> None:
+    call = rejected
     branches = call.git("branch", "--list", "orchestrate/*")
 
     freed = call("cleanup", "--yes", "--json").json["freed"]
@@ -54,12 +76,12 @@ def test_a_checkout_whose_work_stands_on_a_branch_goes_and_the_work_stays(call: 
     assert (call.folder / "work.txt").exists()
     assert call("cleanup", "--yes").code == 3
     assert not list((state(call) / "checkouts").iterdir())
-    assert not list(state(call).rglob("work.txt"))
+    assert not list((state(call) / "spare").iterdir())
 
 
-def test_a_checkout_whose_branch_is_gone_stays(call: Caller) -> None:
-    branch = next(line.strip() for line in call.git("branch").splitlines() if line.strip()[-1:].isdigit())
-    call.git("branch", "-D", branch)
+def test_a_checkout_whose_branch_is_gone_stays(rejected: Caller) -> None:
+    call = rejected
+    call.git("branch", "-D", *(line.strip() for line in call.git("branch").splitlines() if line.strip()[-1:].isdigit()))
 
     found = call("cleanup", "--yes", "--json")
 
@@ -79,7 +101,7 @@ def test_what_a_task_may_go_on_in_stays(call: Caller) -> None:
         call("stop", "--now", "--wait")
     stopped = call("cleanup", "--yes", "--json").json
 
-    assert kinds(at_work["freed"]) == ["checkout"]
+    assert at_work["freed"] == [], "what was a spare is in use"
     assert at_work["kept"][0]["about"].endswith("is still at work")
     assert stopped["freed"] == []
     assert stopped["kept"][0]["about"].endswith("its task may go on in it")
@@ -91,7 +113,7 @@ def test_transcripts_go_when_their_goal_ended_long_enough_ago(call: Caller) -> N
 
     wait_for(lambda: "transcripts" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
     freed = call("cleanup", "--older-than", "1s", "--yes", "--json").json["freed"]
-    assert sorted(kinds(freed)) == ["checkout", "transcripts"]
+    assert sorted(kinds(freed)) == ["spare", "transcripts"]
     assert call("report", "last").code == 0
 
 

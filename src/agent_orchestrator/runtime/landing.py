@@ -30,7 +30,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """What can be done with finished work. Every method runs in the merge queue's own thread."""
+    """What can be done with finished work. All of it runs in the merge queue's own thread, but for `save`."""
 
     store: Store
     queue: TaskQueue
@@ -39,15 +39,15 @@ class Landing:
     verification: Verification
     check_for: Callable[[Task, Goal], CheckCommand | None]
 
-    def process(self, attempt: Attempt, provider: Provider, workspace: Workspace) -> Outcome:
-        """Take an ended attempt's work all the way to the result branch, or give the task back with the evidence.
+    def process(self, attempt: Attempt, provider: Provider, workspace: Workspace, collected: Collected) -> Outcome:
+        """Take what `save` collected all the way to the result branch, or give the task back with the evidence.
 
         Writes through the queue, fenced by the attempt's token. Returns the attempt's outcome.
 
         Raises:
             StaleLease: the attempt no longer holds its task; its work is kept on its branch.
         """
-        outcome = self._process(attempt, provider, workspace)
+        outcome = self._process(attempt, provider, workspace, collected)
         if outcome is Outcome.SUCCEEDED:
             self.context.drop_view(self.store.tasks.get(attempt.task))
         return outcome
@@ -59,9 +59,8 @@ class Landing:
         told += [f"In the context, {conflict}" for conflict in found.conflicts]
         return replace(attempt, feedback=_joined(attempt.feedback, "\n".join(told))) if told else attempt
 
-    def _process(self, attempt: Attempt, provider: Provider, workspace: Workspace) -> Outcome:
+    def _process(self, attempt: Attempt, provider: Provider, workspace: Workspace, collected: Collected) -> Outcome:
         task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
-        collected = self.save(attempt, workspace)
         attempt = replace(attempt, commit=collected.commit, branch=collected.branch)
         attempt = self.take_in(task, attempt)
         if task.expects_change and not collected.files:
@@ -74,10 +73,18 @@ class Landing:
         return self._land(task, goal, attempt, provider, collected, collected.commit)
 
     def save(self, attempt: Attempt, workspace: Workspace) -> Collected:
-        """Bring whatever an attempt left to safety, on a branch of its own in the user's repository."""
+        """Bring whatever an attempt left to safety, on a branch of its own in the user's repository.
+
+        Attempts share nothing in this, so any number of threads may do it at once.
+        """
         task = self.store.tasks.get(attempt.task)
         message = f"{task.title}\n\nWork of attempt {attempt.id}, not verified.\n"
         return self.workspaces.collect(workspace, goal=attempt.goal, attempt=attempt.id, message=message)
+
+    def give_back(self, workspace: Workspace, collected: Collected) -> None:
+        """Let the next attempt have the checkout of work that is landed, unless something was left out of that."""
+        if workspace.isolation is not Isolation.SHARED and not collected.notes:
+            self.workspaces.close(workspace)
 
     def _land(
         self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str

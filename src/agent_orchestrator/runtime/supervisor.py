@@ -1,9 +1,10 @@
 """The supervisor: one loop, one inbox, and ``step``, the only writer of run-time state.
 
 It makes true what services wrote down. Slow work (git, set-up, checks) runs in
-two small thread pools that post what came of it: one makes attempts ready, one,
-a single thread, is the merge queue. Agents write to files; this loop reads on
-where it stopped. Whatever dies, the database and the files say how to go on.
+small thread pools that post what came of it: one makes attempts ready, one
+brings the work of ended ones to safety, one, a single thread, is the merge
+queue. Agents write to files; this loop reads on where it stopped. Whatever
+dies, the database and the files say how to go on.
 """
 
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +59,7 @@ from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.workspaces import Collected, Workspace
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -158,6 +161,7 @@ class Supervisor:
         self._wishes_due = True
         self._began = pieces.clock.now()
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
+        self._saving = ThreadPoolExecutor(max_workers=4, thread_name_prefix="save")
         self._merge_queue = ThreadPoolExecutor(max_workers=1, thread_name_prefix="merge-queue")
 
     def run(self) -> Outlook:
@@ -545,7 +549,7 @@ class Supervisor:
         except StaleLease as error:
             self._settled(attempt_id, error.message)
             return
-        self._merge_queue.submit(self._settle, follower, ending)
+        self._saving.submit(self._settle, follower, ending)
 
     def _hold(self, follower: Follower, ending: Ending) -> None:
         limited = ending.limited
@@ -557,14 +561,31 @@ class Supervisor:
         self._log(f"{hold.provider} waits until {hold.until:%Y-%m-%d %H:%M} UTC ({what}): {hold.reason}")
 
     def _settle(self, follower: Follower, ending: Ending) -> None:
-        """Take an ended attempt through the merge queue, or save its work and give the task back. In its thread."""
-        attempt = follower.attempt
-        trouble = ""
-        try:
-            if ending.outcome is None and follower.workspace is not None:
-                self.pieces.landing.process(attempt, follower.provider, follower.workspace)
-            else:
+        """Save what an ended attempt left, in a thread. Then the merge queue has it, or its task is given back."""
+        attempt, workspace = follower.attempt, follower.workspace
+
+        def save() -> bool:
+            if ending.outcome is not None or workspace is None:
                 self._save_and_give_back(follower, ending)
+                return True
+            collected = self.pieces.landing.save(attempt, workspace)
+            self._merge_queue.submit(self._stage, attempt, lambda: land(workspace, collected))
+            return False
+
+        def land(workspace: Workspace, collected: Collected) -> bool:
+            landing = self.pieces.landing
+            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
+                with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
+                    self._saving.submit(landing.give_back, workspace, collected)
+            return True
+
+        self._stage(attempt, save)
+
+    def _stage(self, attempt: Attempt, stage: Callable[[], bool]) -> None:
+        """Take one step of settling an attempt; tell the loop when it was the last one, or went wrong."""
+        trouble, is_last = "", True
+        try:
+            is_last = stage()
         except (StaleLease, CommandStopped) as error:
             trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
         except OrchestratorError as error:
@@ -574,7 +595,8 @@ class Supervisor:
             trouble = f"{type(error).__name__}: {error}"
             self._give_back(attempt, Outcome.FAILED, f"internal error: {trouble}")
         finally:
-            self.inbox.put(Settled(attempt.id, trouble))
+            if is_last:
+                self.inbox.put(Settled(attempt.id, trouble))
 
     def _save_and_give_back(self, follower: Follower, ending: Ending) -> None:
         attempt = follower.attempt
@@ -705,6 +727,7 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
+        self._saving.shutdown(wait=True)
         self._merge_queue.shutdown(wait=True)
         for follower in self.running.values():
             follower.close()
@@ -781,7 +804,7 @@ class Supervisor:
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
         )
         gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
-        self._settle(follower, Ending(outcome=None) if follower.workspace is not None else gone)
+        self._saving.submit(self._settle, follower, Ending(outcome=None) if follower.workspace is not None else gone)
 
     def _forget(self, attempt: Attempt) -> None:
         """Close an attempt whose task somebody else holds; its process, if any, is told to end."""

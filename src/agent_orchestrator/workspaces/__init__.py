@@ -136,6 +136,10 @@ class Workspaces(Protocol):
         """Return the commit of *branch*, or None when it does not exist."""
         ...
 
+    def tree(self, tree_or_commit: str) -> str:
+        """Return the tree of a commit or tree."""
+        ...
+
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
         """Make a usable checkout of *base* for *attempt*, or return the existing one of the same attempt unchanged.
 

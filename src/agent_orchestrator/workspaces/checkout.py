@@ -29,7 +29,17 @@ from pathlib import Path
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.workspaces import Collected, Delivered, Project, Setup, Union, Workspace, clone, delivery
+from agent_orchestrator.workspaces import (
+    Collected,
+    Delivered,
+    Project,
+    Setup,
+    Union,
+    Workspace,
+    clone,
+    delivery,
+    submodules,
+)
 from agent_orchestrator.workspaces.collecting import Place, collect
 from agent_orchestrator.workspaces.environment import check_environment
 from agent_orchestrator.workspaces.project import detect
@@ -91,6 +101,10 @@ class CheckoutWorkspaces:
         """Return the commit of *branch*, or None."""
         return self.repository.tip(branch)
 
+    def tree(self, tree_or_commit: str) -> str:
+        """Return the tree of a commit or tree."""
+        return self.repository.tree(tree_or_commit)
+
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
         """Make a usable checkout of *base*, or return the attempt's existing one unchanged."""
         if base is None:
@@ -105,6 +119,7 @@ class CheckoutWorkspaces:
         self._discard(root)  # of a crash in the middle of making it
         record = self._records / attempt
         notes = self._make(root, base=base, index=record / "index")
+        notes += submodules.fill(self.repository, root, commit=base)
         ready = self._make_usable(root, setup, index=record / "index")
         notes += ready.notes
         _write(record / "exclude", "".join(f"{_pattern(name)}\n" for name in ready.copied))
@@ -163,7 +178,7 @@ class CheckoutWorkspaces:
 
     def contains(self, branch: str, commit: str) -> bool:
         """Say whether *branch* has *commit*."""
-        return self.repository.is_ancestor(commit, f"refs/heads/{branch}")
+        return self.repository.contains(branch, commit)
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
         """Return ``Attempt:`` trailer to commit."""
@@ -188,6 +203,7 @@ class CheckoutWorkspaces:
             keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
             warm.unlink(missing_ok=True)
             self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
+            submodules.fill(self.repository, root, commit=commit)
             self._make_usable(root, setup, index=index)
             _write(warm, needs)
             place = root / self.repository.subfolder

@@ -1,8 +1,8 @@
 """A ``.git`` for a checkout: its own refs and configuration, the user's objects.
 
-This is what ``git clone --shared`` makes, written in one go: that command
-ignores ``--shared`` for a shallow repository, runs template hooks and takes
-three more processes to correct afterwards.
+This is what ``git clone --shared`` makes, written by us (gitrepository-layout(5)):
+that command ignores ``--shared`` for a shallow repository, runs template hooks
+and takes three more processes to correct afterwards.
 """
 
 import hashlib
@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.workspaces.git import git, is_lfs
+from agent_orchestrator.workspaces.git import is_lfs
 from agent_orchestrator.workspaces.project import identity, shown
-from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.repository import Repository, quoted
 
 DEAD_URL = "disabled://pushing-is-switched-off-for-agents"
 """No transport of that name exists, so `git push` fails at once and says this."""
@@ -36,21 +36,20 @@ _CREDENTIALS = re.compile(r"^(https?://)[^/@]*@")
 
 def make_git_dir(repository: Repository, root: Path, *, branch: str) -> None:
     """Give *root* a new ``.git`` on the unborn *branch*, in place of any it has."""
-    _remove(root / ".git")
-    form = next((item.value for item in repository.settings if item.key == "extensions.objectformat"), "sha1")
-    git("init", "--quiet", "--template=", f"--object-format={form}", f"--initial-branch={branch}", cwd=root)
     git_dir = root / ".git"
+    _remove(git_dir)
     info = git_dir / "info"
-    info.mkdir(exist_ok=True)
-    (git_dir / "objects" / "info" / "alternates").write_text(f"{repository.objects}\n")
+    for folder in (info, git_dir / "objects" / "info", git_dir / "objects" / "pack", git_dir / "refs" / "heads"):
+        folder.mkdir(parents=True)
+    (git_dir / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+    (git_dir / "objects" / "info" / "alternates").write_bytes(quoted(repository.objects) + b"\n")
     (git_dir / "packed-refs").write_bytes(_refs(repository))
     for name in ("exclude", "attributes"):
         if (repository.common / "info" / name).is_file():
             shutil.copyfile(repository.common / "info" / name, info / name)
     if (repository.common / "shallow").is_file():
         shutil.copyfile(repository.common / "shallow", git_dir / "shallow")
-    with (git_dir / "config").open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(_configuration(repository))
+    (git_dir / "config").write_text(_configuration(repository), "utf-8", "surrogateescape")
 
 
 def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, index: Path) -> tuple[str, ...]:
@@ -62,13 +61,20 @@ def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, inde
     notes: tuple[str, ...] = ()
     reset = ("reset", "--hard", "--quiet", commit)
     try:
-        repository.git(*reset, cwd=root)
-    except WorkspaceProblem:
+        repository.git(*reset, cwd=root, env={"GIT_LFS_SKIP_SMUDGE": "1"})
+    except WorkspaceProblem as error:
+        if repository.is_partial and "unable to read" in error.message:
+            raise WorkspaceProblem(
+                f"files of {commit[:12]} were never fetched into this partial clone",
+                hint="git fetch --refetch --no-filter gets all of them",
+            ) from error
         if not any(item.key.startswith("filter.lfs.") for item in repository.settings):
             raise
         off = {"filter.lfs.smudge": "", "filter.lfs.process": "", "filter.lfs.required": "false"}
         repository.git(*reset, cwd=root, config=off)
         notes = ("git-lfs could not fill in large files, so they are pointer files here",)
+    if repository.has_large_files:  # from the user's own store: unlike smudging, this never downloads
+        repository.git("lfs", "checkout", cwd=root, check=False)
     index.parent.mkdir(parents=True, exist_ok=True)
     # With its time: git takes an entry that is as new as the index itself for suspect, and so must we.
     shutil.copy2(git_dir / "index", index)
@@ -128,7 +134,11 @@ def _refs(repository: Repository) -> bytes:
 
 def _configuration(repository: Repository) -> str:
     name, email, _ = identity(repository.settings)
+    form = next((item.value for item in repository.settings if item.key == "extensions.objectformat"), "sha1")
+    known = ("0", ()) if form == "sha1" else ("1", ("[extensions]", _line("objectFormat", form)))
     lines = [
+        *("[core]", _line("repositoryFormatVersion", known[0]), *known[1]),
+        *("[core]", _line("bare", "false"), _line("logAllRefUpdates", "true")),
         *("[user]", _line("name", name), _line("email", email)),
         *("[core]", _line("hooksPath", "/dev/null"), _line("fsmonitor", "false")),
         *("[commit]", _line("gpgSign", "false"), "[tag]", _line("gpgSign", "false")),
@@ -160,13 +170,13 @@ def _address(repository: Repository, value: str) -> str:
 
 
 def _section(kind: str, name: str) -> str:
-    return f"[{kind} {_quoted(name)}]"
+    return f"[{kind} {_value(name)}]"
 
 
 def _line(key: str, value: str) -> str:
-    return f"\t{key} = {_quoted(value)}"
+    return f"\t{key} = {_value(value)}"
 
 
-def _quoted(value: str) -> str:
+def _value(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

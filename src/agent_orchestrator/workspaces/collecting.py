@@ -1,14 +1,16 @@
 """Bringing an attempt's work to safety: one commit on its base, on a branch in the user's repository."""
 
+import filecmp
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.workspaces import Collected
+from agent_orchestrator.workspaces import Collected, submodules
 from agent_orchestrator.workspaces.git import git
 from agent_orchestrator.workspaces.project import shown
-from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.repository import Repository, quoted
 from agent_orchestrator.workspaces.snapshot import snapshot
 
 
@@ -49,12 +51,17 @@ def collect(
             index.write_bytes(place.index.read_bytes())
             _same_time(place.index, index)
         also = _ignored_but_committed(repository, place, scratch)
-        found = snapshot(repository, place.root, index=index, base=base, exclude=place.exclude, also=also)
-    tree, notes = found.tree, found.notes
-    if tree == repository.tree(base) and (forgotten := _not_checked_out(repository, place, base)):
+        inside = submodules.collect(
+            repository, place.root, made_from=place.base, base=base, branch=branch, message=message, scratch=scratch
+        )
+        found = snapshot(
+            repository, place.root, index=index, base=base, exclude=place.exclude, also=also, links=inside.links
+        )
+    tree, notes, before = found.tree, (*inside.notes, *found.notes), repository.tree(base)
+    if tree == before and (forgotten := _not_checked_out(repository, place, base)):
         tree, where = forgotten
         notes = (*notes, f"taken from {where} in the agent's repository, where it was not checked out")
-    if tree == repository.tree(base):
+    if tree == before:
         return Collected(commit=None, branch=None, notes=notes)
     commit = _commit(repository, tree, base=base, branch=branch, message=message)
     files, insertions, deletions = repository.changes(base, commit)
@@ -94,6 +101,8 @@ def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) 
     theirs = place.git_dir / "index"
     if place.git_dir.is_symlink() or not theirs.is_file() or theirs.is_symlink():
         return ()
+    if place.index.exists() and filecmp.cmp(place.index, theirs, shallow=False):
+        return ()
     copy = scratch / "theirs"
     copy.write_bytes(theirs.read_bytes())
     env = {"GIT_DIR": str(repository.git_dir), "GIT_WORK_TREE": str(place.root), "GIT_INDEX_FILE": str(copy)}
@@ -109,11 +118,18 @@ def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) 
 def _borrowing(place: Place) -> dict[str, str] | None:
     """Return the environment in which git in the user's repository also sees the objects of the checkout."""
     objects = place.git_dir / "objects"
-    if place.git_dir.is_symlink() or ":" in str(objects):
+    if place.git_dir.is_symlink() or not os.access(objects.parent, os.R_OK | os.X_OK):
         return None
     if not objects.is_dir():
         return {}  # a worktree: its objects are the user's anyway
-    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
+    return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(quoted(objects))}
+
+
+def _holds_objects(store: Path) -> bool:
+    """Say whether an object store has anything of its own, loose or packed."""
+    with suppress(OSError):
+        return any(len(entry.name) == 2 or any(entry.glob("*.pack")) for entry in store.iterdir())
+    return False  # what cannot be read cannot be taken
 
 
 def _theirs(place: Place, *asked: str) -> list[str]:
@@ -133,14 +149,14 @@ def _has(repository: Repository, place: Place, commit: str) -> bool:
 def _not_checked_out(repository: Repository, place: Place, base: str) -> tuple[str, str] | None:
     """Return the newest tree the agent committed somewhere and left, and where; brought into the user's repository."""
     env = _borrowing(place)
-    if env is None:
-        return None
+    if not env or not _holds_objects(place.git_dir / "objects"):
+        return None  # it wrote no object, so it committed nothing
     form = "--format=%(objectname) %(refname)"
     refs = _theirs(place, "for-each-ref", "--sort=-committerdate", form, "refs/heads", "refs/stash")
     heads = [f"{head} HEAD" for head in _theirs(place, "rev-parse", "--verify", "-q", "HEAD")]
     for line in (*heads, *refs):
         commit, _, name = line.partition(" ")
-        if repository.git("cat-file", "-e", commit, check=False).code == 0:
+        if repository.commit(commit):
             continue  # the user has it: it was there before
         tree = repository.git("rev-parse", "--verify", "-q", f"{commit}^{{tree}}", env=env, check=False).text
         if tree and tree != repository.tree(base) and repository.is_ancestor(base, commit, env=env):

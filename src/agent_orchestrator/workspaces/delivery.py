@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from agent_orchestrator.workspaces import Delivered
+from agent_orchestrator.workspaces import Delivered, submodules
 from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
@@ -34,7 +34,8 @@ def deliver(repository: Repository, *, branch: str, into: str | None, base: str 
     refusal = _forward(repository, into, old=now, new=new)
     if refusal:
         return Delivered(done=False, note=f"{refusal}; take the work in with `{command}`")
-    return Delivered(done=True, note=f"{into} was fast-forwarded to {branch}", moved_from=now, moved_to=new)
+    update = "; `git submodule update` brings its submodules' files" if submodules.differ(repository, now, new) else ""
+    return Delivered(done=True, note=f"{into} was fast-forwarded to {branch}{update}", moved_from=now, moved_to=new)
 
 
 def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:

@@ -1,4 +1,4 @@
-"""The only place that runs git: one function, hardened.
+"""The only place that runs git, hardened.
 
 Git runs programs that its configuration names: hooks, a file-system monitor,
 pagers, filters, diff and merge drivers. A repository an agent worked in, or one
@@ -24,6 +24,9 @@ from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 
 TIMEOUT_S = 300.0
 """For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
+
+MERGES_IN_MEMORY = (2, 38)
+"""``git merge-tree --write-tree`` came with it (October 2022)."""
 
 NEUTRAL = {
     "core.hooksPath": "/dev/null",
@@ -118,21 +121,14 @@ def git(
         WorkspaceProblem: git failed (only with *check*), or took longer than *timeout_s*.
         NotReady: there is no git.
     """
-    command = ["git", "--no-pager", *args]
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=_environment(config or {}, env or {}),
-            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not Path(cwd).is_dir():
-            raise WorkspaceProblem(f"the folder {cwd} is gone") from error
-        raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
+    process = start(
+        *args,
+        cwd=cwd,
+        env=env,
+        config=config,
+        stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+        stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
+    )
     if limit_bytes is not None:
         return _first(process, limit_bytes, timeout_s)
     try:
@@ -151,6 +147,36 @@ def git(
     return result
 
 
+def start(
+    *args: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    config: Mapping[str, str] | None = None,
+    stdin: int = subprocess.PIPE,
+    stderr: int = subprocess.DEVNULL,
+) -> "subprocess.Popen[bytes]":
+    """Start git, as hardened as :func:`git` runs it, and leave its pipes and its end to the caller.
+
+    Raises:
+        WorkspaceProblem: *cwd* is gone.
+        NotReady: there is no git.
+    """
+    try:
+        return subprocess.Popen(
+            ["git", "--no-pager", *args],
+            cwd=cwd,
+            env=_environment(config or {}, env or {}),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not Path(cwd).is_dir():
+            raise WorkspaceProblem(f"the folder {cwd} is gone") from error
+        raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
+
+
 def one_line(result: Result) -> str:
     """Return git's own words about a failure in one line."""
     lines = [line.strip() for line in result.error.splitlines() if line.strip()]
@@ -158,6 +184,49 @@ def one_line(result: Result) -> str:
     named = next((at for at, line in enumerate(lines) if line.startswith(("fatal:", "error:"))), 0)
     words = " ".join(lines[named:]) or result.text or f"exit code {result.code}"
     return " ".join(words.split())[:400]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a repository is; all absolute."""
+
+    root: Path
+    """Top of the working tree."""
+    git_dir: Path
+    common: Path
+    """Where refs and objects are: differs from *git_dir* in a linked worktree."""
+
+
+def places(cwd: Path) -> Places:
+    """Return where the repository around *cwd* is.
+
+    Raises:
+        WorkspaceProblem: there is none, it has no working tree, or git refuses it; in git's own words.
+        NotReady: this git does not know what we ask, as git before 2.13 does not.
+    """
+    asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+    lines = _lines(git("rev-parse", *asked, cwd=cwd))
+    if len(lines) != len(asked):  # a path may hold a newline
+        lines = [os.fsdecode(git("rev-parse", one, cwd=cwd).out).removesuffix("\n") for one in asked]
+    found = [Path(cwd, line) for line in lines]  # the last one is told relative to the folder
+    if not all(line and place.is_dir() for line, place in zip(lines, found, strict=True)):
+        raise NotReady(f"git does not tell where the repository of {cwd} is", hint="install git 2.38 or newer")
+    root, git_dir, common = found
+    return Places(root=root, git_dir=git_dir, common=common.resolve())
+
+
+def need_merging(cwd: Path) -> None:
+    """Raise NotReady when this git cannot merge in memory, which all landing rests on: better before the night."""
+    found = version(cwd)
+    if found < MERGES_IN_MEMORY:
+        told = ".".join(map(str, found))
+        raise NotReady(
+            f"git {told} cannot merge in memory", hint="install git 2.38 or newer, or use --isolation shared"
+        )
+
+
+def _lines(result: Result) -> list[str]:
+    return os.fsdecode(result.out).removesuffix("\n").split("\n")
 
 
 def version(cwd: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces import Project
-from agent_orchestrator.workspaces.git import Setting, blanked, git, one_line, read_config
+from agent_orchestrator.workspaces.git import Setting, blanked, git, places, read_config
 
 BRIDGE_NAME = "Agent Orchestrator"
 BRIDGE_EMAIL = "orchestrate@localhost"
@@ -16,6 +16,12 @@ UNWANTED = (".env", ".env.*", "!.env.example", "node_modules/", ".venv/", "__pyc
 """What a first commit must not take in from a folder nobody ever made a .gitignore for."""
 
 
+_SUBMODULES = (
+    "submodules are filled from your own copies, without the network; one you have not checked out stays empty. "
+    "Work in them lands on branches in those copies"
+)
+
+
 def detect(folder: Path) -> Project:
     """Look at *folder*: is it in a repository, on which branch, with what uncommitted?
 
@@ -23,24 +29,26 @@ def detect(folder: Path) -> Project:
     example because it belongs to another user.
     """
     folder = Path(folder).resolve()
-    top = git("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir", cwd=folder, check=False)
-    if top.code != 0:
-        if "not a git repository" in top.error:
+    try:
+        found = places(folder)
+    except WorkspaceProblem as error:
+        if "not a git repository" in error.message:
             return Project(folder=folder, root=None, head=None, branch=None)
-        if "must be run in a work tree" in top.error:
+        if "must be run in a work tree" in error.message:
             note = "a bare repository has no files to work on; agents would work in the folder itself"
             return Project(folder=folder, root=None, head=None, branch=None, notes=(note,))
-        raise WorkspaceProblem(f"git refuses {folder}: {one_line(top)}")
-    root, common = (Path(line) for line in os.fsdecode(top.out).rstrip("\n").split("\n", 1))
+        raise WorkspaceProblem(f"git refuses {folder}: {error.message}") from error
+    root, common = found.root, found.common
     settings = read_config(root)
     head = git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=root, check=False)
-    branch = git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=root, check=False)
+    # Not --short: where a tag has the branch's name that answers "heads/<name>".
+    branch = git("symbolic-ref", "--quiet", "HEAD", cwd=root, check=False)
     dirty, untracked = _uncommitted(root, blanked(settings))
     return Project(
         folder=folder,
         root=root,
         head=head.text or None,
-        branch=branch.text or None,
+        branch=branch.text.removeprefix("refs/heads/") or None,
         dirty=dirty,
         untracked=untracked,
         identity=identity(settings)[2],
@@ -63,7 +71,7 @@ def init(folder: Path) -> Project:
     if project.root is None:
         git("init", "--quiet", "--template=", "--initial-branch=main", cwd=folder)
     root = project.root or folder
-    exclude = Path(git("rev-parse", "--path-format=absolute", "--git-path", "info/exclude", cwd=root).text)
+    exclude = places(root).common / "info" / "exclude"
     exclude.parent.mkdir(exist_ok=True)
     with exclude.open("a") as file:
         file.write("\n".join(("# not for the first commit", *UNWANTED, "")))
@@ -103,7 +111,7 @@ def _notes(root: Path, common: Path, settings: tuple[Setting, ...]) -> tuple[str
     local = tuple(setting for setting in settings if setting.scope in ("local", "worktree"))
     notes = []
     if (root / ".gitmodules").exists():
-        notes.append("submodules are not filled in agents' checkouts, and changes inside them are not collected")
+        notes.append(_SUBMODULES)
     if _uses_lfs(root):
         notes.append("large files come from the local LFS store; what is not there stays a pointer file")
     if _last(local, "core.sparsecheckout") == "true":

@@ -13,11 +13,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
+from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Union
-from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, one_line, read_config, version
+from agent_orchestrator.workspaces.git import (
+    Result,
+    Setting,
+    blanked,
+    git,
+    is_lfs,
+    need_merging,
+    one_line,
+    places,
+    read_config,
+)
 from agent_orchestrator.workspaces.project import identity, shown
+from agent_orchestrator.workspaces.resolver import Resolver
 
 PREFIX = "orchestrate"
 DIFF_LIMIT_BYTES = 64 * 1024
@@ -45,20 +56,19 @@ class Repository:
     def find(cls, folder: Path, state: Path) -> "Repository":
         """Return the repository around *folder*. Raises WorkspaceProblem when there is none."""
         folder = Path(folder).resolve()
-        asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
-        places = git("rev-parse", "--path-format=absolute", *asked, cwd=folder, check=False)
-        if places.code != 0:
+        try:
+            found = places(folder)
+        except WorkspaceProblem as error:
             raise WorkspaceProblem(
-                f"{folder} is not in a git repository with files: {one_line(places)}",
+                f"{folder} is not in a git repository with files: {error.message}",
                 hint="run `git init` and commit once, or use --isolation shared",
-            )
-        root, git_dir, common = (Path(line) for line in os.fsdecode(places.out).splitlines())
-        settings = read_config(root)
+            ) from error
+        settings = read_config(found.root)
         return cls(
             folder=folder,
-            root=root,
-            git_dir=git_dir,
-            common=common,
+            root=found.root,
+            git_dir=found.git_dir,
+            common=found.common,
             state=state,
             settings=settings,
             neutral=blanked(settings),
@@ -73,6 +83,17 @@ class Repository:
     def objects(self) -> Path:
         """The object store."""
         return self.common / "objects"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a partial clone, which fetches files when they are first needed."""
+        return any(item.key.endswith((".promisor", ".partialclonefilter")) for item in self.settings)
+
+    @property
+    def has_large_files(self) -> bool:
+        """Whether it has a store of git-lfs with something in it, and git-lfs may run."""
+        lfs = any(is_lfs(item) and item.key not in self.neutral for item in self.settings)
+        return lfs and (self.common / "lfs" / "objects").is_dir()
 
     def git(
         self,
@@ -118,21 +139,37 @@ class Repository:
         """Return the name of an attempt's branch."""
         return f"{self.prefix}/{goal}/{attempt}"
 
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(root=self.root, config=self.neutral)
+
     def tip(self, branch: str) -> str | None:
         """Return the commit of *branch*, or None."""
         return self.commit(f"refs/heads/{branch}")
 
     def commit(self, name: str) -> str | None:
         """Return the commit that *name* stands for, or None."""
-        return self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False).text or None
+        return self._resolver.resolve(f"{name}^{{commit}}")
 
     def tree(self, name: str) -> str:
-        """Return the tree of a commit or tree."""
-        return self.git("rev-parse", "--verify", f"{name}^{{tree}}").text
+        """Return the tree of a commit or tree. Raises WorkspaceProblem when there is none."""
+        tree = self._resolver.resolve(f"{name}^{{tree}}")
+        if tree is None:
+            raise WorkspaceProblem(f"{self.root} has no commit or tree {name}")
+        return tree
+
+    def has(self, name: str) -> bool:
+        """Say whether *name*, such as ``<commit>:<path>``, stands for anything."""
+        return self._resolver.resolve(name) is not None
 
     def is_ancestor(self, older: str, newer: str, *, env: Mapping[str, str] | None = None) -> bool:
         """Say whether *older* is *newer* or behind it. False when either is unknown."""
         return self.git("merge-base", "--is-ancestor", older, newer, env=env, check=False).code == 0
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Say whether *commit* is on *branch*. False when either is unknown."""
+        tip = self.tip(branch)
+        return tip is not None and (tip == commit or self.is_ancestor(commit, tip))
 
     def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
         """Write a commit by the user, or by *author* given as ``Name <address>``; the committer is the user."""
@@ -167,8 +204,7 @@ class Repository:
         if merged.code == 0:
             return Union(tree=os.fsdecode(merged.out.split(b"\0", 1)[0]))
         if merged.code != 1:
-            if version(self.root) < (2, 38):
-                raise NotReady("this git cannot merge in memory", hint="install git 2.38 or newer")
+            need_merging(self.root)
             raise WorkspaceProblem(f"git merge-tree failed: {one_line(merged)}")
         head, _, messages = merged.out.partition(b"\0\0")
         tree, *paths = (os.fsdecode(part) for part in head.split(b"\0"))
@@ -209,7 +245,7 @@ class Repository:
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches by name."""
-        names = self.git("for-each-ref", "--format=%(refname:short)", f"refs/heads/{self.prefix}/{goal}/").text
+        names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{self.prefix}/{goal}/").text
         return tuple(names.splitlines())
 
     @contextmanager
@@ -231,6 +267,18 @@ class Repository:
                 break
         text = "\n".join(part.rstrip("\n") for part in told if part)
         return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 12].rstrip() + "\n[cut here]"
+
+
+def quoted(objects: Path) -> bytes:
+    """Return the path of an object store as git reads it among alternates: it may hold a newline or a ``:``.
+
+    A path that needs no quotes gets none: git-lfs (3.3.0) does not find a store whose path is quoted.
+    """
+    path = os.fsencode(objects)
+    if not any(sign in path for sign in b'\n:"#'):
+        return path
+    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + escaped + b'"'
 
 
 def _hunks(text: str) -> str:

@@ -71,6 +71,12 @@ class SharedWorkspaces:
         """Return the commit of *branch*, or None."""
         return self.repository.tip(branch) if self.repository else None
 
+    def tree(self, tree_or_commit: str) -> str:
+        """Return the tree of a commit or tree. Refuses without git."""
+        if self.repository is None:
+            raise WorkspaceProblem(_NOTHING)
+        return self.repository.tree(tree_or_commit)
+
     def open(self, attempt: AttemptId, *, base: str | None, setup: Setup) -> Workspace:
         """Note what the folder holds now and give it out. Set-up is not run: the user works here."""
         before = self._noted(attempt)
@@ -128,7 +134,7 @@ class SharedWorkspaces:
 
     def contains(self, branch: str, commit: str) -> bool:
         """Say whether *branch* has *commit*."""
-        return self.repository is not None and self.repository.is_ancestor(commit, f"refs/heads/{branch}")
+        return self.repository is not None and self.repository.contains(branch, commit)
 
     def landed(self, branch: str, base: str | None) -> Mapping[str, str]:
         """Return nothing: nothing lands."""

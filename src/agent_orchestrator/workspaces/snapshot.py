@@ -10,7 +10,8 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.git import Result, git
@@ -43,6 +44,7 @@ def snapshot(
     base: str | None,
     exclude: Path | None = None,
     also: tuple[str, ...] = (),
+    links: Mapping[str, str] = MappingProxyType({}),
     keep_filtered: bool = True,
 ) -> Snapshot:
     """Write the files under *root* as a tree into *repository* and return it.
@@ -50,7 +52,8 @@ def snapshot(
     *index* is a private index: one that was saved when the files were checked out
     makes this quick, because only changed files are read; a missing one is made
     from *base*. Ignored files are left out, except those named in *also*;
-    patterns in the file *exclude* are ignored too. Without *keep_filtered*, changed
+    patterns in the file *exclude* are ignored too. *links* are folders that stand
+    for a commit of another repository, whatever lies in them. Without *keep_filtered*, changed
     files under a filter we do not run keep their old content: their plain text
     must not enter the object store.
 
@@ -62,18 +65,20 @@ def snapshot(
     run = _Runner(repository=repository, root=root, index=index)
     if not index.exists():
         run("read-tree", base if base else "--empty")
-    run("update-index", "-q", "--refresh", "--ignore-submodules", check=False)
-    changed = run("diff-files", "--name-only", "-z", "--no-renames", "--ignore-submodules=all").names
     hidden = () if exclude is None or not exclude.exists() else (f"--exclude-from={exclude}",)
-    found = run("ls-files", "--others", "--exclude-standard", *hidden, "-z").names
+    found = run("ls-files", "--modified", "--others", "--exclude-standard", *hidden, "-z").names
     notes: list[str] = []
-    paths = {*changed, *also}
+    paths = set(also)
+    found = [path for path in found if path not in links]
     for path in found:
         paths.update(run.nested(path, notes) if path.endswith("/") else (path,))
-    wanted = [path for path in sorted(paths) if _fits(root, path, notes)]
+    wanted = [path for path in sorted(paths) if not _is_replaced(root, path, paths) and _fits(root, path, notes)]
     if not keep_filtered and repository.neutral:
         wanted = _unfiltered(run, wanted, notes)
     run.add(wanted, notes)
+    if links:
+        entries = b"".join(f"160000 {commit}\t".encode() + os.fsencode(path) + b"\0" for path, commit in links.items())
+        run("update-index", "-z", "--index-info", input=entries)
     tree = run("write-tree").text
     return Snapshot(tree=tree, notes=tuple(notes))
 
@@ -115,6 +120,12 @@ class _Runner:
 
 def _joined(paths: list[str]) -> bytes:
     return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _is_replaced(root: Path, path: str, paths: set[str]) -> bool:
+    """Say whether *path* lay in a folder that is now a file or a link, which takes all its place."""
+    above = (parent for parent in map(str, PurePath(path).parents) if parent in paths)
+    return any((root / parent).is_symlink() or not (root / parent).is_dir() for parent in above)
 
 
 def _fits(root: Path, path: str, notes: list[str]) -> bool:
