@@ -61,13 +61,20 @@ def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, inde
     notes: tuple[str, ...] = ()
     reset = ("reset", "--hard", "--quiet", commit)
     try:
-        repository.git(*reset, cwd=root)
-    except WorkspaceProblem:
+        repository.git(*reset, cwd=root, env={"GIT_LFS_SKIP_SMUDGE": "1"})
+    except WorkspaceProblem as error:
+        if repository.is_partial and "unable to read" in error.message:
+            raise WorkspaceProblem(
+                f"files of {commit[:12]} were never fetched into this partial clone",
+                hint="git fetch --refetch --no-filter gets all of them",
+            ) from error
         if not any(item.key.startswith("filter.lfs.") for item in repository.settings):
             raise
         off = {"filter.lfs.smudge": "", "filter.lfs.process": "", "filter.lfs.required": "false"}
         repository.git(*reset, cwd=root, config=off)
         notes = ("git-lfs could not fill in large files, so they are pointer files here",)
+    if repository.has_large_files:  # from the user's own store: unlike smudging, this never downloads
+        repository.git("lfs", "checkout", cwd=root, check=False)
     index.parent.mkdir(parents=True, exist_ok=True)
     # With its time: git takes an entry that is as new as the index itself for suspect, and so must we.
     shutil.copy2(git_dir / "index", index)

@@ -293,7 +293,6 @@ def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[st
         "GIT_CONFIG_COUNT": str(len(overrides)),
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_LFS_SKIP_SMUDGE": "1",  # what is not in the local store stays a pointer: no download in a checkout
         "GIT_EDITOR": "true",
         "GIT_PAGER": "cat",
         "GIT_LITERAL_PATHSPECS": "1",

@@ -6,6 +6,7 @@ snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,17 @@ from pathlib import Path
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Union
-from agent_orchestrator.workspaces.git import Result, Setting, blanked, git, need_merging, one_line, places, read_config
+from agent_orchestrator.workspaces.git import (
+    Result,
+    Setting,
+    blanked,
+    git,
+    is_lfs,
+    need_merging,
+    one_line,
+    places,
+    read_config,
+)
 from agent_orchestrator.workspaces.project import identity, shown
 from agent_orchestrator.workspaces.resolver import Resolver
 
@@ -73,6 +84,17 @@ class Repository:
     def objects(self) -> Path:
         """The object store."""
         return self.common / "objects"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is a partial clone, which fetches files when they are first needed."""
+        return any(item.key.endswith((".promisor", ".partialclonefilter")) for item in self.settings)
+
+    @property
+    def has_large_files(self) -> bool:
+        """Whether it has a store of git-lfs with something in it, and git-lfs may run."""
+        lfs = any(is_lfs(item) and item.key not in self.neutral for item in self.settings)
+        return lfs and (self.common / "lfs" / "objects").is_dir()
 
     def git(
         self,
@@ -249,9 +271,14 @@ class Repository:
 
 
 def quoted(objects: Path) -> bytes:
-    """Return the path of an object store as git reads it among alternates: it may hold a newline or a ``:``."""
-    escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    return b'"' + escaped + b'"'
+    """Return the path of an object store as git reads it among alternates, in quotes only where it must be.
+
+    It may hold a newline or a ``:``. git-lfs 3.3 reads alternates itself and knows no quotes.
+    """
+    path = os.fsencode(objects)
+    if re.fullmatch(rb"/[^\n:\"]*", path):
+        return path
+    return b'"' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
 def _hunks(text: str) -> str:
