@@ -41,7 +41,7 @@ class Caller:
     def argv(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "agent_orchestrator", *words]
 
-    def __call__(self, *words: str, stdin: bytes | None = None, **environ: str) -> Answer:
+    def __call__(self, *words: str, stdin: bytes | None = None, timeout_s: float = 60, **environ: str) -> Answer:
         """Run one command to its end. Without *stdin* its standard input is empty. A traceback is a failure."""
         ran = subprocess.run(
             self.argv(*words),
@@ -49,7 +49,7 @@ class Caller:
             env={**self.environ, **environ},
             input=stdin or b"",
             capture_output=True,
-            timeout=60,
+            timeout=timeout_s,
         )
         answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
         assert "Traceback" not in answer.err, answer.err

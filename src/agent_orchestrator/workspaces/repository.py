@@ -6,6 +6,7 @@ snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -270,15 +271,14 @@ class Repository:
 
 
 def quoted(objects: Path) -> bytes:
-    """Return the path of an object store as git reads it among alternates: it may hold a newline or a ``:``.
+    """Return the path of an object store as git reads it among alternates, in quotes only where it must be.
 
-    A path that needs no quotes gets none: git-lfs (3.3.0) does not find a store whose path is quoted.
+    It may hold a newline or a ``:``. git-lfs 3.3 reads alternates itself and knows no quotes.
     """
     path = os.fsencode(objects)
-    if not any(sign in path for sign in b'\n:"#'):
+    if re.fullmatch(rb"/[^\n:\"]*", path):
         return path
-    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    return b'"' + escaped + b'"'
+    return b'"' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
 def _hunks(text: str) -> str:
