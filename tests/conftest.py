@@ -1,6 +1,7 @@
 """What every test stands on: a home of its own, loopback only, a hand-moved clock, a real store."""
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.stores.sqlite import SqliteStore
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is in a shell's background, and every process we start would inherit it and not heed Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KEPT_VARIABLES = {"PATH", "TMPDIR", "LANG", "TERM", "ORCHESTRATE_TEST_CLIS", "ORCHESTRATE_REQUIRE_CLIS"}
 
