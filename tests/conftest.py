@@ -16,6 +16,7 @@ from agent_orchestrator.stores.sqlite import SqliteStore
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in a shell's background, and every process we start would inherit it and not heed Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 KEPT_VARIABLES = {"PATH", "TMPDIR", "LANG", "TERM", "ORCHESTRATE_TEST_CLIS", "ORCHESTRATE_REQUIRE_CLIS"}
 
