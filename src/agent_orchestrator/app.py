@@ -381,7 +381,8 @@ class App:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
 
         Raises:
-            NotReady: it is the home folder or the root of the file system, whose content nobody wants committed.
+            NotReady: it is the home folder or the root of the file system, whose content nobody wants committed; or a
+                bare repository.
         """
         from agent_orchestrator.workspaces.project import init
 
@@ -429,6 +430,8 @@ class App:
 
         wanted = self.settings.isolation
         project = detect(self.folder)
+        if wanted is not Isolation.SHARED:
+            project.need_files()
         if wanted is None:
             wanted = Isolation.CHECKOUT if project.head else Isolation.SHARED
         elif wanted is not Isolation.SHARED and not project.head:

@@ -41,8 +41,25 @@ def test_a_repository_of_another_user_is_refused_in_gits_words(begin: Begin) -> 
         assert "dubious ownership" in said.err + said.out
 
 
-def test_in_a_bare_repository_agents_would_work_in_the_folder_and_that_is_said(begin: Begin) -> None:
+def test_a_bare_repository_is_refused_and_nothing_is_put_among_gits_own_files(begin: Begin, tmp_path: Path) -> None:
     project = begin()
-    project.git("config", "core.bare", "true")
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    project.folder = tmp_path / "bare.git"
+    project("submit", WORK)
+    before = _files(project.folder)
 
-    assert "a bare repository has no files to work on" in project("doctor").out
+    for command in (("run",), ("run", "--isolation", "worktree"), ("run", "--yes"), ("run", "--detach")):
+        ran = project(*command)
+        assert ran.code == 8, command
+        assert "is a bare repository" in ran.err and "work in a clone" in ran.err
+    made = project("init", "--git")
+    assert made.code != 0 and "is a bare repository" in made.err
+    checked = project("doctor")
+    assert checked.code != 0 and "is a bare repository" in checked.out
+
+    assert _files(project.folder) == before
+    assert project("status", "--json").json["counts"]["ready"] == 1, "the goal waits"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))

@@ -8,7 +8,7 @@ import pytest
 
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
-from agent_orchestrator.workspaces import Setup
+from agent_orchestrator.workspaces import Project, Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.git import blanked, git, read_config
 from agent_orchestrator.workspaces.project import detect, init
@@ -237,7 +237,9 @@ def test_a_repository_without_a_commit_gets_its_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("look", [detect, lambda folder: CheckoutWorkspaces(folder=folder, state=folder).project()])
-def test_a_bare_repository_has_nothing_to_work_on(look: Callable[[Path], object], tmp_path: Path) -> None:
+def test_a_bare_repository_has_nothing_to_work_on(look: Callable[[Path], Project], tmp_path: Path) -> None:
     sh(tmp_path, "git", "init", "-q", "--bare", "bare.git")
 
-    assert getattr(look(tmp_path / "bare.git"), "root", "") is None
+    project = look(tmp_path / "bare.git")
+
+    assert project.root is None and project.bare

@@ -63,7 +63,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
         else:
             doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
     project = app.project()
-    if project.head is None and app.settings.isolation is not Isolation.SHARED:
+    if project.head is None and not project.bare and app.settings.isolation is not Isolation.SHARED:
         _offer_git(app, has_repository=project.root is not None, yes=yes, ask=ask)
         project = app.project()
     if project.dirty and include_dirty:

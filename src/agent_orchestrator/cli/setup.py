@@ -21,6 +21,8 @@ def init(git: bool, as_json: bool) -> None:
     Never overwrites anything. What we remember of the project lies outside it, in the state folder.
     """
     app = doors.app()
+    if git:
+        app.project().need_files()
     folder = app.folder / places.CONFIG_FOLDER
     files = {folder / "config.toml": settings.config_example(), folder / "agents" / ".gitkeep": ""}
     made = [file for file, content in files.items() if _write_new(file, content)]

@@ -19,7 +19,7 @@ from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.clis import Installed, find
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Project
+from agent_orchestrator.workspaces import NEEDS_FILES, Project
 
 GIT_NEEDED = (2, 38)
 """``git merge-tree --write-tree`` came with 2.38 (October 2022); landing merges with it."""
@@ -215,7 +215,10 @@ class Readiness:
     def _project(self) -> Iterator[Check]:
         project = self.project()
         begin = "orchestrate init --git makes a repository with a first commit"
-        if project.head is None:
+        if project.bare:
+            detail = f"{self.folder} is a bare repository, without files to work on"
+            yield Check(name="project", level=Level.FAIL, detail=detail, hint=NEEDS_FILES)
+        elif project.head is None:
             lacks = "no commit yet" if project.root else "not a git repository"
             detail = f"{self.folder}: {lacks}; agents would work in the folder itself, one at a time"
             yield Check(name="project", level=Level.WARN, detail=detail, hint=begin)

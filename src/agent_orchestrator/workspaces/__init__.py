@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+
+NEEDS_FILES = "work in a clone of it, or in a worktree of it"
+"""What to do about a bare repository."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,13 @@ class Project:
     """Whether the user signs commits; switched off for agents' and our commits."""
     notes: tuple[str, ...] = ()
     """What the user should know: submodules, LFS, sparse, shallow, configured hooks that are neutralised."""
+    bare: bool = False
+    """Whether the folder is a bare repository, or the inside of one: it holds git's files and none to work on."""
+
+    def need_files(self) -> None:
+        """Raise NotReady for a bare repository: no file may be put among git's own."""
+        if self.bare:
+            raise NotReady(f"{self.folder} is a bare repository, without files to work on", hint=NEEDS_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ BRIDGE_EMAIL = "orchestrate@localhost"
 UNWANTED = (".env", ".env.*", "!.env.example", "node_modules/", ".venv/", "__pycache__/", ".DS_Store")
 """What a first commit must not take in from a folder nobody ever made a .gitignore for."""
 
-
 _SUBMODULES = (
     "submodules are filled from your own copies, without the network; one you have not checked out stays empty. "
     "Work in them lands on branches in those copies"
@@ -35,8 +34,7 @@ def detect(folder: Path) -> Project:
         if "not a git repository" in error.message:
             return Project(folder=folder, root=None, head=None, branch=None)
         if "must be run in a work tree" in error.message:
-            note = "a bare repository has no files to work on; agents would work in the folder itself"
-            return Project(folder=folder, root=None, head=None, branch=None, notes=(note,))
+            return Project(folder=folder, root=None, head=None, branch=None, bare=True)
         raise WorkspaceProblem(f"git refuses {folder}: {error.message}") from error
     root, common = found.root, found.common
     settings = read_config(root)
@@ -63,9 +61,13 @@ def init(folder: Path) -> Project:
     Environment files and dependency folders are kept out through
     ``.git/info/exclude``. In a repository without a commit the first commit is
     made; one that has a commit is left as it is.
+
+    Raises:
+        NotReady: it is a bare repository.
     """
     folder = Path(folder).resolve()
     project = detect(folder)
+    project.need_files()
     if project.head is not None:
         return project
     if project.root is None:
