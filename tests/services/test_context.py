@@ -400,11 +400,16 @@ def test_a_view_in_somebody_elses_hands_is_refused(app: App, tmp_path: Path) -> 
     assert keys(app, goal) == {"api": ("user", 1)}, "what is only a view stops nobody"
 
 
-def test_a_landed_tasks_view_can_be_taken_away(app: App) -> None:
-    goal, tasks = accept(app, planned("a"))
-    view = app.context.write_view(goal, tasks["a"])
+def test_a_landed_tasks_view_can_be_taken_away_and_the_last_one_takes_the_folders_along(
+    app: App, tmp_path: Path
+) -> None:
+    goal, tasks = accept(app, planned("a"), planned("b"))
+    view, other = (app.context.write_view(goal, tasks[key]) for key in ("a", "b"))
     land(app, claim(app))
 
-    app.context.drop_view(app.store.tasks.get(tasks["a"].id))
-
-    assert not view.exists()
+    app.context.drop_view(tasks["a"])
+    assert not view.exists() and (other / "goal.json").exists()
+    app.context.drop_view(tasks["b"])
+    assert list((tmp_path / f"agent_orchestrator-{os.getuid()}").iterdir()) == []
+    app.context.drop_view(tasks["b"])
+    assert (app.context.write_view(goal, tasks["b"]) / "goal.json").exists()

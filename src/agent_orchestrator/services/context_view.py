@@ -79,16 +79,10 @@ class View:
             NotReady: the place in the temporary directory belongs to somebody else, or cannot be written.
         """
         try:
-            with self._open(task) as folder:
-                folder.write_json(
-                    "goal.json", {"id": goal.id, "goal": goal.text, "title": goal.title, "demo": goal.demo}
-                )
-                with folder.below("tasks") as part:
-                    part.write_json(result_file(task), briefing)
-                with folder.below("discoveries"):
-                    pass
-                self._write_shared(folder, task.goal, keep_changes=False)
-                self._write_from_before(folder, task)
+            try:
+                self._write(goal, task, briefing)
+            except FileNotFoundError:  # the goal's folder went with its last view, or somebody deletes them: once more
+                self._write(goal, task, briefing)
         except OSError as error:
             raise NotReady(
                 f"cannot write the context view {self.path(task)}: {error.strerror or error}",
@@ -106,12 +100,13 @@ class View:
                 self._write_shared(folder, goal, keep_changes=True)
 
     def drop(self, task: Task) -> None:
-        """Take *task*'s view away: nobody will read it any more."""
-        with suppress(OSError, NotReady), ExitStack() as stack:
-            folder = stack.enter_context(own_folder(self._top(), make=False))
-            for name in (self.name, task.goal):
-                folder = stack.enter_context(folder.below(name, make=False))
-            folder.remove(task.id)
+        """Take *task*'s view away, and the folders around it that are empty then: nobody will read it any more."""
+        with suppress(OSError, NotReady), own_folder(self._top(), make=False) as top:
+            with top.below(self.name, make=False) as project:
+                with project.below(task.goal, make=False) as folder:
+                    folder.remove(task.id)
+                os.rmdir(task.goal, dir_fd=project.descriptor)
+            os.rmdir(self.name, dir_fd=top.descriptor)
 
     def take_in(self, task: Task, *, since: datetime | None) -> TakenIn:
         """Read what *task*'s agent, at work *since* then, left in its view into the database."""
@@ -155,6 +150,16 @@ class View:
         """Return the keys of every task that *task* depends on, at any distance."""
         ids = self.before(task)
         return {one.key for one in self.store.tasks.of_goal(task.goal) if one.id in ids} if ids else set()
+
+    def _write(self, goal: Goal, task: Task, briefing: Mapping[str, object]) -> None:
+        with self._open(task) as folder:
+            folder.write_json("goal.json", {"id": goal.id, "goal": goal.text, "title": goal.title, "demo": goal.demo})
+            with folder.below("tasks") as part:
+                part.write_json(result_file(task), briefing)
+            with folder.below("discoveries"):
+                pass
+            self._write_shared(folder, task.goal, keep_changes=False)
+            self._write_from_before(folder, task)
 
     def _write_shared(self, folder: Folder, goal: GoalId, *, keep_changes: bool) -> None:
         """Write what every task of the goal sees."""
