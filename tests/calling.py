@@ -37,6 +37,8 @@ class Caller:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environ = {**os.environ, **environ}
+        self.timeout_s = 60
+        """How long one command may take."""
 
     def argv(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "agent_orchestrator", *words]
@@ -49,7 +51,7 @@ class Caller:
             env={**self.environ, **environ},
             input=stdin or b"",
             capture_output=True,
-            timeout=60,
+            timeout=self.timeout_s,
         )
         answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
         assert "Traceback" not in answer.err, answer.err
