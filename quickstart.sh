@@ -131,7 +131,7 @@ launch_options() {
     [ "$(cd "$called_from" && pwd -P)" != "$here" ] || launcher=./orchestrate
     say ""
     say "Ready. Agent CLIs on this machine:"
-    for cli in claude codex; do
+    for cli in claude codex gemini opencode; do
         if command -v "$cli" > /dev/null 2>&1; then
             say "  $cli    $(command -v "$cli")"
             found=yes

@@ -37,11 +37,13 @@ class Caller:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environ = {**os.environ, **environ}
+        self.timeout_s: float = 60
+        """How long one command may take, unless a call says otherwise."""
 
     def argv(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "agent_orchestrator", *words]
 
-    def __call__(self, *words: str, stdin: bytes | None = None, timeout_s: float = 60, **environ: str) -> Answer:
+    def __call__(self, *words: str, stdin: bytes | None = None, timeout_s: float | None = None, **environ: str) -> Answer:
         """Run one command to its end. Without *stdin* its standard input is empty. A traceback is a failure."""
         ran = subprocess.run(
             self.argv(*words),
@@ -49,7 +51,7 @@ class Caller:
             env={**self.environ, **environ},
             input=stdin or b"",
             capture_output=True,
-            timeout=timeout_s,
+            timeout=self.timeout_s if timeout_s is None else timeout_s,
         )
         answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
         assert "Traceback" not in answer.err, answer.err

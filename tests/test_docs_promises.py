@@ -17,7 +17,7 @@ TABLE = CHECKOUT / "docs" / "promises.md"
 NUMBERS = {*(f"E{number:02}" for number in range(1, 53))}
 """Every promise, whatever letter follows its number."""
 REASONS = ("not: ", "later: ", "pending: ")
-TO_COME = {"--provider gemini"}
+TO_COME: set[str] = set()
 """What only pending rows may name: it is not there yet."""
 
 

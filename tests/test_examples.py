@@ -1,5 +1,6 @@
 """The examples run as they stand, in a project of their own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").iterdir())
-OVERNIGHT, OWN_AGENT, PROGRAM = EXAMPLES
+AIDER, OVERNIGHT, OWN_AGENT, PROGRAM = EXAMPLES
 
 AGENT = """#!/bin/sh
 [ "${1-}" != --version ] || exit 0
@@ -70,7 +71,7 @@ def call(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.name)
 def test_an_example_is_read_in_a_minute_and_has_a_test_here(example: Path) -> None:
     assert len(example.read_text().splitlines()) <= 60
-    assert example in {OVERNIGHT, OWN_AGENT, PROGRAM}
+    assert example in {AIDER, OVERNIGHT, OWN_AGENT, PROGRAM}
 
 
 def test_a_night_works_on_every_goal_and_ends_with_their_reports(project: Path) -> None:
@@ -132,3 +133,51 @@ def test_a_program_passes_on_what_is_wrong_and_what_to_do(project: Path) -> None
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("orchestrate submit: the goal is empty (say what you want")
+
+
+AIDER_DOUBLE = """#!/bin/sh
+# Does what a run of aider 0.86.2 was seen to do: a change, a cache in the project, or an error and exit code 0.
+for word in "$@"; do
+    case $before in --message-file) message=$word ;; --model) model=$word ;; esac
+    before=$word
+done
+mkdir .aider.tags.cache.v4
+echo "Aider v0.86.2 with ${model-no model}"
+if [ ! -e fails ]; then cat "$message" >> asked.txt; exit 0; fi
+echo "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached for"
+echo "requests"
+echo "The API provider has rate limited you. Try again later or check your quotas."
+"""
+
+
+@pytest.fixture
+def with_aider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aider = tmp_path / "bin" / "aider"
+    aider.write_text(AIDER_DOUBLE)
+    aider.chmod(0o755)
+    monkeypatch.setenv("ORCHESTRATE_GENERIC_COMMAND", f"{AIDER} {{prompt_file}} {{run_dir}} {{model}}")
+    monkeypatch.setenv("ORCHESTRATE_GENERIC_MODEL", "openai/gpt-5.4")
+
+
+@pytest.mark.usefixtures("with_aider")
+def test_aider_works_and_nothing_of_its_own_is_landed(project: Path) -> None:
+    call(project, "orchestrate", "submit", "Write down what you are asked", "--verify", "grep -q asked asked.txt")
+
+    ran = call(project, "orchestrate", "run")
+
+    assert ran.returncode == 0, ran.stderr
+    assert git(project, "show", "--name-only", "--format=", "HEAD") == "asked.txt"
+    assert "with openai/gpt-5.4" in call(project, "orchestrate", "logs", "write-down-what-you-are-asked").stdout
+
+
+@pytest.mark.usefixtures("with_aider")
+def test_a_limit_that_aider_ends_well_with_is_a_limit(project: Path) -> None:
+    break_the_agent(project)
+    call(project, "orchestrate", "submit", "Write down what you are asked", "--max-attempts", "1")
+
+    ran = call(project, "orchestrate", "run", "--no-wait", "--json")
+
+    assert ran.returncode == 7, ran.stderr
+    task = json.loads(ran.stdout)["goals"][0]["tasks"][0]
+    assert [one["outcome"] for one in task["attempts"]] == ["limited"]
+    assert task["attempts_used"] == 0

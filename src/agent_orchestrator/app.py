@@ -228,6 +228,7 @@ class App:
             root=os.geteuid() == 0,
             claude_uses_key=self.settings.claude_uses_key,
             codex_model=self.settings.codex_model,
+            opencode_model=self.settings.opencode_model,
             generic_command=self.settings.generic_command,
             demo_pace=self.settings.demo_pace,
         )
@@ -326,7 +327,8 @@ class App:
         Raises:
             NotReady: none can be used, or one that a task insists on cannot; says what to do.
         """
-        from agent_orchestrator.runtime.clis import find
+        from agent_orchestrator.providers.all import AUTO
+        from agent_orchestrator.runtime.clis import on_path
 
         for name in self.store.tasks.providers():
             self.installed(name)
@@ -336,13 +338,15 @@ class App:
             if len(missing) == len(asked):
                 raise next(iter(missing.values()))
             return tuple(name for name in asked if name not in missing)
-        found = tuple(name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None)
+        there = [name for name in AUTO if on_path(self.providers[name], self.environ)]
+        # One that nobody pays for would only wait for a login as a stand-in, or use a service the user never chose.
+        found = (*there[:1], *(name for name in there[1:] if not self.payer(name).startswith("nobody")))
         if not found and self.settings.generic_command:
             self.installed("generic")
             found = ("generic",)
         if not found:
             raise NotReady(
-                "no agent CLI is installed: neither claude nor codex is on PATH",
+                f"no agent CLI is installed: none of {', '.join(AUTO)} is on PATH",
                 hint=f"{self.providers['claude'].install} (to see a show without one: orchestrate demo)",
             )
         return found
@@ -655,7 +659,14 @@ class App:
     def chosen_models(self) -> dict[str, str]:
         """Return the model that the user chose for all work of a provider, where one was chosen."""
         settings = self.settings
-        chosen = {"claude": settings.claude_model, "codex": settings.codex_model, "api": settings.api_model}
+        chosen = {
+            "claude": settings.claude_model,
+            "codex": settings.codex_model,
+            "gemini": settings.gemini_model,
+            "opencode": settings.opencode_model,
+            "generic": settings.generic_model,
+            "api": settings.api_model,
+        }
         return {name: model for name, model in chosen.items() if model}
 
     def tier_models(self) -> "dict[tuple[str, Tier], str]":

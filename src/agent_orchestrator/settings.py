@@ -79,7 +79,10 @@ class Settings:
         3, _whole(1, 100), "How many agents run at once. Three suits a laptop and one subscription.", "MAX_AGENTS"
     )
     provider: str = _setting(
-        "auto", str, "Which agents do the work: claude, codex, api, generic, demo, or auto for the first one installed."
+        "auto",
+        str,
+        "Which agents do the work: claude, codex, gemini, opencode, api, generic, demo, or auto for the first one "
+        "installed; the others stand in for it where they have a login or a key.",
     )
     use_api_mode: bool = _setting(
         False,
@@ -133,12 +136,23 @@ class Settings:
         15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
     )
     generic_command: str | None = _setting(
-        None, _optional, "Command of the generic provider, such as: aider --yes --message-file {prompt_file}"
+        None,
+        _optional,
+        "Command of the generic provider, such as: my-agent --prompt {prompt_file} (docs/writing-a-provider.md).",
     )
     claude_model: str | None = _setting(
         None, _optional, "Model for every claude task. Empty lets the task's tier decide."
     )
     codex_model: str | None = _setting(None, _optional, "Model for every codex task. Empty lets the CLI decide.")
+    gemini_model: str | None = _setting(None, _optional, "Model for every gemini task. Empty lets the CLI decide.")
+    opencode_model: str | None = _setting(
+        None, _optional, "Model for every opencode task, as provider/model. Empty lets its configuration decide."
+    )
+    generic_model: str | None = _setting(
+        None,
+        _optional,
+        "What stands for {model} in the generic command. Empty leaves it out, with the option before it.",
+    )
     api_model: str | None = _setting(
         None, _optional, "Model for every task by the API, and for its plans. Empty lets the task's tier decide."
     )

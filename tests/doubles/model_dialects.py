@@ -50,6 +50,7 @@ _ANTHROPIC_ERRORS: dict[str, tuple[int, str, str]] = {
         "You have reached your specified API usage limits. You will regain access on {until}.",
     ),
     "prompt_too_long": (400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
+    "no_model": (404, "not_found_error", "model: none"),
 }
 _RESPONSES_ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     "rate_limit": (429, "requests", "rate_limit_exceeded", "Rate limit reached for requests"),
@@ -66,6 +67,7 @@ _RESPONSES_ERRORS: dict[str, tuple[int, str, str | None, str]] = {
         "context_length_exceeded",
         "Your input exceeds the context window of this model.",
     ),
+    "no_model": (404, "invalid_request_error", "model_not_found", "The model `none` does not exist"),
 }
 
 
@@ -129,15 +131,15 @@ def error(
 
 
 def _read_anthropic(body: Json) -> Asked:
-    exchanges: list[tuple[Any, str]] = [("system", _text(body.get("system")))]
+    exchanges: list[tuple[Any, str]] = [("system", text_in(body.get("system")))]
     for message in body.get("messages") or []:
         content = message.get("content")
         if message.get("role") == "assistant" or isinstance(content, str):
-            exchanges.append((message.get("role", "user"), _text(content)))
+            exchanges.append((message.get("role", "user"), text_in(content)))
             continue
         for block in content or []:
             result = block.get("type") == "tool_result"
-            exchanges.append(("tool", _text(block.get("content"))) if result else ("user", _text(block)))
+            exchanges.append(("tool", text_in(block.get("content"))) if result else ("user", text_in(block)))
     tools = {tool.get("name", ""): tool for tool in body.get("tools") or []}
     forced = body.get("tool_choice") or {}
     answer_tool = forced.get("name") if forced.get("type") == "tool" else None
@@ -169,13 +171,13 @@ def _read_responses(body: Json) -> Asked:
             tools |= _offered(item.get("tools"))
         elif kind == "message" and role != "assistant":
             in_turn = False
-            exchanges.append(("system" if role in ("developer", "system") else "user", _text(item.get("content"))))
+            exchanges.append(("system" if role in ("developer", "system") else "user", text_in(item.get("content"))))
         elif kind.endswith("_output"):
             in_turn = False
-            exchanges.append(("tool", _text(item.get("output"))))
+            exchanges.append(("tool", text_in(item.get("output"))))
         elif not in_turn:
             in_turn = True
-            exchanges.append(("assistant", _text(item.get("content"))))
+            exchanges.append(("assistant", text_in(item.get("content"))))
     return Asked(
         dialect="responses",
         model=body.get("model") or "",
@@ -197,19 +199,19 @@ def _offered(tools: Sequence[Json] | None) -> dict[str, Json]:
     return offered
 
 
-def _text(content: Any) -> str:
+def text_in(content: Any) -> str:
     """Return all text inside a content value of either API."""
     if isinstance(content, str):
         return content
     if isinstance(content, dict):
-        return str(content.get("text") or "") or _text(content.get("content"))
-    return "\n".join(filter(None, map(_text, content or [])))
+        return str(content.get("text") or "") or text_in(content.get("content"))
+    return "\n".join(filter(None, map(text_in, content or [])))
 
 
 # Tool calls
 
 
-def _calls(asked: Asked, turn: Turn) -> tuple[str, list[tuple[str, Json | str]]]:
+def tool_calls(asked: Asked, turn: Turn) -> tuple[str, list[tuple[str, Json | str]]]:
     """Return the turn's text and its tool calls, in terms of the tools the agent offers."""
     text = turn.text
     calls: list[tuple[str, Json | str]] = []
@@ -236,19 +238,25 @@ def _call(asked: Asked, action: Action) -> list[tuple[str, Json | str]]:
 def _shell_call(asked: Asked, command: str) -> tuple[str, Json | str]:
     if code := _code_tool(asked):
         return code, _nested("exec_command", {"cmd": command, "yield_time_ms": 30000})
-    tool = _find(asked, "Bash", "bash", "exec_command", "shell_command", "shell") or "Bash"
+    tool = _find(asked, "Bash", "bash", "exec_command", "shell_command", "run_shell_command", "shell") or "Bash"
     if tool.endswith("exec_command"):
         return tool, {"cmd": command}
     if tool == "shell":
         return tool, {"command": ["bash", "-lc", command]}
-    return tool, {"command": command} | ({"description": "scripted command"} if tool == "Bash" else {})
+    schema = asked.tools.get(tool, {}).get("input_schema") or {}
+    described = tool == "Bash" or "description" in (schema.get("required") or ())  # claude and opencode want one
+    return tool, {"command": command} | ({"description": "scripted command"} if described else {})
 
 
 def _write_calls(asked: Asked, path: str, content: str) -> list[tuple[str, Json | str]]:
     if not path.startswith("/") and (folder := _working_folder(asked)):
         path = f"{folder}/{path}"
-    if (tool := _find(asked, "write")) and "path" in asked.tools[tool]["input_schema"]["properties"]:  # our API mode
-        return [(tool, {"path": path, "content": content})]
+    if tool := _find(
+        asked, "write", "write_file"
+    ):  # opencode, our API mode, gemini: each has its own name for the path
+        properties = asked.tools[tool]["input_schema"]["properties"]
+        place = next(name for name in ("path", "filePath", "file_path") if name in properties)
+        return [(tool, {place: path, "content": content})]
     if _find(asked, "Write"):
         # claude refuses to replace a file it has not read; reading one that is not there yet is a harmless error
         return [("Read", {"file_path": path}), ("Write", {"file_path": path, "content": content})]
@@ -287,11 +295,11 @@ def _working_folder(asked: Asked) -> str | None:
 
 
 def _anthropic_message(asked: Asked, turn: Turn) -> Json:
-    text, calls = _calls(asked, turn)
+    text, calls = tool_calls(asked, turn)
     content: list[Json] = [{"type": "text", "text": text}] if text or not calls else []
-    content += [{"type": "tool_use", "id": _id("toolu_"), "name": name, "input": args} for name, args in calls]
+    content += [{"type": "tool_use", "id": new_id("toolu_"), "name": name, "input": args} for name, args in calls]
     return {
-        "id": _id("msg_"),
+        "id": new_id("msg_"),
         "type": "message",
         "role": "assistant",
         "model": asked.model,
@@ -319,7 +327,7 @@ def _anthropic_events(asked: Asked, turn: Turn) -> Iterator[Event]:
         empty: Json = {"text": ""} if spoken else {"input": {}}
         start = block | empty
         yield event("content_block_start", index=index, content_block=start)
-        for piece in _pieces(block["text"] if spoken else json.dumps(block["input"])):
+        for piece in pieces(block["text"] if spoken else json.dumps(block["input"])):
             delta = (
                 {"type": "text_delta", "text": piece} if spoken else {"type": "input_json_delta", "partial_json": piece}
             )
@@ -336,9 +344,9 @@ def _responses_events(asked: Asked, turn: Turn) -> Iterator[Event]:
     def event(kind: str, **fields: Any) -> Event:
         return kind, {"type": kind, "sequence_number": next(sequence), **fields}
 
-    text, calls = _calls(asked, turn)
+    text, calls = tool_calls(asked, turn)
     response: Json = {
-        "id": _id("resp_"),
+        "id": new_id("resp_"),
         "object": "response",
         "created_at": int(time.time()),
         "model": asked.model,
@@ -348,9 +356,9 @@ def _responses_events(asked: Asked, turn: Turn) -> Iterator[Event]:
     yield event("response.created", response=response)
     output: list[Json] = []
     if text or not calls:
-        item: Json = {"type": "message", "id": _id("msg_"), "role": "assistant"}
+        item: Json = {"type": "message", "id": new_id("msg_"), "role": "assistant"}
         yield event("response.output_item.added", output_index=0, item=item | {"status": "in_progress", "content": []})
-        for piece in _pieces(text):
+        for piece in pieces(text):
             place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
             yield event("response.output_text.delta", **place, delta=piece)
         spoken = [{"type": "output_text", "text": text, "annotations": []}]
@@ -375,17 +383,19 @@ def _responses_events(asked: Asked, turn: Turn) -> Iterator[Event]:
 
 def _responses_call(asked: Asked, name: str, arguments: Json | str) -> Json:
     namespace, _, short = name.rpartition("/")
-    common = {"call_id": _id("call_"), "status": "completed", "name": short}
+    common = {"call_id": new_id("call_"), "status": "completed", "name": short}
     if namespace:
         common["namespace"] = namespace
     if isinstance(arguments, str) or asked.tools.get(name, {}).get("type") == "custom":
-        return {"type": "custom_tool_call", "id": _id("ctc_"), "input": arguments, **common}
-    return {"type": "function_call", "id": _id("fc_"), "arguments": json.dumps(arguments), **common}
+        return {"type": "custom_tool_call", "id": new_id("ctc_"), "input": arguments, **common}
+    return {"type": "function_call", "id": new_id("fc_"), "arguments": json.dumps(arguments), **common}
 
 
-def _pieces(text: str, size: int = 40) -> list[str]:
+def pieces(text: str, size: int = 40) -> list[str]:
+    """Return *text* as it comes in a stream."""
     return [text[at : at + size] for at in range(0, len(text), size)] or [""]
 
 
-def _id(prefix: str) -> str:
+def new_id(prefix: str) -> str:
+    """Return an id that nothing else has."""
     return prefix + uuid.uuid4().hex[:24]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
+Dialect: TypeAlias = Literal["anthropic", "responses", "chat", "gemini"]
+"""The APIs that are spoken: Anthropic Messages, OpenAI Responses and Chat Completions, Gemini generateContent."""
 
 FailureKind = Literal[
     "rate_limit",
@@ -22,6 +24,7 @@ FailureKind = Literal[
     "no_credit",
     "spend_limit",
     "prompt_too_long",
+    "no_model",
     "hang",
     "drop",
     "hang_mid",
@@ -69,7 +72,7 @@ class Failure:
     """A way for a request to go wrong.
 
     `hang` never answers, `drop` resets the connection; with `_mid` they do so halfway through a stream, and
-    `overloaded_mid` sends an error there (in Anthropic's shape). The rest are HTTP errors in the shape of the API that
+    `overloaded_mid` sends an error there. The rest are HTTP errors in the shape of the API that
     was asked.
     """
 
@@ -112,7 +115,7 @@ class Turn:
 class Asked:
     """One request for an answer, whatever API it came by."""
 
-    dialect: Literal["anthropic", "responses"]
+    dialect: Dialect
     model: str
     stream: bool
     exchanges: Sequence[tuple[Literal["system", "user", "assistant", "tool"], str]]

@@ -26,14 +26,15 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from . import model_dialects as dialects
+from . import more_dialects as dialects
 from .model_scripts import (
     Action,
     Answer,
     Asked,
     CallTool,
+    Dialect,
     Failure,
     Json,
     Scenario,
@@ -317,15 +318,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except ValueError:
             body = None
         path = self.path.partition("?")[0]
-        dialect = _dialect(path)
-        if dialect is None or not isinstance(body, dict):
+        if dialects.dialect(path) is None or not isinstance(body, dict):
             self._remember(body=body if isinstance(body, dict) else {})
             if path.endswith("/count_tokens"):
                 self._send_json(200, {"input_tokens": max(1, len(raw) // 4)})
             else:
                 self._send_json(404, _not_here("not found"))
             return
-        asked = dialects.read(dialect, body)
+        asked = dialects.read(path, body)
         name, index, turn = self.server.model.decide(asked)
         failure = self.server.model.due_failure(name, index, turn)
         self._remember(body=body, asked=asked, scenario=name, turn=index, failure=failure)
@@ -345,19 +345,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif not asked.stream:
             self._send_json(200, dialects.plain(asked, turn), turn.headers)
         else:
-            self._stream(dialects.events(asked, turn), turn.headers, kind)
+            self._stream(asked.dialect, dialects.events(asked, turn), turn.headers, kind)
 
-    def _stream(self, events: list[dialects.Event], headers: Mapping[str, str], kind: str | None) -> None:
+    def _stream(
+        self, dialect: Dialect, events: list[dialects.Event], headers: Mapping[str, str], kind: str | None
+    ) -> None:
         self.send_response(200)
         for name, value in {"content-type": "text/event-stream", "transfer-encoding": "chunked", **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        for name, data in events[: len(events) // 2] if kind else events:
-            piece = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+        for event in events[: len(events) // 2] if kind else events:
+            piece = dialects.wire(event)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         if kind == "overloaded_mid":
-            data = json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
-            piece = f"event: error\ndata: {data}\n\n".encode()
+            piece = dialects.wire(dialects.broken(dialect))
             self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(piece), piece))
         elif kind == "drop_mid":
             self._reset()
@@ -409,14 +410,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(method=self.command, path=self.path, headers=headers, body=body, **decided)
         self.server.model.remember(request)
-
-
-def _dialect(path: str) -> Literal["anthropic", "responses"] | None:
-    if path.endswith("/v1/messages"):
-        return "anthropic"
-    if path.endswith("/responses"):
-        return "responses"
-    return None
 
 
 def _not_here(message: str) -> Json:

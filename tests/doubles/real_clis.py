@@ -20,6 +20,9 @@ REQUIRE_VARIABLE = "ORCHESTRATE_REQUIRE_CLIS"
 
 MADE_UP_KEY = "sk-made-up-for-tests"
 
+WANTED_ANYWAY = frozenset({"registry.npmjs.org:443"})
+"""What opencode 1.18.33 reaches for at every start, to install the types of its plug-ins; it works without."""
+
 
 def find_cli(name: str) -> Path | None:
     """Return where the real CLI *name* is, or None."""
@@ -29,10 +32,10 @@ def find_cli(name: str) -> Path | None:
 
 
 def clean_env(home: Path, server: ModelServer, *, subscription: bool = False) -> dict[str, str]:
-    """Return a complete environment in which claude and codex talk to *server* only, with made-up keys.
+    """Return a complete environment in which the agent CLIs talk to *server* only, with made-up keys.
 
-    Nothing is taken from our own environment but the folders of git, node and the CLIs. *home* gets a
-    `.codex/config.toml`, so that codex needs no flags for it; claude needs no file.
+    Nothing is taken from our own environment but the folders of git, node and the CLIs. *home* gets the configuration
+    of codex, gemini and opencode, so that none needs flags for it; claude needs no file.
 
     Everything else a CLI may want from the network goes to *server* as its proxy, which refuses and remembers it
     (`ModelServer.outside`).
@@ -44,6 +47,8 @@ def clean_env(home: Path, server: ModelServer, *, subscription: bool = False) ->
     """
     home.mkdir(parents=True, exist_ok=True)
     _write_codex_files(home / ".codex", server)
+    _write_gemini_settings(_made(home / ".gemini"))
+    _write_opencode_configuration(_made(home / ".config" / "opencode"), server)
     login = {"CLAUDE_CODE_OAUTH_TOKEN": "made-up-for-tests"} if subscription else {"ANTHROPIC_API_KEY": MADE_UP_KEY}
     return {
         "HOME": str(home),
@@ -66,12 +71,19 @@ def clean_env(home: Path, server: ModelServer, *, subscription: bool = False) ->
         "DISABLE_AUTOUPDATER": "1",
         "DISABLE_TELEMETRY": "1",
         "CODEX_HOME": str(home / ".codex"),
+        "GEMINI_API_KEY": MADE_UP_KEY,
+        "GOOGLE_GEMINI_BASE_URL": server.url,
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
     }
 
 
 def _path() -> str:
     folders = [os.environ.get(FOLDER_VARIABLE, "")]
-    folders += [str(Path(found).parent) for tool in ("claude", "codex", "node", "git") if (found := shutil.which(tool))]
+    folders += [
+        str(Path(found).parent)
+        for tool in ("claude", "codex", "gemini", "opencode", "node", "git")
+        if (found := shutil.which(tool))
+    ]
     return os.pathsep.join(dict.fromkeys(filter(None, [*folders, "/usr/local/bin", "/usr/bin", "/bin"])))
 
 
@@ -96,6 +108,31 @@ requires_openai_auth = true
 request_max_retries = 1
 stream_max_retries = 1
 """)
+
+
+def _write_gemini_settings(folder: Path) -> None:
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},  # with another base URL it asks for a choice
+        "general": {"maxAttempts": 2},  # its own 10 take minutes (0.61.0)
+        "privacy": {"usageStatisticsEnabled": False},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+
+
+def _write_opencode_configuration(folder: Path, server: ModelServer) -> None:
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",  # part of the program, nothing is fetched
+        "name": "scripted",
+        "options": {"baseURL": f"{server.url}/v1", "apiKey": MADE_UP_KEY},
+        "models": {"scripted": {"name": "scripted"}},
+    }
+    configuration = {"model": "scripted/scripted", "provider": {"scripted": provider}}
+    (folder / "opencode.json").write_text(json.dumps(configuration))
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _folder(path: Path) -> str:

@@ -22,9 +22,10 @@ from agent_orchestrator.providers import (
     Spent,
     Started,
     UsedTool,
+    joined,
     still_limited,
 )
-from agent_orchestrator.providers.all import providers
+from agent_orchestrator.providers.all import AUTO, providers
 from providers.reading import RECORDINGS
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -39,6 +40,7 @@ LINES = [line for file in sorted(RECORDINGS.glob("*.jsonl")) for line in file.re
 KINDS = ["system", "assistant", "result", "rate_limit_event", "thread.started", "item.started", "item.completed"]
 KINDS += ["turn.completed", "turn.failed", "said", "used", "spent", "finished"]
 KINDS += ["session", "text", "tool", "usage", "limit"]
+KINDS += ["init", "message", "tool_use", "error", "step_start", "step_finish"]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -96,6 +98,7 @@ def test_no_invented_event_makes_a_reader_fail(name: str, kind: str, rest: dict[
     [
         ("claude", r'{"type":"assistant","message":{"content":[{"type":"text","text":"a\ud800b"}]}}'),
         ("codex", r'{"type":"item.completed","item":{"type":"agent_message","text":"a\ud800b"}}'),
+        ("opencode", r'{"type":"text","part":{"text":"a\ud800b"}}'),
         ("demo", r'{"demo":"said","text":"a\ud800b"}'),
         ("api", r'{"api":"text","text":"a\ud800b"}'),
         ("generic", "a\ud800b"),
@@ -103,6 +106,20 @@ def test_no_invented_event_makes_a_reader_fail(name: str, kind: str, rest: dict[
 )
 def test_half_a_character_does_not_reach_what_is_stored(name: str, line: str) -> None:
     assert ALL[name].read(line) == (Said(text="a?b"),)
+
+
+def test_half_a_character_in_a_part_of_what_is_said_does_not_reach_what_is_stored() -> None:
+    line = r'{"type":"message","role":"assistant","content":"a\ud800b","delta":true}'
+
+    assert ALL["gemini"].read(line) == (Said(text="a?b", is_part=True),)
+
+
+def test_words_that_come_in_parts_are_put_together_until_something_else_comes() -> None:
+    parts = [Said(text="I wr", is_part=True), Said(text="ite.\n", is_part=True)]
+    act, whole = UsedTool(tool="write"), Said(text="Whole.")
+
+    assert [*joined([*parts, act, *parts, whole])] == [Said(text="I write."), act, Said(text="I write."), whole]
+    assert [*joined([Said(text=" \n", is_part=True), act, *parts])] == [act, Said(text="I write.")]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "generic"])
@@ -190,8 +207,8 @@ def made(environ: dict[str, str], home: Path, command: str | None = None) -> dic
 
 
 def test_every_provider_is_listed_under_its_own_name_and_the_demo_comes_last(tmp_path: Path) -> None:
-    assert list(made({}, tmp_path)) == ["claude", "codex", "api", "demo"]
-    assert list(made({}, tmp_path, "my-agent")) == ["claude", "codex", "generic", "api", "demo"]
+    assert list(made({}, tmp_path)) == [*AUTO, "api", "demo"]
+    assert list(made({}, tmp_path, "my-agent")) == [*AUTO, "generic", "api", "demo"]
     assert [name for name, provider in ALL.items() if provider.is_demo] == ["demo"]
     assert all(provider.name == name for name, provider in ALL.items())
 

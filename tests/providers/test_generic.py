@@ -9,6 +9,7 @@ from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.providers import Briefing, Said
 from agent_orchestrator.providers.generic import Generic, split
+from providers.reading import ending
 
 
 def briefing(**given: object) -> Briefing:
@@ -54,6 +55,13 @@ def test_a_model_that_is_not_named_leaves_no_empty_option_behind() -> None:
     assert agent.command(briefing(model="big")).argv[1:] == ("--fast", "--model", "big", "-x")
 
 
+def test_a_model_inside_of_a_word_takes_the_word_along_when_none_is_named() -> None:
+    agent = Generic(words=split("my-agent --fast --model=openai/{model} -x"))
+
+    assert agent.command(briefing()).argv[1:] == ("--fast", "-x")
+    assert agent.command(briefing(model="big")).argv[1:] == ("--fast", "--model=openai/big", "-x")
+
+
 @pytest.mark.parametrize("template", ["", "   ", "agent 'open", "{workspace} run", "agent {promt_file}"])
 def test_a_template_that_cannot_be_meant_is_refused(template: str) -> None:
     with pytest.raises(BadInput):
@@ -86,3 +94,17 @@ def test_every_line_is_something_said() -> None:
 
     assert agent.read("  thinking…\n") == (Said(text="thinking…"),)
     assert agent.read(" \n") == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "exit_code", "outcome"),
+    [
+        (["working", "Error: 429 Too Many Requests"], 1, Outcome.LIMITED),
+        (["Error: 429 Too Many Requests", "so I tried again", "TypeError: no"], 1, Outcome.FAILED),
+        (["The client now retries on a rate limit error."], 0, None),
+    ],
+)
+def test_a_refusal_that_it_prints_last_counts_when_it_ends_in_an_error(
+    lines: list[str], exit_code: int, outcome: Outcome | None
+) -> None:
+    assert ending(Generic(words=("my-agent",)), lines, exit_code).outcome == outcome

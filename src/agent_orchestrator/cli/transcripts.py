@@ -11,7 +11,7 @@ from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.ids import AttemptId
-from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent, Started, UsedTool
+from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent, Started, UsedTool, joined
 from agent_orchestrator.runtime.follower import tail
 from agent_orchestrator.runtime.process import State, state
 from agent_orchestrator.runtime.transcript import Tailer
@@ -79,7 +79,7 @@ class Reading:
             who = f"{attempt['agent']} ({attempt['provider']}{version})"
             render.say(render.paint(line(f"{attempt['id']}  {who}  attempt {attempt['number']} of {of}"), dim=True))
         said = ""
-        for meaning in self._meanings(follow):
+        for meaning in joined(self._meanings(follow)):
             if as_json:
                 doors.stream({"attempt": attempt["id"], **as_document(meaning)})
             elif lines := as_lines(meaning, after=said):

@@ -9,7 +9,7 @@ Facts about the real command lines stand in the module of each provider with
 the version they were measured on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +85,8 @@ class Said:
     """The agent spoke."""
 
     text: str
+    is_part: bool = False
+    """True for words as they are streamed: a part goes on where the part before it ended, if nothing came between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,22 @@ class Finished:
 
 
 Meaning = Started | Said | UsedTool | Spent | Limited | Finished
+
+
+def joined(meanings: Iterable[Meaning | str]) -> Iterator[Meaning | str]:
+    """Yield *meanings* with the parts of what was said put together; what is no part comes as it is."""
+    said = ""
+    for meaning in meanings:
+        if isinstance(meaning, Said) and meaning.is_part:
+            said += meaning.text
+            continue
+        if said.strip():
+            yield Said(text=said.strip())
+        said = ""
+        yield meaning
+    if said.strip():
+        yield Said(text=said.strip())
+
 
 SESSION_LOST = "session lost: "
 """How the reason of an Ending begins when the session to go on with is gone: start afresh, not again with that id."""

@@ -9,6 +9,11 @@ from agent_orchestrator.providers.api import Api
 from agent_orchestrator.providers.claude import ENVIRONMENT, Claude, cloud, logged_in
 from agent_orchestrator.providers.codex import Codex
 from agent_orchestrator.providers.demo import Demo
+from agent_orchestrator.providers.gemini import Gemini
+from agent_orchestrator.providers.opencode import OpenCode
+
+AUTO = ("claude", "codex", "gemini", "opencode")
+"""What ``auto`` takes for the work: the first that is installed. The others stand in where somebody pays for them."""
 
 
 def providers(
@@ -19,6 +24,7 @@ def providers(
     root: bool,
     claude_uses_key: bool = False,
     codex_model: str | None = None,
+    opencode_model: str | None = None,
     generic_command: str | None = None,
     demo_pace: str = "1",
 ) -> dict[str, Provider]:
@@ -39,7 +45,12 @@ def providers(
         uses_key=claude_uses_key,
         environment=ENVIRONMENT + (back_end[1] if back_end else ()),
     )
-    found: list[Provider] = [claude, Codex(clock=clock, model=codex_model)]
+    found: list[Provider] = [
+        claude,
+        Codex(clock=clock, model=codex_model),
+        Gemini(clock=clock),
+        OpenCode(clock=clock, model=opencode_model),
+    ]
     if generic_command:
         found.append(generic.Generic(words=generic.split(generic_command), clock=clock))
     found += [Api(clock=clock), Demo(pace=demo_pace)]

@@ -1,4 +1,4 @@
-"""Any other agent that is a command line, such as ``aider --yes --message-file {prompt_file}``: the user's template.
+"""Any other agent that is a command line, such as ``my-agent --prompt {prompt_file}``: the user's template.
 
 Nothing is known of such an agent but its lines and its exit code; what it did is seen by looking at the work.
 """
@@ -88,8 +88,8 @@ class Generic:
     def command(self, briefing: Briefing) -> Command:
         """Return the template with its placeholders filled in; the prompt is also on standard input.
 
-        Where no model is named, a word that is just ``{model}`` goes, with the option before it. A role that the
-        template does not ask for is the head of the prompt.
+        Where no model is named, a word with ``{model}`` goes, and with a word that is just that the option before it. A
+        role that the template does not ask for is the head of the prompt.
         """
         values = {
             "prompt_file": str(briefing.run_dir / PROMPT_FILE),
@@ -100,8 +100,8 @@ class Generic:
         }
         argv = [briefing.executable]
         for word in self.words[1:]:
-            if word == "{model}" and not briefing.model:
-                if len(argv) > 1 and argv[-1].startswith("-"):
+            if "{model}" in word and not briefing.model:
+                if word == "{model}" and len(argv) > 1 and argv[-1].startswith("-"):
                     argv.pop()
                 continue
             argv.append(_PLACEHOLDER.sub(lambda found: values[found[1]], word))
@@ -111,22 +111,32 @@ class Generic:
         return Command(argv=tuple(argv), stdin=prompt, files=files)
 
     def read(self, line: str) -> tuple[Meaning, ...]:
-        """Every line that is not blank is something said."""
+        """Every line that is not blank is something said; one that reads like a refusal may be why it ends.
+
+        That counts only if it is the last line and the exit code is not 0: what an agent says may be about its task.
+        """
         words = fields.text(line).strip()
-        return (Said(text=words),) if words else ()
+        if not words:
+            return ()
+        limited = self._limited(words[-fields.DETAIL_LIMIT :])
+        return (Said(text=words), limited) if limited else (Said(text=words),)
 
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
-        """Exit code 0 means: look at the work. Else the end of standard error tells a limit from a failure."""
-        del last, limited  # read() never says either
+        """Exit code 0 means: look at the work. Else the end of what it printed tells a limit from a failure."""
+        del last  # read() never says it
         if exit_code == 0:
             return Ending(outcome=None)
-        words = conclusion.tail(stderr, LAST_LINES)
-        kind = limits.refusal(words)
-        if kind is None or exit_code is None:
+        found = self._limited(conclusion.tail(stderr, LAST_LINES)) or limited
+        if found is None or exit_code is None:
             return conclusion.crashed(exit_code, stderr, who=self.title)
-        until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
-        found = Limited(kind=kind, until=until, text=words[-fields.DETAIL_LIMIT :])
         return Ending(outcome=Outcome.LIMITED, reason=found.text, limited=found)
+
+    def _limited(self, words: str) -> Limited | None:
+        kind = limits.refusal(words)
+        if kind is None:
+            return None
+        until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
+        return Limited(kind=kind, until=until, text=words[-fields.DETAIL_LIMIT :])
 
     def ask(self, question: Question) -> Command | None:
         """It cannot: nothing is known of its answers."""

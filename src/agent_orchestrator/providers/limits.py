@@ -31,10 +31,12 @@ _ZONE = (
 )
 _LEAD = r"(?:resets?|try\s+again|retry|available\s+again|until)(?:\s+(?:at|on|after))?\s*:?\s+"
 _EPOCH = re.compile(r"(?:reached\s*\||resets?_?at\W{1,4})(?P<epoch>\d{10}(?:\d{3})?)\b", re.I)
-_SECONDS = re.compile(r"(?:resets?_in_seconds|retry[-_ ]after(?:_seconds)?)\W{1,4}(?P<seconds>\d+(?:\.\d+)?)", re.I)
+_SECONDS = re.compile(
+    r"(?:resets?_in_seconds|retry[-_ ]after(?:_seconds)?)\W{1,4}(?P<seconds>\d+(?:\.\d+)?)(?!\w*[hdm])", re.I
+)
 _ISO = re.compile(r"\b(?P<iso>20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)", re.I)
 _SPAN = re.compile(
-    r"(?:try\s+again|retry|resets?|available\s+again)\s+(?:again\s+)?in\s+(?:about\s+)?"
+    r"(?:try\s+again|retry|resets?|available\s+again)\s+(?:again\s+)?(?:in|after)\s+(?:about\s+)?"
     r"(?P<span>(?:\d+(?:\.\d+)?\s*(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b[\s,]*(?:and\s+)?"
     r"|\d+(?:\.\d+)?[dhm](?=\d))+)",
     re.I,
@@ -153,27 +155,33 @@ _STATUS = r"\b(?:status(?:[ _]code)?|http(?:/\d(?:\.\d)?)?|error(?:[ _]code)?|co
 _USAGE = re.compile(
     r"usage[ _]limit|hit your (?:\w+ )?limit|out of extra usage|(?:session|weekly|daily|monthly|spend(?:ing)?) limit"
     r"|insufficient_quota|exceeded your current quota|quota exceeded|credit balance is too low|out of credits"
+    r"|exhausted your (?:daily quota|capacity)|free usage exceeded"
     r"|limit reached\s*\|",
     re.I,
 )
 _RATE = re.compile(
-    rf"{_STATUS}429\b|\b429\W{{0,3}}too many|too many requests|rate[ _-]?limit(?:ed|error|_error)?\b", re.I
+    rf"{_STATUS}429\b|\b429\W{{0,3}}too many|too many requests|rate[ _-]?limit(?:ed|error|_error)?\b"
+    r"|resource (?:has been )?exhausted|\bresource_exhausted\b",
+    re.I,
 )
 _LOGIN = re.compile(
     rf"{_STATUS}40[13]\b|\b401\W{{0,3}}unauthori[sz]ed|\b403\W{{0,3}}forbidden|not logged in|please run /login"
     r"|(?:invalid|incorrect|missing) (?:x-)?api[- ]key|authentication[ _](?:failed|error)|missing bearer"
+    r"|api key (?:not valid|expired)|\bpermission_denied\b|\bunauthenticated\b|set an auth method"
     r"|token (?:has )?(?:expired|been revoked)|could not be refreshed|log ?in again|sign in again",
     re.I,
 )
 _OVERLOAD = re.compile(
     rf"{_STATUS}5(?:03|29)\b|\b529\W{{0,3}}overloaded|\b503\W{{0,3}}service|overloaded|at capacity|high demand"
-    r"|service unavailable|temporarily unavailable",
+    r"|no capacity available|service unavailable|temporarily unavailable",
     re.I,
 )
 _TROUBLE = re.compile(
     rf"{_STATUS}50[0-4]\b|\b500 internal|\b502 bad gateway|\b504 gateway|internal server error"
     r"|connection (?:refused|reset|dropped|error|failed|closed|timed out)|econn(?:refused|reset|aborted)|etimedout"
-    r"|enotfound|eai_again|stream disconnected|error sending request|network error|request timed out|fetch failed",
+    r"|enotfound|eai_again|stream disconnected|error sending request|network error|request timed out|fetch failed"
+    r"|socket connection was closed|cannot connect to api|stream ended without|\bapi error: terminated\b"
+    r"|\"code\":\s*50\d\b",
     re.I,
 )
 

@@ -23,6 +23,8 @@ ACTION_LIMIT = 160
 """Characters of "what it does now": one line of a terminal."""
 SUMMARY_LIMIT = 4_000
 """Characters kept of an agent's last words."""
+SAID_LIMIT = 20_000
+"""Characters kept of words that come in parts; the transcript has all of them."""
 STDERR_LIMIT = 8_192
 """Bytes of standard error that are looked at when an attempt has ended."""
 
@@ -50,6 +52,18 @@ class Follower:
     _whole: Usage = field(default_factory=Usage)
     _added: Usage = field(default_factory=Usage)
     _last_said: str = ""
+    _acted: bool = False
+    _parts: str = ""
+    """What was said in parts since the last that was anything else."""
+
+    def __post_init__(self) -> None:
+        """Take an attempt that was read from before as one that did something: what it was is not remembered."""
+        self._acted = self.attempt.stdout_offset > 0
+
+    @property
+    def did_nothing(self) -> bool:
+        """True when nothing was answered: it said nothing, used no tool and spent nothing."""
+        return not self._acted
 
     def read(self, now: float, *, to_end: bool = False) -> None:
         """Read what is new. With *to_end* read everything, the unfinished last line too; the process is gone."""
@@ -90,6 +104,8 @@ class Follower:
         for meaning in self.provider.read(line.text):
             self.changed = True
             self.limited = still_limited(self.limited, meaning)
+            self._acted = self._acted or isinstance(meaning, Said | UsedTool | Spent)
+            self._parts = self._parts + meaning.text if isinstance(meaning, Said) and meaning.is_part else ""
             match meaning:
                 case Started():
                     self.cwd_seen = meaning.cwd
@@ -100,8 +116,8 @@ class Follower:
                         cli_version=meaning.cli_version or self.attempt.cli_version,
                     )
                 case Said():
-                    self._doing(meaning.text)
-                    self._last_said = meaning.text
+                    self._last_said = self._parts[:SAID_LIMIT] or meaning.text
+                    self._doing(self._last_said)
                     self.finished_at = None
                 case UsedTool():
                     self._doing(f"{meaning.tool} {meaning.detail}")

@@ -606,7 +606,8 @@ class Supervisor:
             saved = self.pieces.landing.save(attempt, follower.workspace)
             attempt = replace(attempt, commit=saved.commit, branch=saved.branch)
         attempt = self.pieces.landing.take_in(self.pieces.store.tasks.get(attempt.task), attempt)
-        if reason.startswith(SESSION_LOST):
+        # A session in which nothing was answered holds nothing, and gemini does not even keep it.
+        if reason.startswith(SESSION_LOST) or (follower.did_nothing and attempt.resumes is None):
             attempt = replace(attempt, session=None)
         attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
         self._give_back(attempt, outcome, reason)
