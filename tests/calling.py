@@ -43,7 +43,9 @@ class Caller:
     def argv(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "agent_orchestrator", *words]
 
-    def __call__(self, *words: str, stdin: bytes | None = None, timeout_s: float | None = None, **environ: str) -> Answer:
+    def __call__(
+        self, *words: str, stdin: bytes | None = None, timeout_s: float | None = None, **environ: str
+    ) -> Answer:
         """Run one command to its end. Without *stdin* its standard input is empty. A traceback is a failure."""
         ran = subprocess.run(
             self.argv(*words),

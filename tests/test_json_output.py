@@ -1,7 +1,9 @@
 """What programs are told is what docs/json-output.md and its schemas promise: every field, no more and no less."""
 
 import ast
+import importlib
 import json
+import pkgutil
 import re
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+import agent_orchestrator
 import pages
 from agent_orchestrator.cli import orchestrate
 from agent_orchestrator.domain.agent import AgentState
@@ -300,6 +303,9 @@ def enums(schema: Json) -> Iterator[list[str | None]]:
 
 
 def test_the_page_lists_every_error_code_with_its_exit_code() -> None:
+    for module in pkgutil.walk_packages(agent_orchestrator.__path__, "agent_orchestrator."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)  # a class is known once its module is imported
     classes = [OrchestratorError]
     for one in classes:
         classes.extend(one.__subclasses__())

@@ -63,7 +63,7 @@ def test_two_tasks_are_worked_on_mended_verified_and_delivered(tmp_path: Path, c
     before, after = attempts["Add multiplication"]
     assert before["session"] == after["session"], "the retry went on in the same session"
     assert after["cli_version"] and after["cli_path"].endswith(cli)
-    assert after["cost_usd"] > 0 and after["cost_is_estimate"]
+    assert after["usage"]["cost_usd"] > 0 and after["usage"]["cost_is_estimate"]
     assert "a * b" in (here.folder / "mul.py").read_text()
     assert (here.folder / "notes.txt").exists()
     assert here.git("status", "--porcelain") == "", "nothing of the CLI's own lies about"
