@@ -9,27 +9,23 @@ dies, the database and the files say how to go on.
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
-from agent_orchestrator.domain.evidence import CheckResult
-from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
-from agent_orchestrator.runtime.commands import CommandStopped
+from agent_orchestrator.providers import Ending, Provider
 from agent_orchestrator.runtime.endings import ending_of, told_of_base
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
@@ -49,7 +45,9 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
-from agent_orchestrator.runtime.process import Process, State, state, sweep
+from agent_orchestrator.runtime.merge_queue import MergeQueue
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.recovery import Recovery
 from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
@@ -59,7 +57,6 @@ from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
-from agent_orchestrator.workspaces import Collected, Workspace
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -71,8 +68,6 @@ IDLE_S = 30.0
 """How long the loop sleeps with nothing to do. Rings wake it; this only bounds the harm of a lost one."""
 RESULT_GRACE_S = 20.0
 """Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
-STARTING_S = 10.0
-"""Seconds a minder of an earlier supervisor may take from its lock to its first record."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ask the run to stop; a second one makes it stop at once."""
 OPEN_AT_ONCE = 20
@@ -161,8 +156,16 @@ class Supervisor:
         self._wishes_due = True
         self._began = pieces.clock.now()
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
-        self._saving = ThreadPoolExecutor(max_workers=4, thread_name_prefix="save")
-        self._merge_queue = ThreadPoolExecutor(max_workers=1, thread_name_prefix="merge-queue")
+        self._merge_queue = MergeQueue(
+            store=pieces.store,
+            queue=pieces.queue,
+            events=pieces.events,
+            landing=pieces.landing,
+            spawner=pieces.spawner,
+            providers=pieces.providers,
+            post=self.inbox.put,
+            log=log,
+        )
 
     def run(self) -> Outlook:
         """Lead the project until its work is done; return how the run ended.
@@ -188,7 +191,7 @@ class Supervisor:
         heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
-            self.recover()
+            self._recover()
             self._tell_unusable()
             self._read_wishes(leadership)
             self.advance()
@@ -201,6 +204,30 @@ class Supervisor:
                 signal.signal(number, handler)
             self._shut_down()
         return self.outlook
+
+    def _recover(self) -> None:
+        """Take over what an earlier supervisor left, before anything is started."""
+        pieces = self.pieces
+        Recovery(
+            store=pieces.store,
+            clock=pieces.clock,
+            events=pieces.events,
+            queue=pieces.queue,
+            providers=pieces.providers,
+            give_back=self._merge_queue.give_back,
+            follow=self._adopt,
+            settle_again=self._settle_again,
+            log=self._log,
+        ).recover()
+
+    def _adopt(self, attempt: Attempt, process: Process | None) -> None:
+        self._watch(attempt, self.pieces.providers[attempt.provider], process, None)
+        if process is None:
+            self.inbox.put(Exited(attempt.id))
+
+    def _settle_again(self, attempt: Attempt) -> None:
+        self.settling[attempt.id] = attempt
+        self._merge_queue.take_again(attempt)
 
     def step(self, happening: Happening) -> None:
         """Take in one thing that happened."""
@@ -377,24 +404,7 @@ class Supervisor:
             started_at=goal.started_at or self.pieces.clock.now(),
         )
         self._log(f"goal {goal.id} begins: {goal.title}")
-        self._merge_queue.submit(self._check_base, opened)
-
-    def _check_base(self, goal: Goal) -> None:
-        """Run the project's check on the base, in the merge queue's thread, and write down what it showed."""
-        try:
-            check = self.pieces.landing.check_base(goal)
-        except OrchestratorError as error:
-            self.inbox.put(Rang())
-            self._record("base.not_checked", goal, reason=error.message)
-            return
-        if check is not None:
-            self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
-            if check.result is not CheckResult.PASSED:
-                self.inbox.put(BaseChecked(goal.id, check))
-
-    def _record(self, type: str, goal: Goal, **data: Any) -> None:
-        with self.pieces.store.transaction():
-            self.pieces.events.record(type, goal=goal, **data)
+        self._merge_queue.check_base(opened)
 
     def _prepare(self, task: Task, attempt: Attempt) -> None:
         """Make an attempt ready, in a thread."""
@@ -412,7 +422,7 @@ class Supervisor:
         if self.preparing.pop(attempt.id, None) is None:
             return
         if self.outlook.stopping or self._is_cancelled(attempt):
-            self._give_back(attempt, Outcome.CANCELLED, "stopped before it was started")
+            self._merge_queue.give_back(attempt, Outcome.CANCELLED, "stopped before it was started")
             return
         try:
             self.pieces.queue.prepared(attempt)
@@ -466,7 +476,7 @@ class Supervisor:
         attempt = self.preparing.pop(attempt_id, None)
         if attempt is not None:
             self._log(f"{attempt.task} could not be started: {reason}")
-            self._give_back(attempt, Outcome.FAILED, f"could not be started: {reason}")
+            self._merge_queue.give_back(attempt, Outcome.FAILED, f"could not be started: {reason}")
 
     # Following
 
@@ -549,7 +559,7 @@ class Supervisor:
         except StaleLease as error:
             self._settled(attempt_id, error.message)
             return
-        self._saving.submit(self._settle, follower, ending)
+        self._merge_queue.take(follower, ending)
 
     def _hold(self, follower: Follower, ending: Ending) -> None:
         limited = ending.limited
@@ -559,64 +569,6 @@ class Supervisor:
         )
         what = "its login is refused" if limited.kind is HoldKind.LOGIN else limited.kind.value.replace("_", " ")
         self._log(f"{hold.provider} waits until {hold.until:%Y-%m-%d %H:%M} UTC ({what}): {hold.reason}")
-
-    def _settle(self, follower: Follower, ending: Ending) -> None:
-        """Save what an ended attempt left, in a thread. Then the merge queue has it, or its task is given back."""
-        attempt, workspace = follower.attempt, follower.workspace
-
-        def save() -> bool:
-            if ending.outcome is not None or workspace is None:
-                self._save_and_give_back(follower, ending)
-                return True
-            collected = self.pieces.landing.save(attempt, workspace)
-            self._merge_queue.submit(self._stage, attempt, lambda: land(workspace, collected))
-            return False
-
-        def land(workspace: Workspace, collected: Collected) -> bool:
-            landing = self.pieces.landing
-            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
-                with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
-                    self._saving.submit(landing.give_back, workspace, collected)
-            return True
-
-        self._stage(attempt, save)
-
-    def _stage(self, attempt: Attempt, stage: Callable[[], bool]) -> None:
-        """Take one step of settling an attempt; tell the loop when it was the last one, or went wrong."""
-        trouble, is_last = "", True
-        try:
-            is_last = stage()
-        except (StaleLease, CommandStopped) as error:
-            trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
-        except OrchestratorError as error:
-            trouble = error.message
-            self._give_back(attempt, Outcome.FAILED, error.message)
-        except Exception as error:  # a bug of ours must cost one attempt, not the night
-            trouble = f"{type(error).__name__}: {error}"
-            self._give_back(attempt, Outcome.FAILED, f"internal error: {trouble}")
-        finally:
-            if is_last:
-                self.inbox.put(Settled(attempt.id, trouble))
-
-    def _save_and_give_back(self, follower: Follower, ending: Ending) -> None:
-        attempt = follower.attempt
-        outcome = ending.outcome or Outcome.LOST
-        reason = ending.reason or "its checkout is gone"
-        if follower.workspace is not None and follower.workspace.isolation is not Isolation.SHARED:
-            saved = self.pieces.landing.save(attempt, follower.workspace)
-            attempt = replace(attempt, commit=saved.commit, branch=saved.branch)
-        attempt = self.pieces.landing.take_in(self.pieces.store.tasks.get(attempt.task), attempt)
-        # A session in which nothing was answered holds nothing, and gemini does not even keep it.
-        if reason.startswith(SESSION_LOST) or (follower.did_nothing and attempt.resumes is None):
-            attempt = replace(attempt, session=None)
-        attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
-        self._give_back(attempt, outcome, reason)
-
-    def _give_back(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
-        try:
-            self.pieces.queue.ended(attempt, outcome=outcome, reason=reason)
-        except StaleLease as error:
-            self._log(error.message)
 
     def _settled(self, attempt_id: AttemptId, trouble: str) -> None:
         attempt = self.settling.pop(attempt_id, None)
@@ -652,24 +604,7 @@ class Supervisor:
             if over is None:
                 continue
             self.delivering.add(goal.id)
-            self._merge_queue.submit(self._deliver, over)
-
-    def _deliver(self, goal: Goal) -> None:
-        """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
-        try:
-            if goal.state is GoalState.COMPLETED:
-                goal = self.pieces.landing.deliver(goal)
-            elif goal.result_branch and self.pieces.spawner.workspaces.tip(goal.result_branch):
-                note = f"what is landed so far: git merge {goal.result_branch}"
-                goal = goal._replace(delivery=Delivery.WAITING, delivery_note=note)
-        except CommandStopped:
-            self.inbox.put(NotDelivered(goal.id))
-            return
-        except OrchestratorError as error:
-            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=error.message)
-        except Exception as error:  # a bug of ours must not keep the run from ending
-            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
-        self.inbox.put(Delivered(goal))
+            self._merge_queue.deliver(over)
 
     def _delivered(self, goal: Goal) -> None:
         current = self.pieces.store.goals.get(goal.id)
@@ -728,96 +663,12 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
-        self._saving.shutdown(wait=True)
-        self._merge_queue.shutdown(wait=True)
+        self._merge_queue.shut_down()
         for follower in self.running.values():
             follower.close()
         self.inbox.close()
         self.pieces.notifier.close()
         self.pieces.leader.resign()
-
-    # After a crash
-
-    def recover(self) -> None:
-        """Take over what an earlier supervisor left: adopt the living, judge the ended, give back the rest.
-
-        Done before anything is started. Only proof frees a task: an exit record, or a minder that is gone with nothing
-        left of its tree.
-        """
-        for attempt in self.pieces.store.attempts.open():
-            task = self.pieces.store.tasks.get(attempt.task)
-            if task.token != attempt.token:
-                self._forget(attempt)
-            elif attempt.provider not in self.pieces.providers:
-                self._let_go(attempt)
-            elif task.state in {TaskState.VERIFYING, TaskState.LANDING}:
-                self._resettle(attempt)
-            else:
-                self._take_over(attempt)
-
-    def _take_over(self, attempt: Attempt) -> None:
-        run_dir = Path(attempt.run_dir)
-        found = _settled_state(run_dir)
-        if found is State.NEVER_STARTED:
-            self._give_back(attempt, Outcome.CANCELLED, "it was never started: the supervisor died before")
-            return
-        process = Process.adopt(run_dir)
-        if process is None and found is State.VANISHED:
-            swept = sweep(run_dir)
-            if not swept.clear:
-                self._log(f"{attempt.id}: processes {swept.survivors} could not be ended")
-        if self.pieces.store.tasks.get(attempt.task).state is TaskState.CLAIMED:
-            self.pieces.queue.started(attempt)
-        self._watch(attempt, self.pieces.providers[attempt.provider], process, None)
-        self._log(f"{attempt.agent} ({attempt.task}) is taken over: {'it goes on' if process else 'it has ended'}")
-        if process is None:
-            self.inbox.put(Exited(attempt.id))
-
-    def _let_go(self, attempt: Attempt) -> None:
-        """End an attempt whose provider is not configured any more: nobody can read what it prints."""
-        process = Process.adopt(Path(attempt.run_dir))
-        if process is not None:
-            process.stop()
-            process.close()
-        self._give_back(attempt, Outcome.CANCELLED, f"the provider {attempt.provider} is not configured any more")
-
-    def _resettle(self, attempt: Attempt) -> None:
-        """Send work again through the merge queue that was in it when the supervisor died."""
-        self.settling[attempt.id] = attempt
-        self._merge_queue.submit(self._recover_landing, attempt)
-
-    def _recover_landing(self, attempt: Attempt) -> None:
-        try:
-            landed = self.pieces.landing.recover(attempt)
-        except OrchestratorError as error:
-            self._give_back(attempt, Outcome.LOST, error.message)
-            self.inbox.put(Settled(attempt.id, error.message))
-            return
-        if landed:
-            self.inbox.put(Settled(attempt.id))
-            return
-        goal = self.pieces.store.goals.get(attempt.goal)
-        follower = Follower(
-            attempt=attempt,
-            provider=self.pieces.providers[attempt.provider],
-            process=None,
-            workspace=self.pieces.spawner.reopen(attempt, goal),
-            tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
-        )
-        gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
-        self._saving.submit(self._settle, follower, Ending(outcome=None) if follower.workspace is not None else gone)
-
-    def _forget(self, attempt: Attempt) -> None:
-        """Close an attempt whose task somebody else holds; its process, if any, is told to end."""
-        process = Process.adopt(Path(attempt.run_dir))
-        if process is not None:
-            process.stop()
-            process.close()
-        with self.pieces.store.transaction():
-            now = self.pieces.clock.now()
-            ended = replace(attempt, outcome=Outcome.FENCED, reason="its task was given to another", ended_at=now)
-            self.pieces.store.attempts.save(ended)
-            self.pieces.events.record("attempt.fenced", attempt=ended)
 
 
 def _same_place(one: str, other: Path) -> bool:
@@ -825,13 +676,3 @@ def _same_place(one: str, other: Path) -> bool:
         return Path(one).resolve() == other.resolve()
     except OSError:
         return True  # unknown is not wrong
-
-
-def _settled_state(run_dir: Path) -> State:
-    """Return what is proven about an attempt, waiting out the moment in which its minder is only just starting."""
-    patience = time.monotonic() + STARTING_S
-    found = state(run_dir)
-    while found is State.STARTING and time.monotonic() < patience:
-        time.sleep(0.02)
-        found = state(run_dir)
-    return found

@@ -1,0 +1,188 @@
+"""The threads in which ended attempts are brought to safety, verified, landed, and goals delivered.
+
+What one attempt left is saved side by side with the others'. Verifying, landing
+and delivering are the merge queue: a single thread, so that nothing moves a
+result branch between its check and its move. Each tells the supervisor's loop
+by a happening that it is through; the database says what came of it.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.evidence import CheckResult
+from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.runtime.commands import CommandStopped
+from agent_orchestrator.runtime.follower import Follower
+from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NotDelivered, Rang, Settled
+from agent_orchestrator.runtime.landing import Landing
+from agent_orchestrator.runtime.spawner import AgentSpawner
+from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.services.tasks import TaskQueue
+from agent_orchestrator.stores import Store
+from agent_orchestrator.workspaces import Collected, Workspace
+
+SAVED_AT_ONCE = 4
+"""Attempts whose work is saved at the same time; each is a few processes of git."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MergeQueue:
+    """Takes ended attempts and completed goals; posts `Settled` and `Delivered` for each in the end."""
+
+    store: Store
+    queue: TaskQueue
+    events: Events
+    landing: Landing
+    spawner: AgentSpawner
+    providers: dict[str, Provider]
+    post: Callable[[Happening], None]
+    log: Callable[[str], None]
+    _saving: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=SAVED_AT_ONCE, thread_name_prefix="save")
+    )
+    _one_by_one: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="merge-queue")
+    )
+
+    def take(self, follower: Follower, ending: Ending) -> None:
+        """Save what an ended attempt left; then land it, or give its task back."""
+        self._saving.submit(self._settle, follower, ending)
+
+    def take_again(self, attempt: Attempt) -> None:
+        """Take work that was in the queue when an earlier supervisor died."""
+        self._one_by_one.submit(self._recover, attempt)
+
+    def deliver(self, goal: Goal) -> None:
+        """Deliver a completed goal. A failed goal's work stays on its branch."""
+        self._one_by_one.submit(self._deliver, goal)
+
+    def check_base(self, goal: Goal) -> None:
+        """Run the project's check on the goal's base, and write down what it showed."""
+        self._one_by_one.submit(self._check_base, goal)
+
+    def give_back(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
+        """End an attempt that nothing is landed of, at once; its task is tried again, or not, as its rules say."""
+        try:
+            self.queue.ended(attempt, outcome=outcome, reason=reason)
+        except StaleLease as error:
+            self.log(error.message)
+
+    def shut_down(self) -> None:
+        """Wait until all that was taken is through."""
+        self._saving.shutdown(wait=True)
+        self._one_by_one.shutdown(wait=True)
+
+    def _settle(self, follower: Follower, ending: Ending) -> None:
+        """Save what is there. Then the one thread has it, or its task is given back."""
+        attempt, workspace = follower.attempt, follower.workspace
+
+        def save() -> bool:
+            if ending.outcome is not None or workspace is None:
+                self._save_and_give_back(follower, ending)
+                return True
+            collected = self.landing.save(attempt, workspace)
+            self._one_by_one.submit(self._stage, attempt, lambda: land(workspace, collected))
+            return False
+
+        def land(workspace: Workspace, collected: Collected) -> bool:
+            landing = self.landing
+            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
+                with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
+                    self._saving.submit(landing.give_back, workspace, collected)
+            return True
+
+        self._stage(attempt, save)
+
+    def _stage(self, attempt: Attempt, stage: Callable[[], bool]) -> None:
+        """Take one step of settling an attempt; tell the loop when it was the last one, or went wrong."""
+        trouble, is_last = "", True
+        try:
+            is_last = stage()
+        except (StaleLease, CommandStopped) as error:
+            trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
+        except OrchestratorError as error:
+            trouble = error.message
+            self.give_back(attempt, Outcome.FAILED, error.message)
+        except Exception as error:  # a bug of ours must cost one attempt, not the night
+            trouble = f"{type(error).__name__}: {error}"
+            self.give_back(attempt, Outcome.FAILED, f"internal error: {trouble}")
+        finally:
+            if is_last:
+                self.post(Settled(attempt.id, trouble))
+
+    def _save_and_give_back(self, follower: Follower, ending: Ending) -> None:
+        attempt = follower.attempt
+        outcome = ending.outcome or Outcome.LOST
+        reason = ending.reason or "its checkout is gone"
+        if follower.workspace is not None and follower.workspace.isolation is not Isolation.SHARED:
+            saved = self.landing.save(attempt, follower.workspace)
+            attempt = replace(attempt, commit=saved.commit, branch=saved.branch)
+        attempt = self.landing.take_in(self.store.tasks.get(attempt.task), attempt)
+        # A session in which nothing was answered holds nothing, and gemini does not even keep it.
+        if reason.startswith(SESSION_LOST) or (follower.did_nothing and attempt.resumes is None):
+            attempt = replace(attempt, session=None)
+        attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
+        self.give_back(attempt, outcome, reason)
+
+    def _recover(self, attempt: Attempt) -> None:
+        try:
+            landed = self.landing.recover(attempt)
+        except OrchestratorError as error:
+            self.give_back(attempt, Outcome.LOST, error.message)
+            self.post(Settled(attempt.id, error.message))
+            return
+        if landed:
+            self.post(Settled(attempt.id))
+            return
+        goal = self.store.goals.get(attempt.goal)
+        follower = Follower(
+            attempt=attempt,
+            provider=self.providers[attempt.provider],
+            process=None,
+            workspace=self.spawner.reopen(attempt, goal),
+            tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
+        )
+        gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
+        self._saving.submit(self._settle, follower, Ending(outcome=None) if follower.workspace is not None else gone)
+
+    def _deliver(self, goal: Goal) -> None:
+        """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
+        try:
+            if goal.state is GoalState.COMPLETED:
+                goal = self.landing.deliver(goal)
+            elif goal.result_branch and self.spawner.workspaces.tip(goal.result_branch):
+                note = f"what is landed so far: git merge {goal.result_branch}"
+                goal = goal._replace(delivery=Delivery.WAITING, delivery_note=note)
+        except CommandStopped:
+            self.post(NotDelivered(goal.id))
+            return
+        except OrchestratorError as error:
+            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=error.message)
+        except Exception as error:  # a bug of ours must not keep the run from ending
+            goal = goal._replace(delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
+        self.post(Delivered(goal))
+
+    def _check_base(self, goal: Goal) -> None:
+        """Run the project's check on the base, in the merge queue's thread, and write down what it showed."""
+        try:
+            check = self.landing.check_base(goal)
+        except OrchestratorError as error:
+            self.post(Rang())
+            self._record("base.not_checked", goal, reason=error.message)
+            return
+        if check is not None:
+            self._record("base.checked", goal, result=check.result, command=check.command, failures=check.failures)
+            if check.result is not CheckResult.PASSED:
+                self.post(BaseChecked(goal.id, check))
+
+    def _record(self, type: str, goal: Goal, **data: Any) -> None:
+        with self.store.transaction():
+            self.events.record(type, goal=goal, **data)
