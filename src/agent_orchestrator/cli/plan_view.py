@@ -114,22 +114,29 @@ def _forecast_lines(plan: Plan, expected: Forecast, look: Look) -> list[str]:
     agents = f"{expected.agents} {'agent' if expected.agents == 1 else 'agents'}"
     arrow = " → " if look.signs and not look.plain else ", "
     parts = [
-        f"likely {duration(expected.likely_minutes)}, longest {duration(expected.longest_minutes)} with {agents}",
-        f"up to {expected.at_once} at once",
+        f"likely {duration(expected.likely_minutes)}, longest {duration(expected.longest_minutes)}",
+        f"{agents}, up to {expected.at_once} at once",
         f"{'' if look.plain else '* '}critical {arrow.join(numbers[id] for id in expected.critical)}",
     ]
-    whole = "; ".join(parts)
-    return [whole] if width(whole) <= look.columns or look.plain else [cut(part, look.columns) for part in parts]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if look.plain or width(lines[-1]) + 2 + width(part) <= look.columns:
+            lines[-1] = f"{lines[-1]}; {part}"
+        else:
+            lines.append(part)
+    return lines if look.plain else [cut(text, look.columns) for text in lines]
 
 
 def _open_lines(plan: Plan, look: Look) -> list[str]:
     """Return what still speaks against the plan or is only assumed: the gravest first, the rest as a number."""
-    lines = []
     ranked = sorted(plan.findings, key=lambda one: list(Severity)[::-1].index(one.severity))
-    for found in ranked[:FINDINGS_SHOWN]:
-        lines.append(cut(_finding(found), look.columns))
-    if len(ranked) > FINDINGS_SHOWN:
-        lines.append(f"! {len(ranked) - FINDINGS_SHOWN} more findings; v shows all")
+    shown = [one for one in ranked if one.severity is not Severity.NOTE][:FINDINGS_SHOWN]
+    lines = [cut(_finding(found), look.columns) for found in shown]
+    if left := len(ranked) - len(shown):
+        what = "remark" if left == 1 else "remarks"
+        lines.append(
+            cut(f"! {left} {'more ' if shown else ''}{what}; v shows {'it' if left == 1 else 'them'}", look.columns)
+        )
     asked = [one for one in plan.questions if one.answer is None]
     if asked:
         what = f"{len(asked)} {'question keeps its default' if len(asked) == 1 else 'questions keep their defaults'}"
@@ -142,7 +149,8 @@ def _open_lines(plan: Plan, look: Look) -> list[str]:
 
 def _finding(found: Finding) -> str:
     colour = {Severity.ERROR: "red", Severity.WARNING: "yellow"}.get(found.severity)
-    return f"{paint(f'! {found.severity}:', colour)} {line(found.message, 400)}"
+    sign = f"! {found.severity}:"
+    return f"{paint(sign, colour) if colour else sign} {line(found.message, 400)}"
 
 
 def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:

@@ -177,7 +177,7 @@ class Session:
         """Yield the words that could stand where *typed* ends, each with what it means."""
         words = typed.split(" ")
         if len(words) <= 1:
-            yield from ((one.word, one.about) for one in COMMANDS)
+            yield from ((one.word + " " * bool(one.takes), one.about) for one in COMMANDS)
             return
         command = find_command(words[0])
         if command is None or command.word == "discuss":

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import click
+
 from agent_orchestrator.cli import render
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.text import clean
@@ -54,7 +56,8 @@ class Plain:
 
     def show(self, what: str, argument: str) -> None:
         """Print a view."""
-        render.say(list(self._show(what, argument)))
+        lines = list(self._show(what, argument))
+        render.say([click.unstyle(one) for one in lines] if self.plain else lines)
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
