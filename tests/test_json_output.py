@@ -293,7 +293,7 @@ def test_an_answer_that_is_put_together_of_parts_is_closed_too(ask: Asking) -> N
 
 
 def test_every_schema_belongs_to_a_verb() -> None:
-    assert sorted(SCHEMAS) == sorted([*VERBS, "parts", "error"])
+    assert sorted(SCHEMAS) == sorted([*VERBS, "parts", "error", "plan-file"])
 
 
 def test_the_words_of_the_schemas_are_those_of_the_program() -> None:

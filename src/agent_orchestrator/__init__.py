@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.tasks import TaskQueue
 
-__all__ = ["AgentSpawner", "App", "ContextManager", "TaskDecomposer", "TaskQueue", "build"]
+__all__ = ["AgentSpawner", "App", "ContextManager", "InteractivePlanner", "TaskDecomposer", "TaskQueue", "build"]
 
 _HOMES = {
     "App": "app",
     "build": "app",
     "TaskDecomposer": "planning.decomposer",
     "AgentSpawner": "runtime.spawner",
+    "InteractivePlanner": "planning.planner",
     "ContextManager": "services.context",
     "TaskQueue": "services.tasks",
 }

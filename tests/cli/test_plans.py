@@ -1,13 +1,18 @@
 """plan, plan-list, plan-continue, execute-plan, called as a user's shell does."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from agent_orchestrator.planning.editing import KEYS
 from calling import Caller
+from pages import DOCS
+from schemas import wrong
 
 GOAL = "Add a login page, then write its tests, then document it"
 
@@ -119,6 +124,25 @@ def test_a_plan_goes_into_a_file_and_back(call: Caller, tmp_path: Path) -> None:
         assert (again["hash"], again["plan"]["goal"]) == (saved["hash"], saved["plan"]["goal"])
     printed = call("plan-continue", "mine", "--export", "-")
     assert printed.out == (tmp_path / "plan.yaml").read_text()
+
+
+def test_a_plans_file_is_as_its_schema_says(call: Caller, tmp_path: Path) -> None:
+    call("plan", "Create a blog platform with login", "--name", "mine", "--json")
+    text = (
+        call("plan-continue", "mine", "--export", str(tmp_path / "plan.json")) and (tmp_path / "plan.json").read_text()
+    )
+    page = (DOCS / "planning.md").read_text()
+    shown = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    listed = set(
+        re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in page.splitlines() if row.startswith("| `")))
+    )
+
+    assert wrong("plan-file", json.loads(text)) == ""
+    assert wrong("plan-file", yaml.safe_load(shown)) == ""
+    assert wrong("plan-file", {"tasks": [{"title": "A", "sise": "S"}]})
+    assert listed == set(KEYS)
+    (tmp_path / "shown.yaml").write_text(shown)
+    assert len(call("plan", "--from", str(tmp_path / "shown.yaml"), "--json").json["plan"]["tasks"]) == 2
 
 
 def test_a_plan_in_a_file_is_checked_and_nothing_is_left(call: Caller, tmp_path: Path) -> None:
