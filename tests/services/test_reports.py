@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.attempt import Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.goal import Delivery, GoalState
 from agent_orchestrator.domain.hold import HoldKind
@@ -139,7 +140,7 @@ def test_an_attempt_is_live_until_its_agent_has_ended(app: App) -> None:
 
 def test_a_goal_whose_budget_is_used_up_says_so_and_shows_the_budget(app: App) -> None:
     plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
-    app.goals.accept(plan, Submission(text="Build it", budget_micro_usd=2_000_000))
+    app.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_micro_usd=2_000_000)))
     supervise(app, "claude")
     assert waits(app)["b"] == "a free agent"
 

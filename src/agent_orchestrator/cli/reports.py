@@ -32,14 +32,41 @@ BATCH = 500
 
 
 @click.command()
+@click.option("--failed", "only_failed", is_flag=True, help="Only the tasks that failed, with all that was tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
-def status(as_json: bool) -> None:
+def status(only_failed: bool, as_json: bool) -> None:
     """What is going on: goals, agents, what waits and why, spend."""
-    snapshot = doors.app(create=False).reports.snapshot()
+    reports = doors.app(create=False).reports
+    if only_failed:
+        dead = reports.failed()
+        if as_json:
+            doors.answer({"failed": dead})
+        else:
+            render.say(failed_lines(dead))
+        return
+    snapshot = reports.snapshot()
     if as_json:
         doors.answer(snapshot)
     else:
         render.say(status_lines(snapshot))
+
+
+def failed_lines(dead: list[Json]) -> list[str]:
+    """Return the dead letter for a person: each task with how every attempt ended, and what can be done."""
+    if not dead:
+        return ["No task has failed."]
+    lines = []
+    for task in dead:
+        where = f"{line(task['key'], 40)} ({line(task['specialist'], 30)}) of goal {task['goal']}"
+        lines += [*render.table([(render.word("failed"), task["id"], where)]), f"      {line(task['title'], 100)}"]
+        for attempt in task["attempts"]:
+            who = attempt["provider"] + (f" {attempt['model']}" if attempt["model"] else "")
+            ended = f"{render.state(attempt['outcome'] or 'running')} ({line(who, 60)})"
+            lines.append(f"      attempt {attempt['number']}: {ended}: {line(attempt['reason'], 300)}")
+        lines.append(f"      why no more: {line(task['reason'], 300) or 'no reason is known'}")
+        lines.append(f"      look: orchestrate task {task['id']}    diff: orchestrate diff {task['id']}")
+        lines.append(f'      try again with a word from you: orchestrate retry {task["id"]} --comment "…"')
+    return lines
 
 
 def status_lines(snapshot: Json) -> list[str]:

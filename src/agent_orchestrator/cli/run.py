@@ -28,7 +28,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @click.option("--until", metavar="TIME", help="Start nothing new after HH:MM or an ISO time; commit and report.")
 @click.option("--for", "span", metavar="SPAN", help="The same after 8h, 90m, …")
-@click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
+@click.option("--budget", metavar="BUDGET", help="Ceiling for this run: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
 @click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
@@ -185,6 +185,24 @@ def _demo_environ(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATE_")}
     kept.pop("MAX_AGENTS", None)
     return {"XDG_STATE_HOME": str(place / "state"), **kept, "XDG_CONFIG_HOME": str(place / "config")}
+
+
+@click.command()
+@click.argument("provider", required=False, shell_complete=completing.held)
+@wording.as_json
+def resume(provider: str | None, as_json: bool) -> None:
+    """Use a provider again that is on hold, without waiting for its reset.
+
+    Without PROVIDER all are released. When it still refuses, it waits again. Exits 3 when none is on hold.
+    """
+    app = doors.app(create=False)
+    released = app.resume(provider)
+    running = app.supervision.current() is not None
+    if as_json:
+        doors.answer({"released": released, "supervisor_running": running})
+        return
+    columns.show([(one["provider"], "is used again", render.hold(one, None)) for one in released])
+    doors.tell("the running supervisor takes it up" if running else "start it: orchestrate run")
 
 
 @click.command()
