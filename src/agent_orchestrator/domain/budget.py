@@ -19,7 +19,7 @@ NEAR = 0.8
 """Share of a budget at which one notice says that it is nearly used up."""
 
 _TOKENS = re.compile(r"(\d+(?:\.\d+)?)\s*([km]?)\s*tok(?:en)?s?", re.I)
-_SPAN = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+", re.I)
+_SPAN = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
 _HINT = "write it like 5, 2.50, 2M tokens, 90m, or several: 5,8h"
 
 

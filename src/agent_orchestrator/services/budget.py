@@ -11,9 +11,6 @@ from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
-NEARLY = "budget.near"
-"""Type of the event that is written once for each budget of which four fifths are used."""
-
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
@@ -64,10 +61,10 @@ class Budgets:
         budget = self.store.budgets.get(goal)
         if budget is None or (share := budget.share(self.used(goal=goal))) < NEAR:
             return None
-        if self.store.events.last(1, goal=goal, types=(NEARLY,)):
+        if self.store.events.last(1, goal=goal, types=("budget.near",)):
             return None
         with self.store.transaction():
-            self.events.record(NEARLY, goal=goal, percent=round(share * 100))
+            self.events.record("budget.near", goal=goal, percent=round(share * 100))
         return share
 
     def run_nearly_used(self, budget: Budget, began: datetime) -> float | None:
@@ -75,5 +72,5 @@ class Budgets:
         if (share := budget.share(self.used(since=began))) < NEAR:
             return None
         with self.store.transaction():
-            self.events.record(NEARLY, percent=round(share * 100))
+            self.events.record("budget.near", percent=round(share * 100))
         return share

@@ -106,7 +106,11 @@ class Reports:
     def failed(self) -> list[Json]:
         """Return the dead letter: every failed task with all its attempts."""
         return [
-            {**_task(task), "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)]}
+            {
+                **_task(task),
+                "depends_on": [self.store.tasks.get(need).key for need in self.store.tasks.needs(task.id)],
+                "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)],
+            }
             for task in self.store.tasks.in_states([TaskState.FAILED], limit=DEAD_SHOWN)
         ]
 
