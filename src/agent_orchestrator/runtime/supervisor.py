@@ -156,6 +156,7 @@ class Supervisor:
         """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
         self._shortly = shortly_before(options.until, pieces.clock.now())
+        self._told_holds: dict[str, tuple[datetime, datetime]] = {}
         self._answered: set[AttemptId] = set()
         """Attempts whose provider was seen to answer."""
         self._wishes_at = 0.0
@@ -616,7 +617,9 @@ class Supervisor:
             began=attempt.started_at,
             running=at_work.count(attempt.provider),
         )
-        self._log(told_of_hold(hold))
+        if self._told_holds.get(hold.provider) != (hold.since, hold.until):  # its other agents meet the same one
+            self._told_holds[hold.provider] = (hold.since, hold.until)
+            self._log(told_of_hold(hold))
 
     def _settled(self, attempt_id: AttemptId, trouble: str) -> None:
         attempt = self.settling.pop(attempt_id, None)
