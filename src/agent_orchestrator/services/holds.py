@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agent_orchestrator.domain.clock import Clock, spelt
+from agent_orchestrator.domain.clock import Clock, from_ms, spelt, to_ms
 from agent_orchestrator.domain.hold import BRIEF, DEFAULT_HOLD, Hold, HoldKind, after_refusal
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
@@ -37,7 +37,8 @@ class Holds:
         that began before the provider's last refusal meet the same limit, not one more: then the hold that is on stays,
         unless a later reset is stated.
         """
-        now = self.clock.now()
+        now = from_ms(to_ms(self.clock.now()))  # as it will be read back
+        until = from_ms(to_ms(until)) if until is not None else None
         with self.store.transaction():
             current = next((one for one in self.store.holds.list() if one.provider == provider), None)
             if current is not None and current.until <= now:
