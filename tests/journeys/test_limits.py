@@ -204,6 +204,27 @@ def test_the_next_attempt_is_told_of_all_that_was_tried(begin: Begin, tmp_path: 
     assert "+first" in shown or "+second" in shown
 
 
+def test_an_agent_whose_cli_works_elsewhere_is_ended_and_not_tried_for_ever(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "2.1.329 (Claude Code)"; exit; }\ncat > /dev/null\n'
+        'echo \'{"type":"system","subtype":"init","session_id":"s1","cwd":"/elsewhere"}\'\nexec sleep 300\n'
+    )
+    claude.chmod(0o755)
+    project.environ |= {"PATH": f"{claude.parent}:{project.environ['PATH']}", "ORCHESTRATE_PROVIDER": "claude"}
+    project("submit", "Write a", "--max-attempts", "2")
+
+    ran = project("run", "--json", timeout_s=120)
+
+    assert ran.code == 6
+    attempts = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert [one["outcome"] for one in attempts] == ["failed", "failed"]
+    assert "works in /elsewhere, not in its checkout" in attempts[0]["reason"]
+    assert attempts[0]["workspace"] != attempts[1]["workspace"], "that session is not gone on with"
+
+
 def test_the_merge_queue_takes_what_blocks_most_first(begin: Begin, tmp_path: Path) -> None:
     """Three tasks end one after the other; the last, for which a chain waits, overtakes the one that only waits."""
     project = begin()

@@ -1,6 +1,8 @@
 """Whole goals with the real ``claude`` and the real ``codex``, against a model server on loopback."""
 
+import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +57,13 @@ def cli(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def project(tmp_path: Path, server: ModelServer, cli: str) -> Caller:
+def project(tmp_path: Path, server: ModelServer, cli: str, *, subscription: bool = False) -> Caller:
     """Return a repository in which the real *cli* works, shut in with the model server."""
     home = tmp_path / "home"
     home.mkdir()
     caller = Caller(tmp_path / "project")
     caller.environ = {
-        **real_clis.clean_env(home, server),
+        **real_clis.clean_env(home, server, subscription=subscription),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "ORCHESTRATE_RETRY_SECONDS": "0",
         "ORCHESTRATE_PROVIDER": cli,
@@ -161,6 +163,33 @@ def release(here: Caller, provider: str) -> None:
     app = build(here.folder, environ=here.environ)
     assert app.holds.end(provider)
     app.store.close()
+
+
+def test_a_usage_limit_is_waited_out_and_the_same_session_goes_on_within_a_minute_of_the_reset(
+    tmp_path: Path, cli: str
+) -> None:
+    resets_in_s = 20
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli, subscription=True)
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        limited = Turn(text="Done.", failure=Failure(kind="usage_limit", times=1, resets_in_seconds=resets_in_s))
+        server.when("Add multiplication", [Turn(text="Writing.", actions=(mul,)), limited, Turn(text="Done.")])
+        server.when(AGAIN, [Turn(text="Nothing is missing.")])
+        here("submit", "Add multiplication", "--max-attempts", "1")
+
+        ran = here("run", "--json", timeout_s=240)
+
+        assert ran.code == 0, ran.err
+        assert server.outside == ()
+    first, second = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert (first["outcome"], second["outcome"]) == ("limited", "succeeded")
+    assert (second["session"], second["workspace"]) == (first["session"], first["workspace"])
+    assert ran.json["goals"][0]["tasks"][0]["attempts_used"] == 0
+    hold = json.loads(here("events", "--type", "hold.started", "--json").out)
+    assert (hold["data"]["kind"], hold["data"]["stated"]) == ("usage_limit", True)
+    refused, again = (datetime.fromisoformat(one) for one in (first["ended_at"], second["started_at"]))
+    assert again - refused < timedelta(seconds=resets_in_s + 60)
+    assert (here.folder / "mul.py").exists()
 
 
 @pytest.mark.parametrize(

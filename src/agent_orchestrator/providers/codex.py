@@ -134,7 +134,7 @@ class Codex:
         return (Spent(usage=self.table.estimated(found, self.model), whole_session=True),)
 
     def _failed(self, error: dict[str, object]) -> tuple[Meaning, ...]:
-        """Codex gives text only, no status, so the text decides."""
+        """Codex gives text only, no status, so the text decides. Its times have no seconds: they are cut off."""
         words = fields.text(error.get("message")) or "codex gave no reason"
         finished = Finished(ok=False, summary="", error=words)
         kind = limits.refusal(words) or (HoldKind.OVERLOADED if limits.trouble(words) else None)
@@ -142,7 +142,11 @@ class Codex:
             kind = HoldKind.LOGIN
         if kind is None:
             return (finished,)
-        until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
+        until = (
+            None
+            if kind == HoldKind.LOGIN
+            else limits.reset_time(words, self.clock.now(), self.zone, cut_to_minute=True)
+        )
         return (Limited(kind=kind, until=until, text=words[: fields.DETAIL_LIMIT]), finished)
 
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
