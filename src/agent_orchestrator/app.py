@@ -381,6 +381,12 @@ class App:
 
         return detect(self.folder)
 
+    @property
+    def is_whole_home(self) -> bool:
+        """Whether the project folder is the user's home folder, or all there is: nobody means that."""
+        home = Path(self.environ.get("HOME") or Path.home())
+        return self.folder in {home.resolve(), Path("/")}
+
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
 
@@ -390,8 +396,7 @@ class App:
         """
         from agent_orchestrator.workspaces.project import init
 
-        home = Path(self.environ.get("HOME") or Path.home())
-        if self.folder in {home.resolve(), Path("/")}:
+        if self.is_whole_home:
             raise NotReady(f"{self.folder} is not made a repository", hint="work in a folder of the project's own")
         init(self.folder)
 

@@ -1,6 +1,8 @@
 """Run on the command line: run, demo, stop."""
 
 import os
+import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -178,9 +180,15 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
         render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
-        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} orchestrate report {goal.id}")
+        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")
     delivered = app.store.goals.get(goal.id).delivery is Delivery.DELIVERED
     return ran.exit_code or (0 if delivered else 1)
+
+
+def _launcher() -> str:
+    """Return how to call us from any folder: by name where the shell finds it."""
+    beside = Path(sys.executable).with_name("orchestrate")
+    return "orchestrate" if shutil.which("orchestrate") or not beside.exists() else str(beside)
 
 
 def _demo_environ(place: Path) -> dict[str, str]:
