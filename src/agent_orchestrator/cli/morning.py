@@ -29,7 +29,7 @@ def as_text(goal: Json) -> list[str]:
     lines = [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
     lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
     needs = needs_you(goal)
-    lines += ["", render.heading("Needs you" if needs else _nothing(goal))]
+    lines += ["", render.heading("Needs you" if needs else nothing(goal))]
     for what, command in needs:
         lines.append(f"  - {line(what, LINE_LIMIT)}")
         if command:
@@ -38,7 +38,7 @@ def as_text(goal: Json) -> list[str]:
     if look:
         lines += ["", render.heading(LOOK_FIRST), *(f"  - {line(one, LINE_LIMIT)}" for one in look)]
         lines.append(f"      orchestrate review {goal['id']}")
-    lines += ["", render.heading(f"Tasks ({_done(goal)})")]
+    lines += ["", render.heading(f"Tasks ({done(goal)})")]
     for task in goal["tasks"]:
         first, *rest = task_facts(goal, task)
         lines.append(f"  {render.paint(line(first, LINE_LIMIT), _colour(task))}")
@@ -47,7 +47,7 @@ def as_text(goal: Json) -> list[str]:
         lines += ["", render.heading(title), *render.table([[line(cell, 60) for cell in row] for row in rows])]
     if goal.get("others"):
         lines += ["", render.heading("Other goals")]
-        lines += [f"  {line(one, LINE_LIMIT)}" for one in _others(goal)]
+        lines += [f"  {line(one, LINE_LIMIT)}" for one in others(goal)]
     return lines
 
 
@@ -57,13 +57,13 @@ def as_markdown(goal: Json) -> list[str]:
     lines = [f"# {markdown(line(goal['title']))}{demo}", ""]
     lines += [f"{markdown(line(one, LINE_LIMIT))}  " for one in [f"Goal {goal['id']}", *verdict(goal)]]
     needs = needs_you(goal)
-    lines += ["", "## Needs you" if needs else f"## {_nothing(goal).rstrip('.')}", ""]
+    lines += ["", "## Needs you" if needs else f"## {nothing(goal).rstrip('.')}", ""]
     for what, command in needs:
         lines.append(f"- {markdown(line(what, LINE_LIMIT))}" + (f" `{command}`" if command else ""))
     look = look_first(goal)
     if look:
         lines += ["", f"## {LOOK_FIRST}", "", *(f"- {markdown(line(one, LINE_LIMIT))}" for one in look)]
-    lines += ["", f"## Tasks ({_done(goal)})"]
+    lines += ["", f"## Tasks ({done(goal)})"]
     for task in goal["tasks"]:
         first, *rest = task_facts(goal, task)
         lines += ["", f"### {markdown(line(first, LINE_LIMIT))}", ""]
@@ -74,11 +74,11 @@ def as_markdown(goal: Json) -> list[str]:
         lines += ["", f"## {title}", "", head, "|---" * len(cells[0]) + "|", *body]
     if goal.get("others"):
         lines += ["", "## Other goals", ""]
-        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in _others(goal)]
+        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in others(goal)]
     return lines
 
 
-def _nothing(goal: Json) -> str:
+def nothing(goal: Json) -> str:
     """Say that nothing needs the user, which must not be read as being about goals that this report leaves out."""
     waiting = sum(one["needs_you"] for one in goal.get("others", ()))
     if not waiting:
@@ -86,7 +86,8 @@ def _nothing(goal: Json) -> str:
     return f"Nothing of this goal needs you; {waiting} of the other goals do{'es' if waiting == 1 else ''}."
 
 
-def _others(goal: Json) -> list[str]:
+def others(goal: Json) -> list[str]:
+    """Return a sentence on each other goal of the last day."""
     found = []
     for one in goal["others"]:
         judged = f"{one['state']}, {one['verdict']}" if one["verdict"] else one["state"]
@@ -262,9 +263,10 @@ def check_line(check: Json) -> str:
     return f"`{check['command']}` {check['result'].replace('_', ' ')} ({code}, {took}{cached})"
 
 
-def _done(goal: Json) -> str:
-    done = sum(1 for task in goal["tasks"] if task["state"] == "done")
-    return f"{done} of {len(goal['tasks'])} done"
+def done(goal: Json) -> str:
+    """Return how many of the goal's tasks are done."""
+    count = sum(1 for task in goal["tasks"] if task["state"] == "done")
+    return f"{count} of {len(goal['tasks'])} done"
 
 
 def _colour(task: Json) -> str | None:
