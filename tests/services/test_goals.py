@@ -59,6 +59,18 @@ def test_a_goal_is_verified_only_if_all_its_tasks_are(app: App) -> None:
     assert (over.state, over.verdict) == (GoalState.COMPLETED, Verdict.UNVERIFIED)
 
 
+def test_a_goal_whose_every_task_was_cancelled_is_cancelled_and_did_not_fail(app: App) -> None:
+    goal, tasks = accept(app, planned("a"), planned("b", "a"))
+    app.tasks.cancel(tasks["b"].id)
+    assert app.goals.settle(goal.id) is None
+    app.tasks.cancel(tasks["a"].id)
+
+    over = app.goals.settle(goal.id)
+
+    assert over is not None
+    assert (over.state, over.reason) == (GoalState.CANCELLED, "every task was cancelled by the user")
+
+
 def test_a_goal_is_not_over_while_something_can_still_come(app: App) -> None:
     goal, _ = accept(app, planned("a"), planned("b"), planned("c", "b"))
     app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)

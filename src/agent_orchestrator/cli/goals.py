@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import completing, doors, showing, wording
+from agent_orchestrator.cli import columns, completing, doors, showing, wording
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Tier
@@ -94,12 +94,12 @@ def cancel(name: str, as_json: bool) -> None:
         if as_json:
             doors.answer({"goal": app.reports.goal(cancelled)})
         else:
-            click.echo(f"{cancelled.id}\t{cancelled.state}")
+            columns.show([(cancelled.id, cancelled.state)])
     elif as_json:
         doors.answer({"task": app.reports.task(cancelled.id)})
     else:
         later = "cancelled as soon as its agent has stopped"
-        click.echo(f"{cancelled.id}\t{later if cancelled.cancel_wished else cancelled.state}")
+        columns.show([(cancelled.id, later if cancelled.cancel_wished else cancelled.state)])
 
 
 @click.command()
@@ -115,4 +115,4 @@ def undo(goal: str, as_json: bool) -> None:
     if as_json:
         doors.answer({"goal": app.reports.goal(undone)})
     else:
-        click.echo(f"{undone.id}\t{undone.delivery_note}")
+        columns.show([(undone.id, undone.delivery_note)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App, begin_demo, build
-from agent_orchestrator.cli import completing, doors, morning, render, running, wording
+from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 
@@ -130,7 +130,7 @@ def _detach(app: App, given: dict[str, Any], *, as_json: bool) -> int:
     if as_json:
         doors.answer({"pid": found.pid, "log": str(found.log), "exit_code": found.exit_code, "said": found.said})
     elif found.exit_code is None:
-        click.echo(f"{found.pid}\t{found.log}")
+        columns.show([(found.pid, found.log)])
         doors.tell("runs in the background; orchestrate watch looks on, orchestrate stop ends it")
     else:
         doors.tell(found.said)
@@ -201,4 +201,4 @@ def stop(now: bool, wait: bool, as_json: bool) -> None:
     if as_json:
         doors.answer({"pid": leader.pid, "ended": ended})
     else:
-        click.echo(f"{leader.pid}\t{'has ended' if ended else 'is asked to stop'}")
+        columns.show([(leader.pid, "has ended" if ended else "is asked to stop")])

@@ -42,9 +42,11 @@ def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan | None) -> 
     """Print a queued goal and its tasks, who planned it if *plan* is given, and on a terminal what to type next."""
     columns.show([(goal.id, goal.title)])
     keys = {task.id: task.key for task in app.store.tasks.of_goal(goal.id)}
+    places = {id: place for place, id in enumerate(keys)}
     rows = []
     for task in sorted(tasks, key=lambda one: one.phase):
-        after = _after([keys.get(need, need) for need in app.store.tasks.needs(task.id)])
+        needs = sorted(app.store.tasks.needs(task.id), key=lambda need: places.get(need, len(places)))
+        after = _after([keys.get(need, need) for need in needs])
         rows.append((f"phase {task.phase}", task.id, task.key, task.specialist, after, task.title))
     columns.show(rows)
     if plan is not None:

@@ -266,7 +266,8 @@ class Goals:
         """Return the goal as it should end now, or None while work can still come from it. Changes nothing.
 
         A goal is completed when every task is done. It has failed when no task can move again by itself: one is in
-        the dead letter or cancelled, and what is left waits for it.
+        the dead letter or cancelled, and what is left waits for it. When the user cancelled every task, the goal is
+        cancelled: nothing went wrong.
         """
         goal = self.store.goals.get(id)
         if goal.state not in GOAL_OPEN:
@@ -286,9 +287,11 @@ class Goals:
             verdicts = {task.verdict for task in tasks}
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
             return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
-        return goal._replace(
-            state=GoalState.FAILED, verdict=None, reason=_why_failed(tasks, stuck), ended_at=self.clock.now()
-        )
+        if all(task.state is TaskState.CANCELLED for task in tasks):
+            state, reason = GoalState.CANCELLED, "every task was cancelled by the user"
+        else:
+            state, reason = GoalState.FAILED, _why_failed(tasks, stuck)
+        return goal._replace(state=state, verdict=None, reason=reason, ended_at=self.clock.now())
 
 
 def _why_failed(tasks: Sequence[Task], stuck: set[TaskId]) -> str:
