@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -149,6 +150,20 @@ class App:
 
         pause = timedelta(seconds=self.settings.retry_seconds)
         return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """What a person decides on finished work."""
+        from agent_orchestrator.runtime.reviewing import Reviewing
+        from agent_orchestrator.services.reviews import Reviews
+
+        return Reviewing(
+            store=self.store,
+            reviews=Reviews(self.store, self.clock, self.events, self.notifier),
+            queue=self.tasks,
+            goals=self.goals,
+            workspaces=lambda: self.workspaces,
+        )
 
     @cached_property
     def agents(self) -> "Agents":

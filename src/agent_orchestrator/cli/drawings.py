@@ -92,7 +92,7 @@ def _node(task: Json, x: int, y: int) -> str:
     return (
         f'<a href="#{text(task["id"])}"><title>{text(whole)}</title>'
         f'<rect class="node {kind(word)}" x="{x}" y="{y}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="6"/>'
-        f'<text class="name" x="{x + 10}" y="{y + 19}">{sign} {text(task["key"], 22)}</text>'
+        f'<text class="name" x="{x + 10}" y="{y + 19}">{sign} {text(task["key"], 19)}</text>'
         f'<text class="small" x="{x + 10}" y="{y + 35}">{text(render.verdict_of(task), 28)}</text></a>'
     )
 
@@ -116,7 +116,7 @@ def timeline(goal: Json) -> str:
         parts.append(_bar(task, attempt, goal["now"], axis, EDGE + at * ROW_HEIGHT))
     more = f" Only the first {ROWS_DRAWN} of {len(rows)} are drawn." if len(rows) > ROWS_DRAWN else ""
     told = f"Each row is an attempt at a task, from its start until it was landed or given back.{more}"
-    return _svg("timeline", "Who did what when", told, axis.right + EDGE, bottom + 28, parts)
+    return _svg("timeline", "Who did what when", told, axis.right + 3 * EDGE, bottom + 28, parts)
 
 
 def _bar(task: Json, attempt: Json, now: str, axis: "_Axis", y: int) -> str:
@@ -193,7 +193,7 @@ def spend(goal: Json) -> str:
         parts.append(f'<path class="ceiling" d="M{axis.left} {y:.1f} H{axis.right}"/>')
         parts.append(f'<text class="small" x="{axis.left + 6}" y="{y + 13:.1f}">budget</text>')
     told = f"{_dollars(total)} in all; an attempt's cost is counted when it ends."
-    return _svg("spend", "What was spent when", told, axis.right + EDGE, bottom + 28, parts)
+    return _svg("spend", "What was spent when", told, axis.right + 3 * EDGE, bottom + 28, parts)
 
 
 class _Axis:
