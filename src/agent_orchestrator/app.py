@@ -611,6 +611,7 @@ class App:
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+        from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
@@ -632,6 +633,15 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            vigil=vigil(
+                self.settings,
+                store=self.store,
+                clock=self.clock,
+                events=self.events,
+                folder=self.folder,
+                environ=self.environ,
+                log=log,
+            ),
         )
         return Supervisor(pieces, options, log=log)
 
