@@ -91,6 +91,9 @@ def test_where_nothing_is_granted_it_is_said_once_and_the_run_goes_on(machine: M
     machine.has("systemd-inhibit", REFUSES)
     awake = machine.awake()
 
+    until(awake, lambda: len(machine.calls) == 2 and not awake.holds)
+    assert machine.log == [], "a short run stays quiet"
+    machine.clock.advance(timedelta(seconds=11))
     until(awake, lambda: bool(machine.log))
     awake.want(True)
 
@@ -101,6 +104,8 @@ def test_where_nothing_is_granted_it_is_said_once_and_the_run_goes_on(machine: M
 
 def test_without_a_tool_it_is_said_once_and_with_the_setting_off_nothing_is_done(machine: Machine) -> None:
     awake = machine.awake()
+    awake.want(True)
+    machine.clock.advance(timedelta(seconds=11))
     awake.want(True)
     awake.want(True)
     assert machine.log == [

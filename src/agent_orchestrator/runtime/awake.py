@@ -18,6 +18,8 @@ from agent_orchestrator.domain.text import clean
 
 HOLDS_AFTER_S = 1.0
 """Seconds after which an inhibitor that still runs counts as granted: a refusal comes at once."""
+SAID_AFTER_S = 10.0
+"""Seconds of work after which a refusal is said: nobody's machine falls asleep before, and short runs stay quiet."""
 LEAST_SLEEP_S = 10.0
 """A shorter suspend changes nothing for anybody."""
 END_WITHIN_S = 5.0
@@ -43,6 +45,7 @@ class Awake:
         self._is_over = not wanted
         self._child: subprocess.Popen[bytes] | None = None
         self._began = 0.0
+        self._first: float | None = None
         self._refusal = "neither systemd-inhibit nor caffeinate is on PATH"
         self._told = False
 
@@ -58,11 +61,16 @@ class Awake:
         if not wanted:
             self._end()
             return
+        now = self._clock.monotonic()
+        self._first = now if self._first is None else self._first
+        if not self._ways:
+            self._tell_refusal(now)
+            return
         if self._child is not None and self._child.poll() is not None:
             self._refused(self._child)
         if self._child is None:
             self._start()
-        elif not self._told and self._clock.monotonic() - self._began >= HOLDS_AFTER_S:
+        elif not self._told and now - self._began >= HOLDS_AFTER_S:
             self._told = True
             self._log(f"the machine is kept awake while there is work ({Path(self._ways[0][0]).name})")
 
@@ -88,8 +96,12 @@ class Awake:
                 continue
             self._began = self._clock.monotonic()
             return
-        self._is_over = True
-        self._log(f"nothing here keeps the machine awake: {self._refusal}; if it sleeps, work goes on afterwards")
+
+    def _tell_refusal(self, now: float) -> None:
+        assert self._first is not None
+        if now - self._first >= SAID_AFTER_S:
+            self._is_over = True
+            self._log(f"nothing here keeps the machine awake: {self._refusal}; if it sleeps, work goes on afterwards")
 
     def _refused(self, child: "subprocess.Popen[bytes]") -> None:
         """Take note that an inhibitor has ended by itself; the next way is tried."""
