@@ -66,18 +66,34 @@ def test_rejected_work_leaves_the_result_and_the_users_branch_and_is_done_again_
     assert shop.git("rev-parse", "main") == before, "undo takes out both deliveries"
 
 
-def test_a_rejection_reverts_one_task_and_keeps_what_landed_after_it(shop: Caller) -> None:
-    first = done(shop, "Write the notes", "write notes.txt wrong")
-    agents_do(shop, "write more.txt more")
-    shop("submit", "Write more", "--depends-on", first["id"])
-    # The goal of the first is over, so the second belongs to it and reopens it.
+def test_a_rejection_reverts_one_task_and_keeps_what_landed_beside_it(shop: Caller) -> None:
+    shop("submit", "Add a health check endpoint, with tests and a line in the docs", "--decompose")
     assert shop("run").code == 0
+    tasks = {one["key"]: one for one in shop("report", "--json").json["tasks"]}
 
-    decided = decide(shop, first["id"], "--reject")
+    decided = decide(shop, tasks["docs"]["id"], "--reject")
 
-    assert "Done on top of it, and still landed: write-more" in decided["decided"]["said"]
-    assert not (shop.folder / "notes.txt").exists()
-    assert (shop.folder / "more.txt").exists()
+    assert decided["decided"]["said"].endswith("and of main")
+    assert "health" not in (shop.folder / "README.md").read_text()
+    assert (shop.folder / "tests" / "test_health.py").exists(), "it landed at the same time"
+    assert shop("run").code == 0
+    assert "health" in (shop.folder / "README.md").read_text()
+
+
+def test_a_branch_keeps_rejected_work_that_other_work_needs_until_it_is_done_again(shop: Caller) -> None:
+    shop("submit", "Add a health check endpoint, with tests and a line in the docs", "--decompose")
+    assert shop("run").code == 0
+    report = shop("report", "--json").json
+    tasks = {one["key"]: one for one in report["tasks"]}
+
+    said = decide(shop, tasks["endpoint"]["id"], "--reject")["decided"]["said"]
+
+    assert "tests" in said and "so main keeps it until it is done again" in said
+    assert (shop.folder / "shop" / "health.py").exists()
+    assert "shop/health.py" not in shop.git("ls-tree", "-r", "--name-only", report["result_branch"]).splitlines()
+    assert shop("run").code == 0
+    assert shop.git("rev-parse", "main") == shop.git("rev-parse", report["result_branch"])
+    assert (shop.folder / "shop" / "health.py").exists()
 
 
 def test_work_that_later_work_builds_on_is_not_torn_out(shop: Caller) -> None:

@@ -44,6 +44,9 @@ def review(name: str | None, accept: bool, reject: bool, comment: str | None, as
         walk(app, found)
     else:
         render.say(_lines(goal, found))
+    if name is None and not as_json:
+        for one in app.reports.others(goal):
+            doors.tell(f"of the last day too: orchestrate review {one['id']}  {line(one['title'], 60)}")
 
 
 def _named(app: App, name: str | None) -> tuple[Goal, Task | None]:

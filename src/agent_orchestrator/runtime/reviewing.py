@@ -90,8 +90,8 @@ class Reviewing:
             raise WorkspaceProblem(f"{goal.result_branch} kept moving; nothing was changed", hint="try again")
         said = "rejected and back in the queue"
         if commits:
-            said += f"; its work was taken out of {goal.result_branch}{self._deliver(goal)}"
-        return Decided(what="rejected", task=after, said=said + self._built_on(after))
+            said += f"; its work was taken out of {goal.result_branch}{self._deliver(goal, self._built_on(after))}"
+        return Decided(what="rejected", task=after, said=said)
 
     def comment(self, id: TaskId, comment: str) -> Decided:
         """Ask for more: the task goes on in its session where it can, with *comment*. Landed work stays.
@@ -149,10 +149,17 @@ class Reviewing:
 
         return move
 
-    def _deliver(self, goal: Goal) -> str:
-        """Let the user's branch follow, if the goal is in it; return what became of that."""
+    def _deliver(self, goal: Goal, built_on: Sequence[str]) -> str:
+        """Let the user's branch follow, if the goal is in it; return what became of that.
+
+        Where landed work was *built_on* the rejected, the branch stays: without it that work could not even start. It
+        follows when the task is done again and everything together has passed its checks.
+        """
+        builders = ", ".join(built_on[:5])
         if goal.delivery is not Delivery.DELIVERED or goal.result_branch is None:
-            return ""
+            return f", on which {builders} builds" if builders else ""
+        if builders:
+            return f"; {builders} builds on it, so {goal.base_branch} keeps it until it is done again"
         base = goal.base_commit
         done = self.workspaces().deliver(branch=goal.result_branch, into=goal.base_branch, base=base)
         if not done.done:
@@ -161,7 +168,14 @@ class Reviewing:
             self.goals.update(goal.id, delivered_to=done.moved_to)
         return f" and of {goal.base_branch}"
 
-    def _built_on(self, task: Task) -> str:
-        needed_by = [self.store.tasks.get(one) for one in self.store.tasks.needed_by(task.id)]
-        built = [one.key for one in needed_by if one.state is TaskState.DONE]
-        return f". Done on top of it, and still landed: {', '.join(built[:5])}" if built else ""
+    def _built_on(self, task: Task) -> list[str]:
+        """Return the tasks that are done, changed something, and depend on *task*, at whatever remove."""
+        found: dict[TaskId, str] = {}
+        waiting = [task.id]
+        while waiting:
+            for id in self.store.tasks.needed_by(waiting.pop()):
+                one = self.store.tasks.get(id)
+                if id not in found and one.state is TaskState.DONE:
+                    waiting.append(id)
+                    found[id] = one.key if one.commit else ""
+        return [key for key in found.values() if key]
