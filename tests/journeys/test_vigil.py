@@ -5,6 +5,8 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.runtime.running import Ran
@@ -46,6 +48,22 @@ def test_a_run_tells_what_finished_and_what_needs_somebody_once_before_it_ends(b
     assert project("retry", project("report", bad, "--json").json["tasks"][0]["id"]).code == 0
     assert project("run").code == 6
     assert [one["goal"] for one in told(notices)].count(bad) == 2, "a retried failure is news"
+
+
+@pytest.mark.parametrize("words", [("--no-wait",), ("--budget", "0.2")], ids=["limit", "budget"])
+def test_a_run_that_a_limit_or_a_budget_has_stopped_tells_it_once(
+    begin: Begin, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    project = begin()
+    notices = tmp_path / "notices"
+    project.environ["ORCHESTRATE_NOTIFY_COMMAND"] = TELL.format(notices)
+    project("submit", job("job", "limit You've hit your usage limit. Try again in 1 hours 5 minutes."))
+
+    assert project("run", *words).code == 7
+    assert project("run", *words).code == 7
+
+    assert {one["kind"] for one in told(notices)} == {"stopped"}
+    assert len(told(notices)) == (1 if words == ("--no-wait",) else 2), "a reset once, a budget in each run"
 
 
 def test_a_notice_that_cannot_be_sent_costs_the_run_nothing_and_is_in_the_log(begin: Begin) -> None:

@@ -56,8 +56,9 @@ class Notices:
         *quiet* is None unless nothing moves although something should.
         """
         found = [notice for event in self._news() if (notice := self._of_event(event)) is not None]
-        found += [notice for hold in holds if (notice := self._of_hold(hold, all_held=all_held)) is not None]
-        if stopped_by in {"budget", "limit", "deadline"}:
+        held = [notice for hold in holds if (notice := self._of_hold(hold, all_held=all_held)) is not None]
+        found += held
+        if stopped_by in {"budget", "deadline"} or (stopped_by == "limit" and not held):
             found += self._stopped(stopped_by)
         if quiet is not None:
             found.append(self._stuck(quiet))
