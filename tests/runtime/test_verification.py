@@ -498,7 +498,7 @@ def test_a_check_whose_owner_died_is_ended_before_the_next_begins(
     (run_dir / "owner").touch()
     spawn = Spawn(
         run_dir=run_dir,
-        run_id=f"{tmp_path.name}-abandoned",
+        run_id=f"{tmp_path}-abandoned",
         argv=("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; tail -f /dev/null"),
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"]},
