@@ -577,9 +577,12 @@ class App:
             RefusedByState: it is over already.
         """
         try:
-            return self.tasks.cancel(self.tasks.resolve(name).id)
+            task = self.tasks.cancel(self.tasks.resolve(name).id)
         except NotFound:
             pass
+        else:
+            self.goals.give_up(task.goal)
+            return task
         try:
             return self.goals.cancel(self.goals.resolve(name).id)
         except NotFound as error:
@@ -760,5 +763,5 @@ def begin_demo(folder: Path) -> "Plan":
         raise BadInput(str(error), hint="give a folder that does not exist yet") from error
     except OSError as error:
         raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
-    init(folder)
+    init(folder, of_its_own=True)
     return plan_from_json(demo.plan()).with_phases()

@@ -262,6 +262,16 @@ def test_the_demo_delivers_and_touches_nothing_of_the_users(tmp_path: Path) -> N
     assert call("demo", "--keep", str(tmp_path / "show")).code == 2
 
 
+def test_the_demo_in_a_repository_leaves_that_alone(repository: Caller) -> None:
+    before = repository.git("for-each-ref"), repository.git("log", "--format=%H")
+
+    answer = repository("demo", "--pace", "0", "--keep", "show", "--json")
+
+    assert answer.code == 0, answer.err
+    assert (repository.git("for-each-ref"), repository.git("log", "--format=%H")) == before
+    assert "show/" in repository.git("status", "--porcelain")
+
+
 def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     def goal(state: GoalState) -> Goal:
         return Goal(id=GoalId("g"), text="x", title="x", state=state, created_at=datetime.now(UTC))

@@ -385,7 +385,7 @@ class Supervisor:
         """
         ready, in_turn = [], True
         for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
-            if goal.state is GoalState.EXECUTING and goal.isolation is not None:
+            if goal.state is GoalState.EXECUTING and self._has_place(goal):
                 if in_turn:
                     ready.append(goal.id)
                 continue
@@ -394,6 +394,11 @@ class Supervisor:
                 self.opening.add(goal.id)
                 self._making_ready.submit(self._open_goal, goal)
         return tuple(ready)
+
+    def _has_place(self, goal: Goal) -> bool:
+        """Say whether the goal was opened, and for places of this kind: a repository may have come since."""
+        in_place = self.pieces.spawner.workspaces.isolation is Isolation.SHARED
+        return goal.isolation is not None and (goal.base_commit is not None or in_place)
 
     def _open_goal(self, goal: Goal) -> None:
         """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
