@@ -24,7 +24,12 @@ from steps import accept, claim, planned
 
 VOID = {"meta", "br"}
 PASSED = CheckRun(
-    command="pytest -q", origin="project", result=CheckResult.PASSED, exit_code=0, duration_ms=4_000, tail="3 passed"
+    command="pytest -q",
+    origin="project",
+    result=CheckResult.PASSED,
+    exit_code=0,
+    duration_ms=4_000,
+    tail="test_a\n    3 passed",
 )
 
 
@@ -130,6 +135,7 @@ def test_every_task_tells_its_evidence_and_every_link_within_the_page_leads_some
     links = {one["href"][1:] for one in read.all("a") if one["href"].startswith("#")}
     assert links <= set(ids)
     assert len(read.all("article")) == 3
+    assert "test_a\n    3 passed" in "".join(read.words), "output keeps its lines and its indentation"
     for evidence in (
         "3 passed",
         "c0ffee",

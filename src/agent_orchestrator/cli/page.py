@@ -7,6 +7,7 @@ and the page's own policy forbids scripts, should anything ever slip through.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,7 +148,7 @@ def _attempt(attempt: Json) -> str:
 
 def _check(check: Json) -> str:
     tail = render.block(check["tail"], "", TAIL_LINES)
-    shown = "\n".join(text(one, LINE_LIMIT) if one.strip() else "" for one in tail)
+    shown = "\n".join(escape(render.cut(one, LINE_LIMIT)) for one in tail)  # cleaned; its indentation says something
     output = f'<pre tabindex="0">{shown}</pre>' if shown else ""
     return f"<p>{_badge(check['result'], check['result'])} {text(morning.check_line(check), LINE_LIMIT)}</p>{output}"
 
