@@ -52,6 +52,7 @@ from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, s
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
@@ -131,6 +132,7 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    vigil: Vigil
 
 
 class Supervisor:
@@ -214,6 +216,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -292,6 +295,17 @@ class Supervisor:
             self.pieces.queue.release_due()
         self._fill()
         self._close_goals()
+        self.pieces.vigil.look(self._seen)
+
+    def _seen(self) -> Seen:
+        at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
+        return Seen(
+            has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
+            holds=self.pieces.holds.current(),
+            all_held=self._all_held(),
+            stopped_by=self.outlook.stopped_by,
+            output=sum(follower.tailer.offset for follower in self.running.values()),
+        )
 
     def _heed_deadline(self) -> None:
         """Wind down before the time is over: agents are asked to end and their work is saved; then the rest stops."""
@@ -388,15 +402,27 @@ class Supervisor:
         )
 
     def _claimable_goals(self) -> tuple[GoalId, ...]:
-        """Return the goals that are open for claims, opening those that are not yet."""
-        ready = []
+        """Return the goals that are open for claims, opening those that are not yet.
+
+        A goal that is being opened, which takes a few calls of git, keeps back those whose turn is after it: an urgent
+        one must not lose its place because another opened faster.
+        """
+        ready, in_turn = [], True
         for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
-            if goal.state is GoalState.EXECUTING and goal.isolation is not None:
-                ready.append(goal.id)
-            elif goal.id not in self.opening and not self.outlook.stopping:
+            if goal.state is GoalState.EXECUTING and self._has_place(goal):
+                if in_turn:
+                    ready.append(goal.id)
+                continue
+            in_turn = False
+            if goal.id not in self.opening and not self.outlook.stopping:
                 self.opening.add(goal.id)
                 self._making_ready.submit(self._open_goal, goal)
         return tuple(ready)
+
+    def _has_place(self, goal: Goal) -> bool:
+        """Say whether the goal was opened, and for places of this kind: a repository may have come since."""
+        in_place = self.pieces.spawner.workspaces.isolation is Isolation.SHARED
+        return goal.isolation is not None and (goal.base_commit is not None or in_place)
 
     def _open_goal(self, goal: Goal) -> None:
         """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
@@ -721,6 +747,7 @@ class Supervisor:
         self.inbox.close()
         self.pieces.notifier.close()
         self.pieces.leader.resign()
+        self.pieces.vigil.close()
 
 
 def _same_place(one: str, other: Path) -> bool:
