@@ -108,6 +108,12 @@ def bounds(snapshot: Json) -> list[str]:
     if supervisor["budget_usd"] is not None:
         spent = supervisor["spent_usd"] or 0
         found.append(f"This run has spent ${spent:,.2f} of its budget of ${supervisor['budget_usd']:,.2f}")
+    if supervisor["budget_tokens"] is not None:
+        used = supervisor["spent_tokens"] or 0
+        found.append(f"This run has used {used:,} of its {supervisor['budget_tokens']:,} tokens")
+    if supervisor["budget_minutes"] is not None:
+        worked, minutes = supervisor["spent_minutes"] or 0, supervisor["budget_minutes"]
+        found.append(f"Its agents have worked {worked:,.0f} of {minutes:,.0f} minutes, added up")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
     if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:
@@ -127,18 +133,16 @@ def _goal_lines(snapshot: Json) -> list[str]:
             lines += [f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}" for phase in goal["phases"]]
         else:
             lines.append(f"    {render.counts(goal['counts'])}")
-        if goal["budget_usd"] is not None or goal["spend"]["cost_usd"]:
-            lines.append(f"    {render.spend(goal['spend'], goal['budget_usd'])}")
+        told = render.goal_spend(goal)
+        if goal["spend"]["cost_usd"] or "budget" in told:
+            lines.append(f"    {told}")
     if len(open_ones) > GOALS_SHOWN:
         lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more, later in line")
     if ended:
         lines += ["", render.heading("Ended")]
     for goal in ended:
         lines += goal_head(goal)
-        lines.append(
-            f"    {render.counts(goal['counts'])}; {render.spend(goal['spend'], goal['budget_usd'])}; "
-            f"orchestrate report {goal['id']}"
-        )
+        lines.append(f"    {render.counts(goal['counts'])}; {render.goal_spend(goal)}; orchestrate report {goal['id']}")
     return lines
 
 

@@ -199,6 +199,10 @@ def _demo_environ(place: Path) -> dict[str, str]:
     return {"XDG_STATE_HOME": str(place / "state"), **kept, "XDG_CONFIG_HOME": str(place / "config")}
 
 
+def _was_held(hold: dict[str, Any]) -> str:
+    return f"it was on hold until {render.local(hold['until'], None)} ({hold['kind'].replace('_', ' ')})"
+
+
 @click.command()
 @click.argument("provider", required=False, shell_complete=completing.held)
 @wording.as_json
@@ -213,7 +217,7 @@ def resume(provider: str | None, as_json: bool) -> None:
     if as_json:
         doors.answer({"released": released, "supervisor_running": running})
         return
-    columns.show([(one["provider"], "is used again", render.hold(one, None)) for one in released])
+    columns.show([(one["provider"], "is used again", _was_held(one)) for one in released])
     doors.tell("the running supervisor takes it up" if running else "start it: orchestrate run")
 
 

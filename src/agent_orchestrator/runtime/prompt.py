@@ -191,7 +191,9 @@ def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> st
     What was said in the session *in_session* its agent remembers by itself.
     """
     landed = max((place for place, one in enumerate(earlier, 1) if one.outcome is Outcome.SUCCEEDED), default=0)
-    told = [attempt for attempt in earlier[landed:] if attempt.feedback or attempt.reason]
+    told = [one for one in earlier[landed:] if (one.feedback or one.reason) and one.outcome is not Outcome.LIMITED]
+    if earlier[landed:] and earlier[-1].outcome is Outcome.LIMITED:
+        told.append(earlier[-1])
     if not told:
         return ""
     parts = [EVIDENCE_HEADING]
@@ -213,7 +215,12 @@ def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> st
             f"The last {alike} attempts ended in the same way. Doing the same once more will not help: question what "
             "they took for granted, and take another way."
         )
-    parts.append("Find the cause of this and mend it; do not repeat what failed.")
+    if is_charged(told[-1].outcome):
+        parts.append("Find the cause of this and mend it; do not repeat what failed.")
+    else:
+        parts.append(
+            "The last attempt was interrupted from outside. Look at what is there (git status, git diff), and go on."
+        )
     return "\n".join(parts)
 
 

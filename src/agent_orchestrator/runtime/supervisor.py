@@ -661,8 +661,16 @@ class Supervisor:
         after = {
             TaskState.FAILED: "it goes to the dead letter",
             TaskState.CANCELLED: "it is cancelled",
-        }.get(task.state, "it will be tried again")
+        }.get(task.state, f"it will be tried again{self._otherwise(attempt)}")
         self._log(f"{task.key}, attempt {attempt.number}: {ended.outcome or 'ended'}, {ended.reason}; {after}")
+
+    def _otherwise(self, attempt: Attempt) -> str:
+        """Say what will be different in the attempt after this one."""
+        told = self.pieces.events.last(1, task=attempt.task, types=("task.escalated",))
+        if not told or told[0].attempt != attempt.id:
+            return ""
+        tier, instead = told[0].data.get("tier"), told[0].data.get("instead_of")
+        return f", with a {tier} model" if tier else f", by another provider than {instead}"
 
     def _close_goals(self) -> None:
         """End the goals from which nothing more can come, and deliver those that are complete."""

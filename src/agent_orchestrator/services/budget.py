@@ -31,11 +31,11 @@ class Budgets:
         return Used.of(usage, seconds)
 
     def of_task(self, task: TaskId, goal: GoalId) -> tuple[Budget, Used] | None:
-        """Return a task's own ceiling and what counts against it since a person last retried it; None without one."""
+        """Return a task's own ceiling and what counts against it since a person last sent it back; None without one."""
         budget = self.store.budgets.of_each_task(goal)
         if budget is None:
             return None
-        retried = self.store.events.last(1, task=task, types=("task.retried",))
+        retried = self.store.events.last(1, task=task, types=("task.retried", "review"))
         return budget, self.used(task=task, since=retried[0].at if retried else None)
 
     def exhausted(self, goals: Sequence[GoalId], running: Mapping[GoalId, int]) -> set[GoalId]:

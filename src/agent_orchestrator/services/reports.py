@@ -372,6 +372,7 @@ class Reports:
     ) -> list[Json]:
         """Return what is ready or blocked, each with what it waits for in words; *leadership* is a living one's."""
         held = {hold.provider: _until_when(hold, now) for hold in holds}
+        narrowed = self._narrowed(now)
         served = _served(leadership)
         found: list[Json] = []
         for turn, goal in enumerate(goals):
@@ -389,9 +390,21 @@ class Reports:
             stopped = self._why_nothing_starts(leadership, run_used, now)
             stopped = stopped or self._why_goal_stands(goal, leadership, turn, now)
             for task in waiting:
-                why = _why(task, needs.get(task.id, ()), stopped, served, held)
+                why = _why(task, needs.get(task.id, ()), stopped, served, held, narrowed)
                 found.append({**_task(task), "waits_for": why})
         return found
+
+    def _narrowed(self, now: datetime) -> dict[str, str]:
+        """Return the providers of which no further agent may start for now, each with why."""
+        paces = self.store.holds.paces()
+        if not paces:
+            return {}
+        at_work = Counter(agent.provider for agent in self.store.agents.list(living=True))
+        return {
+            pace.provider: f"fewer agents of {pace.provider} at once for now ({pace.kind.replace('_', ' ')})"
+            for pace in paces
+            if at_work[pace.provider] >= pace.width_at(now)
+        }
 
     def _why_nothing_starts(self, leadership: Leadership | None, run_used: Used | None, now: datetime) -> str:
         """Say why nothing at all is being started; nothing when something may be."""
@@ -496,7 +509,12 @@ def _short(limits: Sequence[int | None], used: Used, counts: Mapping[TaskState, 
 
 
 def _why(
-    task: Task, needs: Sequence[tuple[str, TaskState]], stopped: str, served: Sequence[str], held: Mapping[str, str]
+    task: Task,
+    needs: Sequence[tuple[str, TaskState]],
+    stopped: str,
+    served: Sequence[str],
+    held: Mapping[str, str],
+    narrowed: Mapping[str, str],
 ) -> str:
     """Say what the task waits for; *needs* are the tasks it depends on that are not done, as key and state."""
     match task.state:
@@ -508,6 +526,8 @@ def _why(
             wanted = [task.provider] if task.provider else served or list(held)
             if held and all(name in held for name in wanted):
                 return " or ".join(held[name] for name in wanted)
+            if not stopped and wanted and all(name in held or name in narrowed for name in wanted):
+                return " or ".join(held.get(name) or narrowed[name] for name in wanted)
             return stopped or "a free agent"
         case _:
             if needs:
