@@ -10,7 +10,7 @@ import pytest
 
 from calling import Caller
 from doubles import real_clis
-from doubles.model_scripts import Answer, Failure, Turn, Write
+from doubles.model_scripts import Answer, Failure, Shell, Turn, Usage, Write
 from doubles.model_server import ModelServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -212,6 +212,26 @@ def test_a_usage_limit_is_waited_out_and_the_same_session_goes_on_within_a_minut
     refused, again = (datetime.fromisoformat(one) for one in (first["ended_at"], second["started_at"]))
     assert again - refused < timedelta(seconds=resets_in_s + 60)
     assert (here.folder / "mul.py").exists()
+
+
+def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Path, cli: str) -> None:
+    if cli == "codex":
+        pytest.skip("codex tells what it used when it has ended, and has no ceiling of its own")
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        look = Shell(command="ls")
+        dear = Turn(text="Once more.", actions=(look,), usage=Usage(input_tokens=500_000, output_tokens=10_000))
+        server.when("Add multiplication", [dear])
+        here.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "1"
+        here("submit", "Add multiplication", "--max-attempts", "1")
+
+        ran = here("run", "--json")
+
+    task = ran.json["goals"][0]["tasks"][0]
+    (attempt,) = task["attempts"]
+    assert (ran.code, attempt["outcome"]) == (6, "failed")
+    assert "budget" in attempt["reason"]
+    assert attempt["usage"]["cost_usd"] >= 1
 
 
 @pytest.mark.parametrize(

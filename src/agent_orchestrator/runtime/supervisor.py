@@ -539,7 +539,8 @@ class Supervisor:
             follower.own_doing = True
             where = f"{SESSION_LOST}its CLI works in {follower.cwd_seen}, not in its checkout"
             self._ask_to_stop(follower, where, hard=True)
-        if not follower.asked_to_stop and (over := follower.over_budget):
+        # What has said its last word is paid, and its work is looked at: many tell what they used only then.
+        if not follower.asked_to_stop and follower.finished_at is None and (over := follower.over_budget):
             follower.own_doing = True
             self._ask_to_stop(follower, f"it used more than an attempt may: {over}")
         if follower.limited is None and not follower.did_nothing:
