@@ -337,7 +337,7 @@ def test_a_role_files_model_tools_and_turns_reach_the_cli_and_what_it_cannot_kee
 
 
 def test_the_model_of_the_tasks_tier_reaches_the_cli_and_is_recorded(tmp_path: Path, cli: str) -> None:
-    model = {"claude": "claude-haiku-4-5", "codex": "gpt-5-mini"}[cli]
+    model = {"claude": "claude-haiku-4-5", "codex": "gpt-5.4-mini"}[cli]
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
         here.environ["ORCHESTRATE_MODELS"] = f"{cli}.light={model}"
@@ -350,3 +350,7 @@ def test_the_model_of_the_tasks_tier_reaches_the_cli_and_is_recorded(tmp_path: P
 
     assert {request.body["model"] for request in asked} == {model}
     assert attempt["model"] == model
+    if cli == "codex":
+        used = attempt["usage"]
+        dollars = (used["input_tokens"] * 0.75 + used["cached_tokens"] * 0.075 + used["output_tokens"] * 4.52) / 1e6
+        assert used["cost_usd"] == pytest.approx(dollars, abs=1e-6), "by the price of that model, not the dearest"
