@@ -12,6 +12,7 @@ Every method may raise WorkspaceProblem with git's own words in one line.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -98,6 +99,73 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """An attempt's files at one moment, kept where its agent does not work."""
+
+    attempt: AttemptId
+    number: int
+    """From 1, in the order they were taken."""
+    at: datetime
+    """UTC, whole seconds."""
+    why: str
+    """What it was taken for, such as ``while it ran``."""
+    commit: str
+    """In our own store, without history."""
+    tree: str
+    base: str | None
+    """Commit of the user's repository that the work began with. None when there was none."""
+    files: int
+    """Files that differ from the base, those that are gone counted too."""
+    bytes: int
+    """What those that are there hold, uncompressed."""
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out that could be somebody's work."""
+        return not any(note.startswith(LEFT_OUT) for note in self.notes)
+
+
+LEFT_OUT = "left out "
+"""How the note on a file begins that a snapshot does not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """Where a checkpoint was put."""
+
+    checkpoint: Checkpoint
+    branch: str | None
+    """A new branch of the user's repository. None when it was put into a folder."""
+    folder: Path | None
+    notes: tuple[str, ...] = ()
+
+
+class Checkpoints(Protocol):
+    """All checkpoints of one project. They need neither the checkouts nor the user's repository to be there still."""
+
+    def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints of a task's attempts, or of one attempt, oldest first."""
+        ...
+
+    def into_branch(self, checkpoint: Checkpoint) -> Restored:
+        """Put it on a new branch of the user's repository, on the commit it began with; no working tree is touched.
+
+        The same checkpoint again gives the same branch. Raises WorkspaceProblem when there is no repository any more.
+        """
+        ...
+
+    def into_folder(self, checkpoint: Checkpoint, folder: Path) -> Restored:
+        """Write all its files into *folder*. Raises RefusedByState when something is there already."""
+        ...
+
+    def forget(self, checkpoints: "tuple[Checkpoint, ...]") -> int:
+        """Delete them and return how many bytes of disk that gave back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Union:
     """The result branch and one attempt's work, merged in memory."""
 
@@ -175,8 +243,17 @@ class Workspaces(Protocol):
         """
         ...
 
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Checkpoint | None:
+        """Keep the files as they lie now in our own store; None when nothing changed since the last time.
+
+        Tracked and untracked files, and work that the agent committed or stashed elsewhere in its own repository. Not
+        what git ignores, what package managers installed, or what by its name holds secrets. May be done while the
+        agent works; the agent and its ``.git`` are not touched.
+        """
+        ...
+
     def close(self, workspace: Workspace) -> None:
-        """Give the checkout back for reuse. Its collected work must be reachable from a ref already."""
+        """Give the checkout back for reuse, after a last checkpoint; without that it stays and this raises."""
         ...
 
     def union(self, tip: str, commit: str) -> Union:

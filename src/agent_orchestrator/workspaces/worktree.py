@@ -27,6 +27,7 @@ class WorktreeWorkspaces(CheckoutWorkspaces):
         """Remove the worktree and what the repository knows about it."""
         root = workspace.root
         self._our_own(root)
+        self._save_all(workspace)
         self._discard(root)
         self._discard(self._records / root.name)
         with self._adding:
