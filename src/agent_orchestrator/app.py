@@ -18,7 +18,7 @@ from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, No
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
-    from agent_orchestrator.domain.ids import GoalId
+    from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Project, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Project, Setup, Workspaces
 
 
 class App:
@@ -423,6 +424,23 @@ class App:
         return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
 
     @cached_property
+    def saves(self) -> "Checkpoints":
+        """Checkpoints of attempts' work. Needs neither the user's repository nor a setting."""
+        from agent_orchestrator.workspaces.saves import Saves
+
+        return Saves(folder=self.folder, state=self.state)
+
+    @cached_property
+    def restoring(self) -> "Restoring":
+        """The way back out of checkpoints."""
+        from agent_orchestrator.runtime.restoring import Restoring
+
+        def resolve(name: str) -> "TaskId":
+            return self.tasks.resolve(name, loosely=True).id
+
+        return Restoring(saves=self.saves, state=self.state, resolve=resolve)
+
+    @cached_property
     def workspaces(self) -> "Workspaces":
         """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
         from agent_orchestrator.domain.goal import Isolation
@@ -617,6 +635,7 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            checkpoint_every_s=self.settings.checkpoint_seconds,
         )
         return Supervisor(pieces, options, log=log)
 

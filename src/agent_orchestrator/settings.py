@@ -132,6 +132,12 @@ class Settings:
     stop_seconds: int = _setting(
         10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
     )
+    checkpoint_seconds: int = _setting(
+        60,
+        _whole(0, 3600),
+        "Seconds between two checkpoints of a running agent's work, which orchestrate restore brings back. A minute is "
+        "what an agent that destroys its work can lose; 0 takes one only as it ends.",
+    )
     hold_minutes: int = _setting(
         15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
     )

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.domain.errors import RefusedByState, WorkspaceProblem
+from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Checkpoint, Setup
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.saves import Saves
+from agent_orchestrator.workspaces.shared import SharedWorkspaces
 from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
 from workspaces.scenes import Attempt, Repo, Start, put, sh
 
@@ -335,8 +337,6 @@ def test_a_store_that_somebody_damaged_is_made_again(start: Start, saves: Saves)
 
 def test_worktrees_are_saved_too(repo: Repo, saves: Saves, tmp_path: Path) -> None:
     workspaces = WorktreeWorkspaces(folder=repo.root, state=tmp_path / "state")
-    from agent_orchestrator.domain.ids import AttemptId
-
     id = AttemptId("t4hw9ab.1")
     attempt = Attempt(workspaces, workspaces.open(id, base=repo.git("rev-parse", "HEAD"), setup=Setup()), id)
     work(attempt)
@@ -356,3 +356,28 @@ def test_the_users_repository_gets_no_object_and_no_ref_by_a_checkpoint(
     keep(attempt)
 
     assert sh(repo.root, "find", ".git", "-type", "f") == before
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+def test_what_lies_in_a_shared_folder_is_kept_before_an_agent_begins_and_after(
+    with_git: bool, repo: Repo, saves: Saves, tmp_path: Path
+) -> None:
+    if not with_git:
+        shutil.rmtree(repo.root / ".git")
+    put(repo.root / "draft.txt", "the user's own, nowhere else")
+    put(repo.root / "a.txt", "staged")
+    repo.git("add", "a.txt", check=False)
+    workspaces, id = SharedWorkspaces(folder=repo.root, state=tmp_path / "state"), AttemptId("t4hw9ab.1")
+    workspace = workspaces.open(id, base=None, setup=Setup())
+    (repo.root / "draft.txt").unlink()
+    put(repo.root / "made.txt", "by the agent")
+
+    workspaces.checkpoint(workspace, attempt=id, why="as it ended")
+
+    first, last = saves.of(id)
+    assert (first.why, last.why) == ("before it began", "as it ended")
+    saves.into_folder(first, tmp_path / "first")
+    saves.into_folder(last, tmp_path / "last")
+    assert (tmp_path / "first" / "draft.txt").read_text() == "the user's own, nowhere else"
+    assert (tmp_path / "last" / "made.txt").read_text() == "by the agent"
+    assert (tmp_path / "last" / "a.txt").read_text() == "staged"

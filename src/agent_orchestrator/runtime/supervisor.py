@@ -26,6 +26,7 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import Ending, Provider
+from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
@@ -128,6 +129,8 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    checkpoint_every_s: float = 60.0
+    """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
 
 
 class Supervisor:
@@ -156,6 +159,12 @@ class Supervisor:
         self._wishes_due = True
         self._began = pieces.clock.now()
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
+        self._checkpoints = Checkpointing(
+            workspaces=pieces.spawner.workspaces,
+            clock=pieces.clock,
+            every_s=pieces.checkpoint_every_s,
+            log=log,
+        )
         self._merge_queue = MergeQueue(
             store=pieces.store,
             queue=pieces.queue,
@@ -268,6 +277,7 @@ class Supervisor:
         now = self.pieces.clock.monotonic()
         for follower in list(self.running.values()):
             self._follow(follower, now)
+        self._checkpoints.look(list(self.running.values()), now)
         if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
             self._wishes_due, self._wishes_at = False, now
             self._read_wishes(self.pieces.leader.renew())
@@ -548,6 +558,7 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         follower.close()
+        self._checkpoints.ended(follower)
         if follower.summary:
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
@@ -663,6 +674,7 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
+        self._checkpoints.shut_down()
         self._merge_queue.shut_down()
         for follower in self.running.values():
             follower.close()

@@ -67,7 +67,10 @@ def take(saves: Saves, work: Work, *, why: str) -> Checkpoint | None:
     Raises:
         WorkspaceProblem: the checkout is gone, or git failed. Earlier checkpoints are as they were.
     """
+    root = work.place.root
     with saves.locked():
+        if root.is_symlink() or not root.is_dir():
+            raise WorkspaceProblem(f"the checkout {root} is gone, so there is nothing to keep")
         own = _opened(saves, work.repository)
         known = _keep_base(saves, work)
         working = saves.store / "working" / work.place.root.name

@@ -178,7 +178,13 @@ class Saves:
         """Copy the objects of *tree* that *known* does not have from one repository's git folder to another's."""
         wanted = f"{tree}\n" + (f"^{known}\n" if known else "")
         env = {"GIT_DIR": str(source)} | ({"GIT_ALTERNATE_OBJECT_DIRECTORIES": borrowing} if borrowing else {})
-        asked = ("pack-objects", "--revs", "--stdout", "-q")
+        asked = (
+            "pack-objects",
+            "--revs",
+            "--stdout",
+            "-q",
+            "--window=0",
+        )  # new deltas would take longer than they are worth
         with tempfile.TemporaryFile(dir=self.state) as pack:
             packing = start(*asked, cwd=source, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=pack)
             _, error = packing.communicate(wanted.encode(), timeout=WAIT_S)

@@ -1,0 +1,84 @@
+"""Checkpoints of running attempts' work, in a thread of their own.
+
+An agent that resets its checkout, or deletes it, loses at most what it did since
+the last one. The thread takes one at a time and rests in between, so that
+checkpoints never take more than a twentieth of one core, however large the
+checkout is; the supervisor's loop only says what is due.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from agent_orchestrator.domain.attempt import Attempt
+from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.domain.ids import AttemptId
+from agent_orchestrator.runtime.follower import Follower
+from agent_orchestrator.workspaces import Workspace, Workspaces
+
+RESTS = 19
+"""Times as long as the last one took until the next may begin: 5 % of one core at most."""
+RAN, ENDED = "while it ran", "as it ended"
+
+
+@dataclass(slots=True, kw_only=True)
+class Checkpointing:
+    """Keeps the work of running attempts. Used by the supervisor's own thread only."""
+
+    workspaces: Workspaces
+    clock: Clock
+    every_s: float
+    """Seconds between two checkpoints of one attempt. 0: only one, as it ends."""
+    log: Callable[[str], None]
+    _due: dict[AttemptId, float] = field(default_factory=dict)
+    _at_work: bool = False
+    _rest_until: float = 0.0
+    _told: set[str] = field(default_factory=set)
+    _thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+    )
+
+    def look(self, running: Iterable[Follower], now: float) -> None:
+        """Begin the checkpoint that is most overdue, unless one is being taken or the thread rests."""
+        if not self.every_s:
+            return
+        for follower in running:
+            self._due.setdefault(follower.attempt.id, now + self.every_s)
+        if self._at_work or now < self._rest_until:
+            return
+        due = [one for one in running if one.workspace is not None and self._due[one.attempt.id] <= now]
+        if due:
+            next_one = min(due, key=lambda one: self._due[one.attempt.id])
+            assert next_one.workspace is not None
+            self._at_work = True
+            self._due[next_one.attempt.id] = now + self.every_s
+            self._thread.submit(self._take, next_one.attempt, next_one.workspace, RAN)
+
+    def ended(self, follower: Follower) -> None:
+        """Keep what an attempt left, before anything is done with it."""
+        self._due.pop(follower.attempt.id, None)
+        if follower.workspace is not None:
+            self._thread.submit(self._take, follower.attempt, follower.workspace, ENDED)
+
+    def shut_down(self) -> None:
+        """Finish what was begun. Return when nothing is being written any more."""
+        self._thread.shutdown(wait=True)
+
+    def _take(self, attempt: Attempt, workspace: Workspace, why: str) -> None:
+        began = self.clock.monotonic()
+        trouble = ""
+        try:
+            self.workspaces.checkpoint(workspace, attempt=attempt.id, why=why)
+        except OrchestratorError as error:
+            trouble = error.message
+        except Exception as error:  # a checkpoint that fails must not end a run; collecting still brings the work home
+            trouble = f"{type(error).__name__}: {error}"
+        finally:
+            now = self.clock.monotonic()
+            self._rest_until, self._at_work = now + RESTS * (now - began), False
+        if why == ENDED and not workspace.root.exists():
+            return  # it was given back meanwhile, with a checkpoint of its own; or collecting tells that it is gone
+        if trouble and trouble not in self._told:
+            self._told.add(trouble)
+            self.log(f"{attempt.id} has no checkpoint {why}: {trouble}")
