@@ -419,9 +419,20 @@ class App:
     @cached_property
     def housekeeping(self) -> "Housekeeping":
         """What ended work left behind."""
-        from agent_orchestrator.runtime.housekeeping import Housekeeping
+        from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
 
-        return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
+        return Housekeeping(
+            store=self.store,
+            clock=self.clock,
+            state=self.state,
+            workspaces=lambda: self.workspaces,
+            saves=self.saves,
+            retention=Retention(
+                checkouts=timedelta(days=self.settings.checkout_days),
+                transcripts=timedelta(days=self.settings.transcript_days),
+                disk_bytes=self.settings.disk_gib * 2**30,
+            ),
+        )
 
     @cached_property
     def saves(self) -> "Checkpoints":

@@ -24,7 +24,7 @@ def saves(repo: Repo, tmp_path: Path) -> Saves:
 
 
 def keep(attempt: Attempt, why: str = "while it ran") -> Checkpoint | None:
-    return attempt.workspaces.checkpoint(attempt.workspace, attempt=attempt.id, why=why)
+    return attempt.workspaces.checkpoint(attempt.workspace, attempt=attempt.id, why=why).checkpoint
 
 
 def work(attempt: Attempt) -> None:
@@ -99,7 +99,7 @@ def test_every_byte_that_was_kept_comes_back(
     assert (back / "new" / "run.sh").stat().st_mode & 0o100
     assert (back / "lib" / "deep.txt").read_text() == "deep\n"
     assert not (back / "b.txt").exists()
-    assert (kept.files, kept.is_whole) == (5, True)
+    assert (kept.files, kept.notes) == (5, ())
     assert kept.bytes == len("one\nTWO\nthree\n") + len(LETTERS) + len("raw.bin") + len("#!/bin/sh\n")
 
 
@@ -211,10 +211,20 @@ def test_secrets_and_what_git_ignores_and_what_was_installed_are_never_kept(
     saves.into_folder(kept, tmp_path / "back")
     there = {str(path.relative_to(tmp_path / "back")) for path in (tmp_path / "back").rglob("*") if path.is_file()}
     assert there == {"a.txt", "b.txt", ".gitignore", "lib/deep.txt", "app/.env.example", "environment.py"}
-    assert not kept.is_whole
     told = " ".join(kept.notes)
     assert [name for name in secret if name in told] == list(secret[:5])
     assert "node_modules" not in told and ".env:" not in told, "a copy of the user's own is nobody's work"
+
+
+def test_what_was_left_out_is_told_each_time(start: Start) -> None:
+    attempt = start()
+    put(attempt.path / "id_rsa", "content")
+
+    told = [attempt.workspaces.checkpoint(attempt.workspace, attempt=attempt.id, why="") for _ in range(2)]
+
+    assert [(one.checkpoint, one.left_out) for one in told] == [
+        (None, ("left out id_rsa: by its name it holds secrets",))
+    ] * 2
 
 
 def test_a_file_that_the_project_tracks_is_kept_whatever_its_name(start: Start, saves: Saves, repo: Repo) -> None:
@@ -224,7 +234,7 @@ def test_a_file_that_the_project_tracks_is_kept_whatever_its_name(start: Start, 
 
     kept = keep(attempt)
 
-    assert kept is not None and kept.is_whole and kept.files == 1
+    assert kept is not None and kept.notes == () and kept.files == 1
 
 
 @pytest.mark.parametrize("way", ["branch", "stash"])

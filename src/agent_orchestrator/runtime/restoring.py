@@ -1,7 +1,7 @@
 """Bringing checkpoints back: which one is meant, and where it goes. Never over anything that is there."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,24 +80,19 @@ class Restoring:
         return tuple(self.saves.into_folder(one, into / one.attempt / str(one.number)) for one in found)
 
     def chosen(self, found: tuple[Checkpoint, ...], number: int | None) -> Checkpoint:
-        """Return the checkpoint a person most likely means: the newest, unless most of the work was gone by then.
-
-        Of the newest attempt that changed anything, it is the newest one that holds at least half as many changed files
-        as the fullest.
+        """Return the checkpoint that *number* names, or the one a person most likely means, of the newest attempt that
+        changed anything.
         """
         attempts = list(dict.fromkeys(one.attempt for one in found))
         worked = [name for name in attempts if any(one.files for one in found if one.attempt == name)]
         attempt = (worked or attempts)[-1]
         its_own = [one for one in found if one.attempt == attempt]
-        if number is not None:
-            match = [one for one in its_own if one.number == number]
-            if not match:
-                raise NotFound(
-                    f"attempt {attempt} has no checkpoint {number}", hint=f"orchestrate restore {attempt} --list"
-                )
-            return match[0]
-        fullest = max(one.files for one in its_own)
-        return next(one for one in reversed(its_own) if 2 * one.files >= fullest)
+        if number is None:
+            return chosen(its_own)
+        for one in its_own:
+            if one.number == number:
+                return one
+        raise NotFound(f"attempt {attempt} has no checkpoint {number}", hint=f"orchestrate restore {attempt} --list")
 
     def _free_folder(self, one: Checkpoint) -> Path:
         base = self.state / "restored" / f"{one.attempt}-{one.number}"
@@ -106,3 +101,12 @@ class Restoring:
             count += 1
             folder = base.with_name(f"{base.name}-{count}")
         return folder
+
+
+def chosen(its_own: Sequence[Checkpoint]) -> Checkpoint:
+    """Return the checkpoint of one attempt that a person most likely means: the newest, unless most was gone by then.
+
+    It is the newest that holds at least half as many changed files as the fullest.
+    """
+    fullest = max(one.files for one in its_own)
+    return next(one for one in reversed(its_own) if 2 * one.files >= fullest)

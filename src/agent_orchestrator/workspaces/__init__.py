@@ -121,14 +121,26 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing was left out that could be somebody's work."""
-        return not any(note.startswith(LEFT_OUT) for note in self.notes)
-
 
 LEFT_OUT = "left out "
 """How the note on a file begins that a snapshot does not hold."""
+SECRET = "by its name it holds secrets"  # noqa: S105 # a reason
+"""How the note on a file ends that is kept out of our store for what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What came of keeping a checkout's files."""
+
+    checkpoint: Checkpoint | None
+    """None when nothing changed since the last one."""
+    notes: tuple[str, ...] = ()
+    """What lies there and is in no checkpoint, and why."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The notes on files that could be somebody's work."""
+        return tuple(note for note in self.notes if note.startswith(LEFT_OUT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +156,10 @@ class Restored:
 
 class Checkpoints(Protocol):
     """All checkpoints of one project. They need neither the checkouts nor the user's repository to be there still."""
+
+    def all(self) -> tuple[Checkpoint, ...]:
+        """Return every checkpoint, by attempt and number."""
+        ...
 
     def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
         """Return the checkpoints of a task's attempts, or of one attempt, oldest first."""
@@ -243,8 +259,8 @@ class Workspaces(Protocol):
         """
         ...
 
-    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Checkpoint | None:
-        """Keep the files as they lie now in our own store; None when nothing changed since the last time.
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
+        """Keep the files as they lie now in our own store.
 
         Tracked and untracked files, and work that the agent committed or stashed elsewhere in its own repository. Not
         what git ignores, what package managers installed, or what by its name holds secrets. May be done while the

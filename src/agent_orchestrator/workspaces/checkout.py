@@ -31,9 +31,9 @@ from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
-    Checkpoint,
     Collected,
     Delivered,
+    Kept,
     Project,
     Setup,
     Union,
@@ -152,7 +152,7 @@ class CheckoutWorkspaces:
         place = self._place(workspace)
         return collect(self.repository, place, branch=branch, message=message, newer_base=workspace.base)
 
-    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Checkpoint | None:
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
         """Keep the files as they lie now in the store of checkpoints."""
         place = self._place(workspace)
         work = checkpointing.Work(repository=self.repository, place=place, attempt=attempt, base=place.base)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
-from agent_orchestrator.workspaces import Checkpoint, clone
+from agent_orchestrator.workspaces import SECRET, Checkpoint, Kept, clone
 from agent_orchestrator.workspaces.collecting import (
     Place,
     borrowing,
@@ -46,7 +46,7 @@ _SECRET = re.compile(
 
 def is_secret(path: str) -> str:
     """Return why a file that git does not track is never kept; empty if it may be. By its name: content is not read."""
-    return "by its name it holds secrets" if _SECRET.fullmatch(PurePath(path).name) else ""
+    return SECRET if _SECRET.fullmatch(PurePath(path).name) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class Work:
     """Commit the files were made from; None in a folder without one."""
 
 
-def take(saves: Saves, work: Work, *, why: str) -> Checkpoint | None:
-    """Keep the files as they lie now; None when nothing changed since the last checkpoint of the same checkout.
+def take(saves: Saves, work: Work, *, why: str) -> Kept:
+    """Keep the files as they lie now.
 
     Raises:
         WorkspaceProblem: the checkout is gone, or git failed. Earlier checkpoints are as they were.
@@ -90,7 +90,7 @@ def take(saves: Saves, work: Work, *, why: str) -> Checkpoint | None:
             number += 1
             kept = Snapshot(tree=tree)
             _commit(saves, work, kept, known=known, why=f"{name} of its own repository", number=number)
-        return taken
+        return Kept(checkpoint=taken, notes=found.notes)
 
 
 def _opened(saves: Saves, repository: Repository) -> Repository:

@@ -19,9 +19,9 @@ from agent_orchestrator.domain.errors import NotReady, OrchestratorError, Worksp
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
-    Checkpoint,
     Collected,
     Delivered,
+    Kept,
     Project,
     Setup,
     Union,
@@ -130,7 +130,7 @@ class SharedWorkspaces:
         differing = {name for name in was.keys() | is_now.keys() if _differ(was.get(name), is_now.get(name))}
         return Collected(commit=None, branch=None, files=tuple(sorted(differing)), notes=tuple(now["notes"]))
 
-    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Checkpoint | None:
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
         """Keep the folder's files as they lie now. Without git only where there are not very many."""
         saves, repository = Saves(folder=self.folder, state=self.state), self.repository
         if repository is None:
