@@ -45,8 +45,12 @@ def restore(task: str, listing: bool, number: int | None, into: Path | None, eve
 
 def _row(one: Checkpoint, *, is_chosen: bool) -> tuple[object, ...]:
     at = one.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    mark = "restored unless you say --at" if is_chosen else ""
-    return one.attempt, one.number, at, f"{one.files} files", render.size(one.bytes), one.why, mark
+    why = f"{one.why} (restored unless you say --at)" if is_chosen else one.why
+    return one.attempt, one.number, at, _files(one), render.size(one.bytes), why
+
+
+def _files(one: Checkpoint) -> str:
+    return f"{one.files} changed file{'' if one.files == 1 else 's'}"
 
 
 def _tell(restored: tuple[Restored, ...], found: tuple[Checkpoint, ...]) -> None:
@@ -54,7 +58,7 @@ def _tell(restored: tuple[Restored, ...], found: tuple[Checkpoint, ...]) -> None
     for one in restored:
         kept = one.checkpoint
         at = kept.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        what = f"{kept.files} changed files, {render.size(kept.bytes)}"
+        what = f"{_files(kept)}, {render.size(kept.bytes)}"
         doors.tell(f"attempt {kept.attempt}, checkpoint {kept.number} of {at}, {kept.why}: {what}")
         for note in (*kept.notes, *one.notes):
             doors.tell(f"  {render.line(note, 400)}")
@@ -63,7 +67,7 @@ def _tell(restored: tuple[Restored, ...], found: tuple[Checkpoint, ...]) -> None
     only = restored[0]
     newest = [one for one in found if one.attempt == only.checkpoint.attempt][-1]
     if newest != only.checkpoint:
-        doors.tell(f"the newest, {newest.number}, holds {newest.files} changed files; --list shows all")
+        doors.tell(f"the newest, {newest.number}, holds {_files(newest)}; --list shows all")
     if only.branch is not None:
         doors.tell(f"look: git diff HEAD...{only.branch}\ntake it in: git merge {only.branch}")
 
