@@ -136,7 +136,7 @@ def test_the_disk_budget_takes_the_oldest_saved_checkouts_first(unsaved: Caller)
     size = sum(file.lstat().st_size for file in state(call).rglob("*") if file.is_file() and not file.is_symlink())
     within = housekeeping(call, disk_bytes=size - 1)
 
-    assert [(one.path, one.free) for one in within if one.kind == "checkout"][0] == (Path(first["path"]), True)
+    assert next((one.path, one.free) for one in within if one.kind == "checkout") == (Path(first["path"]), True)
     assert [one.free for one in within if one.kind == "checkout"] == [True, False]
     assert not any(one.free for one in housekeeping(call, disk_bytes=size + 2**20) if one.kind == "checkout")
 
