@@ -646,6 +646,7 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
         )
         return Supervisor(pieces, options, log=log)

@@ -70,6 +70,9 @@ def test_every_byte_of_a_checkpoint_comes_back_whatever_the_agent_destroys(
     restored = project("restore", "job", "--json")
 
     assert restored.code == 0, restored.out
+    if "user's" not in way:
+        notes = project("task", "job", "--json").json["attempts"][0]["notes"]
+        assert [note for note in notes if "orchestrate restore" in note], notes
     (put,) = restored.json["restored"]
     if "user's" in way:
         assert put["branch"] is None

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from agent_orchestrator.domain.attempt import Attempt
+from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.runtime.follower import Follower
-from agent_orchestrator.workspaces import Workspace, Workspaces
+from agent_orchestrator.runtime.restoring import chosen
+from agent_orchestrator.services.events import Events
+from agent_orchestrator.stores import Store
+from agent_orchestrator.workspaces import Checkpoints, Workspace, Workspaces
 
 RESTS = 19
 """Times as long as the last one took until the next may begin: 5 % of one core at most."""
@@ -27,6 +30,9 @@ class Checkpointing:
     """Keeps the work of running attempts. Used by the supervisor's own thread only."""
 
     workspaces: Workspaces
+    saves: Checkpoints
+    store: Store
+    events: Events
     clock: Clock
     every_s: float
     """Seconds between two checkpoints of one attempt. 0: only one, as it ends."""
@@ -69,7 +75,10 @@ class Checkpointing:
         began = self.clock.monotonic()
         trouble = ""
         try:
-            self.workspaces.checkpoint(workspace, attempt=attempt.id, why=why)
+            if why == RAN or workspace.root.exists():
+                self.workspaces.checkpoint(workspace, attempt=attempt.id, why=why)
+            if why == ENDED:
+                self._tell_lost(attempt, workspace)
         except OrchestratorError as error:
             trouble = error.message
         except Exception as error:  # a checkpoint that fails must not end a run; collecting still brings the work home
@@ -78,7 +87,21 @@ class Checkpointing:
             now = self.clock.monotonic()
             self._rest_until, self._at_work = now + RESTS * (now - began), False
         if why == ENDED and not workspace.root.exists():
-            return  # it was given back meanwhile, with a checkpoint of its own; or collecting tells that it is gone
+            return  # it was given back meanwhile, with a checkpoint of its own
         if trouble and trouble not in self._told:
             self._told.add(trouble)
             self.log(f"{attempt.id} has no checkpoint {why}: {trouble}")
+
+    def _tell_lost(self, attempt: Attempt, workspace: Workspace) -> None:
+        """Say so, for the log and the report, when a checkpoint holds work that was not there any more at the end."""
+        found = self.saves.of(attempt.id)
+        if not found:
+            return
+        best = chosen(found)
+        is_gone = not workspace.root.exists() and self.store.attempts.get(attempt.id).outcome is not Outcome.SUCCEEDED
+        if best != found[-1] or is_gone:
+            files = f"{best.files} changed file{'' if best.files == 1 else 's'}"
+            note = f"most of its work was gone as it ended; a checkpoint has {files}: orchestrate restore {attempt.id}"
+            with self.store.transaction():
+                self.events.record("attempt.note", attempt=attempt, note=note)
+            self.log(f"{attempt.id}: {note}")

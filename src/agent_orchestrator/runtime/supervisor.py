@@ -58,6 +58,7 @@ from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.workspaces import Checkpoints
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -129,7 +130,8 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
-    checkpoint_every_s: float = 60.0
+    saves: Checkpoints
+    checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
 
 
@@ -161,6 +163,9 @@ class Supervisor:
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
         self._checkpoints = Checkpointing(
             workspaces=pieces.spawner.workspaces,
+            saves=pieces.saves,
+            store=pieces.store,
+            events=pieces.events,
             clock=pieces.clock,
             every_s=pieces.checkpoint_every_s,
             log=log,
