@@ -680,6 +680,7 @@ class App:
                 wall_s=settings.attempt_minutes * 60,
                 silence_s=settings.silence_minutes * 60,
                 grace_s=settings.stop_seconds,
+                memory_bytes=settings.memory_mb * 1_000_000 or None,
             ),
             lock=self.state / "supervisor.lock",
             cli=write_launcher(self.state, self.folder, self.environ),

@@ -120,6 +120,12 @@ class Settings:
         _whole(1, 10_000),
         "Minutes without output, CPU use and file changes after which an agent counts as stalled.",
     )
+    memory_mb: int = _setting(
+        0,
+        _whole(0, 10_000_000),
+        "Megabytes an agent and all it starts may use together before it is ended. 0, the default, sets no limit: a "
+        "build may need most of the machine.",
+    )
     check_minutes: int = _setting(
         30, _whole(1, 1000), "Minutes one run of the checks may take; a test command in watch mode ends here."
     )

@@ -1,5 +1,7 @@
 """Agents that lie, break, hang and leave things behind: none is called done, none takes the run along."""
 
+import sys
+
 import pytest
 
 from agent_orchestrator.app import build
@@ -59,6 +61,18 @@ def test_what_an_agent_leaves_running_is_ended(begin: Begin, left: str) -> None:
 
     assert ended["state"] == "done", ended["reason"]
     until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+
+
+def test_an_agent_that_eats_the_memory_is_ended_and_what_it_wrote_is_kept(begin: Begin) -> None:
+    project = begin()
+    project.environ["ORCHESTRATE_MEMORY_MB"] = "150"
+    eat = f"""sh {sys.executable} -c "import time; kept = bytearray(400_000_000); time.sleep(50)" """
+
+    ended = one_attempt(project, f"{WRITE}\n{eat}")
+
+    assert (ended["state"], ended["outcome"]) == ("failed", "failed")
+    assert ended["reason"] == "it used more memory than an attempt may"
+    assert project.git("show", f"{ended['branch']}:a.txt") == "a"
 
 
 def test_an_agent_that_breaks_its_checkout_loses_no_work(begin: Begin) -> None:
