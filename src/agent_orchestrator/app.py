@@ -446,8 +446,14 @@ class App:
         """The way back out of checkpoints."""
         from agent_orchestrator.runtime.restoring import Restoring
 
-        def resolve(name: str) -> "TaskId":
-            return self.tasks.resolve(name, loosely=True).id
+        def resolve(name: str) -> "TaskId | GoalId":
+            try:
+                return self.tasks.resolve(name, loosely=True).id
+            except NotFound as error:
+                try:
+                    return self.goals.resolve(name).id
+                except NotFound:
+                    raise error from None
 
         return Restoring(saves=self.saves, state=self.state, resolve=resolve)
 

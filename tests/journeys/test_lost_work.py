@@ -132,3 +132,28 @@ def test_restore_refuses_what_it_cannot_do_without_harm(project: Caller, tmp_pat
     assert project("restore", "job", "--at", "99").code == 4
     assert project("restore", "nothing-like-it").code == 4
     assert (project.folder / "README.md").exists()
+
+
+def test_landed_work_comes_back_after_the_users_repository_is_deleted(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    for name in ("one", "two"):
+        project("submit", job(name, f"write {name}.txt {name}"), "--verify", "true")
+    assert project("run").code == 0
+    goals = {goal["id"]: goal["title"] for goal in project("status", "--json").json["goals"]}
+    for entry in project.folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    for id, title in goals.items():
+        assert project("restore", id, "--into", str(tmp_path / title)).code == 0
+        assert (tmp_path / title / f"{title}.txt").read_text() == f"{title}\n"
+
+
+def test_a_quick_attempt_that_is_landed_costs_no_checkpoint_and_one_that_is_not_gets_one(begin: Begin) -> None:
+    project = begin()
+    project("submit", job("good", "write good.txt good"), "--verify", "true")
+    project("submit", job("bad", "write bad.txt bad"), "--verify", "false", "--max-attempts", "1")
+
+    assert project("run").code == 6
+
+    assert checkpoints(project, "good") == []
+    assert [one["why"] for one in checkpoints(project, "bad")] == ["as it ended"]

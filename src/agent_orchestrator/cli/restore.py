@@ -19,8 +19,9 @@ from agent_orchestrator.workspaces import Checkpoint, Restored
 def restore(task: str, listing: bool, number: int | None, into: Path | None, everything: bool, as_json: bool) -> None:
     """Bring back a task's work from its checkpoints, on a new branch.
 
-    TASK is a task, or one attempt of it such as t4hw9ab.2. Without --at it is the newest checkpoint, unless most of the
-    work was gone by then. Your branch and your files are not touched. Exits 3 when there is no checkpoint.
+    TASK is a task, one attempt of it such as t4hw9ab.2, or a goal: then it is what had landed. Without --at it is the
+    newest checkpoint, unless most of the work was gone by then. Your branch and your files are not touched. Exits 3
+    when there is no checkpoint.
     """
     app = doors.app(create=False)
     found = app.restoring.of(task)
@@ -59,7 +60,8 @@ def _tell(restored: tuple[Restored, ...], found: tuple[Checkpoint, ...]) -> None
         kept = one.checkpoint
         at = kept.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         what = f"{_files(kept)}, {render.size(kept.bytes)}"
-        doors.tell(f"attempt {kept.attempt}, checkpoint {kept.number} of {at}, {kept.why}: {what}")
+        whose = "attempt" if "." in kept.attempt else "goal"
+        doors.tell(f"{whose} {kept.attempt}, checkpoint {kept.number} of {at}, {kept.why}: {what}")
         for note in (*kept.notes, *one.notes):
             doors.tell(f"  {render.line(note, 400)}")
     if len(restored) != 1:

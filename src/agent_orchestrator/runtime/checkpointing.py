@@ -3,7 +3,9 @@
 An agent that resets its checkout, or deletes it, loses at most what it did since
 the last one. The thread takes one at a time and rests in between, so that
 checkpoints never take more than a twentieth of one core, however large the
-checkout is; the supervisor's loop only says what is due.
+checkout is; the supervisor's loop only says what is due. An attempt that is
+landed before its first one is due needs none: its work is in the user's
+repository, and the goal's result as a whole is kept every so often.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +15,8 @@ from dataclasses import dataclass, field
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.domain.ids import AttemptId
+from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.restoring import chosen
 from agent_orchestrator.services.events import Events
@@ -35,9 +38,16 @@ class Checkpointing:
     events: Events
     clock: Clock
     every_s: float
-    """Seconds between two checkpoints of one attempt. 0: only one, as it ends."""
+    """Seconds between two checkpoints of one attempt, or one goal's result. 0: only one, as it ends."""
     log: Callable[[str], None]
     _due: dict[AttemptId, float] = field(default_factory=dict)
+    _kept: set[AttemptId] = field(default_factory=set)
+    """Attempts that were given a checkpoint while they ran."""
+    _landing: dict[AttemptId, Workspace] = field(default_factory=dict)
+    """Attempts that ended before their first one and may be landed."""
+    _results: set[GoalId] = field(default_factory=set)
+    """Goals on whose result something landed since it was kept."""
+    _results_due: float = 0.0
     _at_work: bool = False
     _rest_until: float = 0.0
     _told: set[str] = field(default_factory=set)
@@ -53,23 +63,60 @@ class Checkpointing:
             self._due.setdefault(follower.attempt.id, now + self.every_s)
         if self._at_work or now < self._rest_until:
             return
+        if self._results and self._results_due <= now:
+            self._keep_results(now)
+            return
         due = [one for one in running if one.workspace is not None and self._due[one.attempt.id] <= now]
         if due:
             next_one = min(due, key=lambda one: self._due[one.attempt.id])
             assert next_one.workspace is not None
             self._at_work = True
             self._due[next_one.attempt.id] = now + self.every_s
+            self._kept.add(next_one.attempt.id)
             self._thread.submit(self._take, next_one.attempt, next_one.workspace, RAN)
 
-    def ended(self, follower: Follower) -> None:
-        """Keep what an attempt left, before anything is done with it."""
-        self._due.pop(follower.attempt.id, None)
-        if follower.workspace is not None:
-            self._thread.submit(self._take, follower.attempt, follower.workspace, ENDED)
+    def ended(self, follower: Follower, *, may_land: bool) -> None:
+        """Keep what an attempt left: at once, or if it *may_land* and was quick, when it turns out that it did not."""
+        attempt, workspace = follower.attempt, follower.workspace
+        self._due.pop(attempt.id, None)
+        if workspace is None:
+            return
+        if may_land and attempt.id not in self._kept:
+            self._landing[attempt.id] = workspace
+        else:
+            self._thread.submit(self._take, attempt, workspace, ENDED)
+
+    def settled(self, attempt: Attempt, *, landed: bool) -> None:
+        """Learn what became of an attempt that ended."""
+        self._kept.discard(attempt.id)
+        workspace = self._landing.pop(attempt.id, None)
+        if landed:
+            self._results.add(attempt.goal)
+        elif workspace is not None:
+            self._thread.submit(self._take, attempt, workspace, ENDED)
 
     def shut_down(self) -> None:
-        """Finish what was begun. Return when nothing is being written any more."""
+        """Keep the results of this run and finish what was begun. Return when nothing is being written any more."""
+        if self._results:
+            self._keep_results(0.0)
         self._thread.shutdown(wait=True)
+
+    def _keep_results(self, now: float) -> None:
+        self._at_work, self._results_due = True, now + self.every_s
+        goals, self._results = self._results, set()
+        self._thread.submit(self._keep, goals)
+
+    def _keep(self, goals: Iterable[GoalId]) -> None:
+        began = self.clock.monotonic()
+        for id in goals:
+            goal = self.store.goals.get(id)
+            if goal.result_branch is None or goal.isolation is Isolation.SHARED:
+                continue
+            try:
+                self.workspaces.keep_result(id, branch=goal.result_branch, base=goal.base_commit)
+            except Exception as error:  # the result itself is on its branch
+                self._tell(f"the result of {id} has no checkpoint: {error}")
+        self._rest(began)
 
     def _take(self, attempt: Attempt, workspace: Workspace, why: str) -> None:
         began = self.clock.monotonic()
@@ -83,14 +130,20 @@ class Checkpointing:
             trouble = error.message
         except Exception as error:  # a checkpoint that fails must not end a run; collecting still brings the work home
             trouble = f"{type(error).__name__}: {error}"
-        finally:
-            now = self.clock.monotonic()
-            self._rest_until, self._at_work = now + RESTS * (now - began), False
+        self._rest(began)
         if why == ENDED and not workspace.root.exists():
             return  # it was given back meanwhile, with a checkpoint of its own
-        if trouble and trouble not in self._told:
+        if trouble:
+            self._tell(f"{attempt.id} has no checkpoint {why}: {trouble}")
+
+    def _rest(self, began: float) -> None:
+        now = self.clock.monotonic()
+        self._rest_until, self._at_work = now + RESTS * (now - began), False
+
+    def _tell(self, trouble: str) -> None:
+        if trouble not in self._told:
             self._told.add(trouble)
-            self.log(f"{attempt.id} has no checkpoint {why}: {trouble}")
+            self.log(trouble)
 
     def _tell_lost(self, attempt: Attempt, workspace: Workspace) -> None:
         """Say so, for the log and the report, when a checkpoint holds work that was not there any more at the end."""

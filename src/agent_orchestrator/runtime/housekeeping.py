@@ -21,7 +21,7 @@ from pathlib import Path
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.domain.goal import GOAL_OPEN
+from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
 from agent_orchestrator.runtime import process
 from agent_orchestrator.runtime.restoring import chosen
@@ -265,11 +265,13 @@ class Housekeeping:
         old = []
         for attempt, found in by_attempt.items():
             id = attempt.rpartition(".")[0]
-            task = next((task for task in self.store.tasks.find(id) if task.id == id), None)
-            goal = self.store.goals.get(task.goal) if task is not None else None
-            if task is None or goal is None or goal.state in GOAL_OPEN or not goal.ended_at or goal.ended_at > before:
+            task = next((task for task in self.store.tasks.find(id) if task.id == id), None) if id else None
+            goals = self.store.goals.find(task.goal if task else attempt)
+            goal = next((goal for goal in goals if goal.id == (task.goal if task else attempt)), None)
+            if goal is None or goal.state in GOAL_OPEN or not goal.ended_at or goal.ended_at > before:
                 continue  # of what the database does not know, nothing is known that would let it go
-            needed = () if task.state is TaskState.DONE else (chosen(found), found[-1])
+            landed = task.state is TaskState.DONE if task else goal.delivery is Delivery.DELIVERED
+            needed = () if landed else (chosen(found), found[-1])
             old += [one for one in found if one not in needed]
         if old:
             yield Leftover(

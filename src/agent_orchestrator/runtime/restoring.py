@@ -13,7 +13,7 @@ from agent_orchestrator.domain.errors import (
     StoreUnusable,
     WorkspaceProblem,
 )
-from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.workspaces import Checkpoint, Checkpoints, Restored
 
 _ATTEMPT = re.compile(r"(.+)\.(\d+)")
@@ -26,14 +26,14 @@ class Restoring:
     saves: Checkpoints
     state: Path
     """The project's folder in the state directory: where work goes when there is no repository for a branch."""
-    resolve: Callable[[str], TaskId]
-    """Finds a task by what a person calls it; raises NotFound."""
+    resolve: Callable[[str], TaskId | GoalId]
+    """Finds a task, or else a goal, by what a person calls it; raises NotFound."""
 
     def of(self, name: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of the task or attempt that *name* names, oldest first.
+        """Return the checkpoints of the task, the attempt or the goal's result that *name* names, oldest first.
 
         Raises:
-            NotFound, Ambiguous: there is no such task.
+            NotFound, Ambiguous: there is no such task or goal.
             NothingToDo: it has no checkpoint.
         """
         attempt = _ATTEMPT.fullmatch(name)

@@ -563,7 +563,7 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         follower.close()
-        self._checkpoints.ended(follower)
+        self._checkpoints.ended(follower, may_land=ending.outcome is None)
         if follower.summary:
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
@@ -594,6 +594,7 @@ class Supervisor:
             return
         task = self.pieces.store.tasks.get(attempt.task)
         ended = self.pieces.store.attempts.get(attempt_id)
+        self._checkpoints.settled(ended, landed=ended.outcome is Outcome.SUCCEEDED)
         if task.state is TaskState.DONE:
             self._log(f"{task.key} is landed: {task.verdict}")
             return
@@ -679,8 +680,8 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
-        self._checkpoints.shut_down()
         self._merge_queue.shut_down()
+        self._checkpoints.shut_down()
         for follower in self.running.values():
             follower.close()
         self.inbox.close()

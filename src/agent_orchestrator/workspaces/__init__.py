@@ -102,7 +102,8 @@ class Collected:
 class Checkpoint:
     """An attempt's files at one moment, kept where its agent does not work."""
 
-    attempt: AttemptId
+    attempt: AttemptId | GoalId
+    """Whose files these are; a goal's are those of its result."""
     number: int
     """From 1, in the order they were taken."""
     at: datetime
@@ -162,7 +163,7 @@ class Checkpoints(Protocol):
         ...
 
     def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of a task's attempts, or of one attempt, oldest first."""
+        """Return the checkpoints of a task's attempts, of one attempt, or of a goal's result, oldest first."""
         ...
 
     def into_branch(self, checkpoint: Checkpoint) -> Restored:
@@ -268,8 +269,15 @@ class Workspaces(Protocol):
         """
         ...
 
-    def close(self, workspace: Workspace) -> None:
-        """Give the checkout back for reuse, after a last checkpoint; without that it stays and this raises."""
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Keep what *branch* holds in our own store, as a checkpoint of the goal."""
+        ...
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
+        """Give the checkout back for reuse, after a last checkpoint; without that it stays and this raises.
+
+        *is_safe* means that a branch of the user's repository holds all of it, so that it needs none.
+        """
         ...
 
     def union(self, tip: str, commit: str) -> Union:

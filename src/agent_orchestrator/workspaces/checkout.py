@@ -158,11 +158,16 @@ class CheckoutWorkspaces:
         work = checkpointing.Work(repository=self.repository, place=place, attempt=attempt, base=place.base)
         return checkpointing.take(Saves(folder=self.folder, state=self.state), work, why=why)
 
-    def close(self, workspace: Workspace) -> None:
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Keep what *branch* holds in the store of checkpoints."""
+        saves = Saves(folder=self.folder, state=self.state)
+        return checkpointing.keep_branch(saves, self.repository, goal, branch=branch, base=base)
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         """Give the checkout back: kept as a spare while there are few, else removed. Its files are saved before."""
         root = workspace.root
         self._our_own(root)
-        self._save_all(workspace)
+        self._save_all(workspace, is_safe=is_safe)
         record = self._records / root.name
         with self._pool:
             spares = list(self._spare.iterdir()) if self._spare.is_dir() else []
@@ -283,10 +288,15 @@ class CheckoutWorkspaces:
             products=tuple(noted.get("products", ())),
         )
 
-    def _save_all(self, workspace: Workspace) -> None:
+    def _save_all(self, workspace: Workspace, *, is_safe: bool) -> None:
         """Take the last checkpoint of a checkout. Raises WorkspaceProblem when it cannot be taken."""
         root = workspace.root
-        if root.is_dir() and not root.is_symlink() and (self._records / root.name / "record.json").exists():
+        if (
+            not is_safe
+            and root.is_dir()
+            and not root.is_symlink()
+            and (self._records / root.name / "record.json").exists()
+        ):
             self.checkpoint(workspace, attempt=AttemptId(root.name), why="before its checkout was given back")
         Saves(folder=self.folder, state=self.state).forget_working(root.name)
 

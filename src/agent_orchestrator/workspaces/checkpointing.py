@@ -11,10 +11,11 @@ import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.domain.ids import AttemptId
+from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import SECRET, Checkpoint, Kept, clone
 from agent_orchestrator.workspaces.collecting import (
     Place,
@@ -71,29 +72,40 @@ def take(saves: Saves, work: Work, *, why: str) -> Kept:
     with saves.locked():
         if root.is_symlink() or not root.is_dir():
             raise WorkspaceProblem(f"the checkout {root} is gone, so there is nothing to keep")
-        own = _opened(saves, work.repository)
-        known = _keep_base(saves, work)
+        own = opened(saves, work.repository)
+        known = _keep_base(saves, work.repository, work.base)
         working = saves.store / "working" / work.place.root.name
         working.mkdir(parents=True, exist_ok=True)
         found = _snapshot(saves, own, work, working, known)
         last = _last(working)
-        before = saves.of(work.attempt)
-        number = before[-1].number if before else 0
-        if found.tree == last or (not last and found.tree == known):
-            taken = None
-        else:
-            number += 1
-            taken = _commit(saves, work, found, known=known, why=why, number=number)
+        taken = None
+        if found.tree != last and (last or found.tree != known):
+            taken = _commit(saves, work.attempt, found, known=known, base=work.base, why=why)
             _remember(working, found.tree)
-        elsewhere = {one.tree for one in before} | {found.tree, known}
-        for name, tree in _not_checked_out(saves, work, known, elsewhere):
-            number += 1
-            kept = Snapshot(tree=tree)
-            _commit(saves, work, kept, known=known, why=f"{name} of its own repository", number=number)
+        for name, tree in _not_checked_out(saves, work, known, {found.tree, known}):
+            why = f"{name} of its own repository"
+            _commit(saves, work.attempt, Snapshot(tree=tree), known=known, base=work.base, why=why)
         return Kept(checkpoint=taken, notes=found.notes)
 
 
-def _opened(saves: Saves, repository: Repository) -> Repository:
+def keep_branch(saves: Saves, repository: Repository, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+    """Keep what a branch of the user's repository holds, as a checkpoint of *goal*."""
+    tip = repository.tip(branch)
+    if tip is None:
+        return Kept(checkpoint=None)
+    tree = repository.tree(tip)
+    with saves.locked():
+        opened(saves, repository)
+        known = _keep_base(saves, repository, base)
+        before = saves.of(goal)
+        if before and before[-1].tree == tree:
+            return Kept(checkpoint=None)
+        saves.carry(tree, known=known, source=repository.common, target=saves.store)
+        why = f"what had landed on {branch}"
+        return Kept(checkpoint=_commit(saves, goal, Snapshot(tree=tree), known=known, base=base, why=why))
+
+
+def opened(saves: Saves, repository: Repository) -> Repository:
     """Make the store if it is not there, and return it as the repository that snapshots are written to."""
     saves.make(clone.configuration(repository))
     for name in ("exclude", "attributes"):
@@ -103,18 +115,20 @@ def _opened(saves: Saves, repository: Repository) -> Repository:
     return replace(repository, git_dir=saves.store, common=saves.store, neutral=neutral)
 
 
-def _keep_base(saves: Saves, work: Work) -> str | None:
+def _keep_base(saves: Saves, repository: Repository, base: str | None) -> str | None:
     """See to it that the store holds the files the work began with; return their tree."""
-    if work.base is None:
+    if base is None:
         return None
-    ref = f"refs/bases/{work.base}"
+    ref = f"refs/bases/{base}"
+    with suppress(OSError):
+        return (saves.store / ref).read_text("ascii").strip()
     kept = saves.git("rev-parse", "--verify", "-q", ref, check=False).text
     if kept:
         return kept
-    tree = work.repository.tree(work.base)
+    tree = repository.tree(base)
     bases = saves.git("for-each-ref", "--sort=-creatordate", "--format=%(objectname)", "refs/bases/").text.split()
-    known = next((base for base in bases if work.repository.has(base)), None)
-    saves.carry(tree, known=known, source=work.repository.common, target=saves.store)
+    known = next((tree for tree in bases if repository.has(tree)), None)
+    saves.carry(tree, known=known, source=repository.common, target=saves.store)
     saves.git("update-ref", ref, tree)
     return tree
 
@@ -144,6 +158,8 @@ def _snapshot(saves: Saves, own: Repository, work: Work, working: Path, known: s
 
 def _with_insides(saves: Saves, own: Repository, work: Work, working: Path, found: Snapshot) -> Snapshot:
     """Put the files of each submodule that was worked in where the link to its commit stands."""
+    if not (work.place.root / ".gitmodules").exists():
+        return found
     links = gitlinks(saves.git("ls-tree", "-r", "-z", "--full-tree", found.tree).out)
     notes, entries = list(found.notes), []
     for path in links:
@@ -176,6 +192,7 @@ def _not_checked_out(saves: Saves, work: Work, known: str | None, seen: set[str 
     env = borrowing(place)
     if not env or base is None or not holds_objects(place.git_dir / "objects"):
         return []
+    seen = seen | {one.tree for one in saves.of(work.attempt)}
     form = "--format=%(objectname) %(refname)"
     asked = ("for-each-ref", "--sort=-committerdate", f"--count={ELSEWHERE}", "--no-merged=HEAD", form)
     refs = theirs_of(place, *asked, "refs/heads", "refs/stash")  # what HEAD has, the files go on from
@@ -195,13 +212,35 @@ def _not_checked_out(saves: Saves, work: Work, known: str | None, seen: set[str 
     return found
 
 
-def _commit(saves: Saves, work: Work, found: Snapshot, *, known: str | None, why: str, number: int) -> Checkpoint:
+def _commit(
+    saves: Saves,
+    whose: AttemptId | GoalId,
+    found: Snapshot,
+    *,
+    known: str | None,
+    base: str | None,
+    why: str,
+) -> Checkpoint:
     files, size = _changes(saves, known, found.tree)
-    text = message(why=why, base=work.base, files=files, bytes=size, notes=found.notes)
-    commit = saves.git("commit-tree", found.tree, "-F", "-", input=text.encode("utf-8", "replace")).text
-    ref = f"refs/saves/{work.attempt}/{number:06}"
-    saves.git("update-ref", ref, commit, "0" * len(commit))
-    return next(one for one in saves.of(work.attempt) if one.number == number)
+    text = message(why=why, base=base, files=files, bytes=size, notes=found.notes)
+    at = datetime.now(UTC).replace(microsecond=0)
+    commit = saves.git(
+        "commit-tree", found.tree, "-F", "-", input=text.encode("utf-8", "replace"), at=int(at.timestamp())
+    ).text
+    number = saves.last_number(whose) + 1
+    saves.git("update-ref", f"refs/saves/{whose}/{number:06}", commit, "0" * len(commit))
+    return Checkpoint(
+        attempt=whose,
+        number=number,
+        at=at,
+        why=why,
+        commit=commit,
+        tree=found.tree,
+        base=base,
+        files=files,
+        bytes=size,
+        notes=found.notes,
+    )
 
 
 def _changes(saves: Saves, old: str | None, new: str) -> tuple[int, int]:

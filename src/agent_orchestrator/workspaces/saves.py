@@ -55,9 +55,17 @@ class Saves:
         """The bare repository."""
         return self.state / "saves.git"
 
-    def git(self, *args: str, input: bytes | None = None, index: Path | None = None, check: bool = True) -> Result:
-        """Run git in the store."""
+    def git(
+        self,
+        *args: str,
+        input: bytes | None = None,
+        index: Path | None = None,
+        at: int | None = None,
+        check: bool = True,
+    ) -> Result:
+        """Run git in the store; *at* is the time of what it commits, in seconds since 1970."""
         env = {"GIT_DIR": str(self.store)} | ({"GIT_INDEX_FILE": str(index)} if index else {})
+        env |= {f"GIT_{who}_DATE": f"{at} +0000" for who in ("AUTHOR", "COMMITTER")} if at is not None else {}
         return git(*args, cwd=self.store, env=env, config=FSYNC, input=input, check=check)
 
     @contextmanager
@@ -91,7 +99,7 @@ class Saves:
             fresh.replace(self.store / name)
 
     def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
-        """Return the checkpoints of a task's attempts, or of one attempt, oldest first."""
+        """Return the checkpoints of a task's attempts, of one attempt, or of a goal's result, oldest first."""
         if not _NAME.fullmatch(task_or_attempt):
             return ()
         return self._listed(f"refs/saves/{task_or_attempt}/", f"refs/saves/{task_or_attempt}.*/*")
@@ -106,6 +114,14 @@ class Saves:
         listed = self.git("for-each-ref", f"--format={_LISTED}", *patterns).text
         found = [_read(entry.lstrip("\n")) for entry in listed.split("\0\0") if entry.strip()]
         return tuple(sorted(found, key=lambda one: (_order(one.attempt), one.number)))
+
+    def last_number(self, whose: str) -> int:
+        """Return the number of the newest checkpoint; 0 when there is none."""
+        with suppress(OSError):
+            refs = (self.store / "refs" / "saves" / whose).iterdir()
+            if found := [int(ref.name) for ref in refs if ref.name.isdigit()]:
+                return max(found)
+        return max((one.number for one in self.of(whose) if one.attempt == whose), default=0)
 
     def into_branch(self, checkpoint: Checkpoint) -> Restored:
         """Put it on a new branch of the user's repository, on the commit it began with; no working tree is touched."""

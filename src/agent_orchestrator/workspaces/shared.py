@@ -151,7 +151,11 @@ class SharedWorkspaces:
         work = checkpointing.Work(repository=repository, place=place, attempt=attempt, base=head)
         return checkpointing.take(saves, work, why=why)
 
-    def close(self, workspace: Workspace) -> None:
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Do nothing: the result is the folder."""
+        return Kept(checkpoint=None)
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         """Do nothing: the folder is the user's."""
 
     def union(self, tip: str, commit: str) -> Union:
