@@ -64,7 +64,7 @@ class Checkpointing:
         if self._at_work or now < self._rest_until:
             return
         if self._results and self._results_due <= now:
-            self._keep_results(now)
+            self._keep_results()
             return
         due = [one for one in running if one.workspace is not None and self._due[one.attempt.id] <= now]
         if due:
@@ -91,6 +91,8 @@ class Checkpointing:
         self._kept.discard(attempt.id)
         workspace = self._landing.pop(attempt.id, None)
         if landed:
+            if not self._results:
+                self._results_due = self.clock.monotonic() + self.every_s
             self._results.add(attempt.goal)
         elif workspace is not None:
             self._thread.submit(self._take, attempt, workspace, ENDED)
@@ -98,11 +100,11 @@ class Checkpointing:
     def shut_down(self) -> None:
         """Keep the results of this run and finish what was begun. Return when nothing is being written any more."""
         if self._results:
-            self._keep_results(0.0)
+            self._keep_results()
         self._thread.shutdown(wait=True)
 
-    def _keep_results(self, now: float) -> None:
-        self._at_work, self._results_due = True, now + self.every_s
+    def _keep_results(self) -> None:
+        self._at_work = True
         goals, self._results = self._results, set()
         self._thread.submit(self._keep, goals)
 
