@@ -165,9 +165,21 @@ class Housekeeping:
                 continue
             last = max((attempt for _, attempt in users), key=lambda one: one.token)
             workspace = self.workspaces().reopen(place, base=last.base_commit)
-            if workspace is None or not self._is_inside(workspace.root):
+            if workspace is not None and self._is_inside(workspace.root):
+                yield self._judged(workspace, users, last, before)
+        yield from self._half_made(set(by_place))
+
+    def _half_made(self, used: set[Path]) -> Iterator[Leftover]:
+        """Find checkouts that were being made when a crash came: nobody worked in them yet."""
+        for folder in _folders(self.state / "checkouts"):
+            if any(place.is_relative_to(folder) for place in used):
                 continue
-            yield self._judged(workspace, users, last, before)
+            task = next(iter(self.store.tasks.find(folder.name.rpartition(".")[0])), None)
+            attempts = self.store.attempts.of_task(task.id) if task is not None else []
+            its_own = next((one for one in attempts if one.id == folder.name), None)
+            if its_own is not None and its_own.outcome is not None and its_own.workspace is None:
+                about = f"attempt {its_own.id}: it was never begun; its checkout is half made"
+                yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
 
     def _judged(
         self, workspace: Workspace, users: list[tuple[Task, Attempt]], last: Attempt, before: datetime

@@ -174,9 +174,8 @@ class CheckoutWorkspaces:
             if root.is_dir() and not root.is_symlink() and len(spares) < SPARES and (record / "index").exists():
                 place = self._spare / f"{root.name}-{secrets.token_hex(3)}"
                 place.mkdir(parents=True)
-                (record / "record.json").unlink(missing_ok=True)
+                root.rename(place / "files")  # first: files without a record would belong to nobody after a crash
                 (record / "index").rename(place / "index")
-                root.rename(place / "files")
         self._discard(root)
         self._discard(record)
 
