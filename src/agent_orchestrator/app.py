@@ -382,6 +382,12 @@ class App:
 
         return detect(self.folder)
 
+    @property
+    def is_whole_home(self) -> bool:
+        """Whether the project folder is the user's home folder, or all there is: nobody means that."""
+        home = Path(self.environ.get("HOME") or Path.home())
+        return self.folder in {home.resolve(), Path("/")}
+
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
 
@@ -391,8 +397,7 @@ class App:
         """
         from agent_orchestrator.workspaces.project import init
 
-        home = Path(self.environ.get("HOME") or Path.home())
-        if self.folder in {home.resolve(), Path("/")}:
+        if self.is_whole_home:
             raise NotReady(f"{self.folder} is not made a repository", hint="work in a folder of the project's own")
         init(self.folder)
 
@@ -597,9 +602,12 @@ class App:
             RefusedByState: it is over already.
         """
         try:
-            return self.tasks.cancel(self.tasks.resolve(name).id)
+            task = self.tasks.cancel(self.tasks.resolve(name).id)
         except NotFound:
             pass
+        else:
+            self.goals.give_up(task.goal)
+            return task
         try:
             return self.goals.cancel(self.goals.resolve(name).id)
         except NotFound as error:
@@ -772,5 +780,5 @@ def begin_demo(folder: Path) -> "Plan":
         raise BadInput(str(error), hint="give a folder that does not exist yet") from error
     except OSError as error:
         raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
-    init(folder)
+    init(folder, of_its_own=True)
     return plan_from_json(demo.plan()).with_phases()

@@ -20,9 +20,9 @@ from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = int(text)
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()) else None
+        if number is None or not low <= number <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
         return number
 
     return parse
@@ -294,7 +294,9 @@ def _parsed(parse: Callable[[str], Any], value: object, place: str) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise BadInput(f"{place}: {text!r} {error}", hint="see: orchestrate config") from error
+        raise BadInput(
+            f"{place}: {text!r} {error}", hint="docs/configuration.md says what each setting takes"
+        ) from error
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

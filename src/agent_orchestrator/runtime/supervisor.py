@@ -379,15 +379,27 @@ class Supervisor:
         )
 
     def _claimable_goals(self) -> tuple[GoalId, ...]:
-        """Return the goals that are open for claims, opening those that are not yet."""
-        ready = []
+        """Return the goals that are open for claims, opening those that are not yet.
+
+        A goal that is being opened, which takes a few calls of git, keeps back those whose turn is after it: an urgent
+        one must not lose its place because another opened faster.
+        """
+        ready, in_turn = [], True
         for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
-            if goal.state is GoalState.EXECUTING and goal.isolation is not None:
-                ready.append(goal.id)
-            elif goal.id not in self.opening and not self.outlook.stopping:
+            if goal.state is GoalState.EXECUTING and self._has_place(goal):
+                if in_turn:
+                    ready.append(goal.id)
+                continue
+            in_turn = False
+            if goal.id not in self.opening and not self.outlook.stopping:
                 self.opening.add(goal.id)
                 self._making_ready.submit(self._open_goal, goal)
         return tuple(ready)
+
+    def _has_place(self, goal: Goal) -> bool:
+        """Say whether the goal was opened, and for places of this kind: a repository may have come since."""
+        in_place = self.pieces.spawner.workspaces.isolation is Isolation.SHARED
+        return goal.isolation is not None and (goal.base_commit is not None or in_place)
 
     def _open_goal(self, goal: Goal) -> None:
         """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
