@@ -42,7 +42,7 @@ def copied(start: Path, to: Path) -> None:
 
 
 def killed_at_every_step(project: Caller, tmp_path: Path, words: tuple[str, ...], judge: Callable[[], None]) -> int:
-    """Kill the command at its first step, at its second, and so on, each time from the same start; return how many there were, or nearly."""
+    """Kill the command at its first step, at its second, and so on, each from the same start; return about how many."""
     places = [project.folder, tmp_path / "state"]
     for place in places:
         copied(place, place.with_name(f"{place.name}.before"))
