@@ -191,6 +191,8 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")
     assert "+" in ask("diff", delivered["id"])["diff"]
+    assert ask("review", delivered["goal"])["items"]
+    assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"
     put = ask("restore", failed["id"])
     assert put["restored"][0]["branch"].startswith("orchestrate/restored/") and put["checkpoints"][0]["is_default"]

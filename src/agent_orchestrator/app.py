@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -150,6 +151,20 @@ class App:
 
         pause = timedelta(seconds=self.settings.retry_seconds)
         return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """What a person decides on finished work."""
+        from agent_orchestrator.runtime.reviewing import Reviewing
+        from agent_orchestrator.services.reviews import Reviews
+
+        return Reviewing(
+            store=self.store,
+            reviews=Reviews(self.store, self.clock, self.events, self.notifier),
+            queue=self.tasks,
+            goals=self.goals,
+            workspaces=lambda: self.workspaces,
+        )
 
     @cached_property
     def agents(self) -> "Agents":
@@ -639,6 +654,7 @@ class App:
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+        from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
@@ -662,6 +678,15 @@ class App:
             state=self.state,
             saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
+            vigil=vigil(
+                self.settings,
+                store=self.store,
+                clock=self.clock,
+                events=self.events,
+                folder=self.folder,
+                environ=self.environ,
+                log=log,
+            ),
         )
         return Supervisor(pieces, options, log=log)
 

@@ -198,6 +198,18 @@ class Settings:
     pass_env: tuple[str, ...] = _setting(
         (), _words, "Names or PREFIX_* of further environment variables that agents and checks inherit."
     )
+    keep_awake: bool = _setting(
+        True, _yes_no, "Keep the machine awake while a run has work, by systemd-inhibit or caffeinate."
+    )
+    notify_command: str | None = _setting(
+        None,
+        _optional,
+        "Shell command that is given each notice as JSON on its standard input (docs/night-run.md). Empty means none.",
+    )
+    notify_webhook: str | None = _setting(
+        None, _optional, "Address, https or http, that each notice is posted to as JSON. Empty means none."
+    )
+    notify_desktop: bool = _setting(False, _yes_no, "Show notices on the desktop, by notify-send or osascript.")
     demo_pace: str = _setting("1", str, "Factor on the demo agents' pauses; 0 takes them out.")
 
     origins: Mapping[str, str] = field(default_factory=dict)

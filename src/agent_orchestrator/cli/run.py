@@ -170,6 +170,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
             "demo_pace": str(pace),
             "max_agents": max_agents,
             "retry_seconds": min(5, round(2 * pace)),
+            "keep_awake": False,
         },
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))

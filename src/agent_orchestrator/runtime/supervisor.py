@@ -52,6 +52,7 @@ from agent_orchestrator.runtime.recovery import Recovery
 from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
@@ -133,6 +134,7 @@ class Pieces:
     saves: Checkpoints
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
+    vigil: Vigil
 
 
 class Supervisor:
@@ -213,6 +215,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -292,6 +295,17 @@ class Supervisor:
             self.pieces.queue.release_due()
         self._fill()
         self._close_goals()
+        self.pieces.vigil.look(self._seen)
+
+    def _seen(self) -> Seen:
+        at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
+        return Seen(
+            has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
+            holds=self.pieces.holds.current(),
+            all_held=self._all_held(),
+            stopped_by=self.outlook.stopped_by,
+            output=sum(follower.tailer.offset for follower in self.running.values()),
+        )
 
     def _heed_deadline(self) -> None:
         """Wind down when the time is over: agents are asked to end, their work is saved, the report is written."""
@@ -699,6 +713,7 @@ class Supervisor:
         self.inbox.close()
         self.pieces.notifier.close()
         self.pieces.leader.resign()
+        self.pieces.vigil.close()
 
 
 def _same_place(one: str, other: Path) -> bool:
