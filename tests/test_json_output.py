@@ -141,7 +141,10 @@ def looking(ask: Asking) -> None:
     now = ask("status")
     assert now["supervisor"]["running"] and now["waiting"] and now["failed"] and now["holds"] and now["running"]
     assert {one["state"] for one in now["goals"]} >= {"executing", "completed", "failed", "cancelled"}
-    assert {one["waits_for"] for one in now["waiting"]} >= {"claude (on hold)", "think-for-long (running)"}
+    waits = {one["waits_for"] for one in now["waiting"]}
+    assert "think-for-long (running)" in waits
+    assert any(re.fullmatch(r"claude until .*\d\d:\d\d \(usage limit\)", why) for why in waits), waits
+    assert [one["state"] for one in ask("status", "--failed")["failed"]] == ["failed"]
     one_line_of_watch(ask)
     what_is_shared(ask, ask("task", now["running"][0]["task"])["goal"])
     ask("agents")
@@ -187,6 +190,7 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     (agent,) = ask("agents")
     ask("kill", agent["id"])
     ask("stop", "--wait")
+    assert [one["provider"] for one in ask("resume")["released"]] == ["claude"]
     ask("retry", failed["id"])
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")

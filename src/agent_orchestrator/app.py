@@ -137,6 +137,7 @@ class App:
             goals=self.goals,
             tasks=self.tasks,
             max_attempts=self.settings.max_attempts,
+            task_budget=self.settings.task_budget,
             decompose=self.decompose,
             single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
             providers=lambda: self.providers,
@@ -147,10 +148,18 @@ class App:
     @cached_property
     def tasks(self) -> "TaskQueue":
         """The queue."""
+        from agent_orchestrator.services.retries import Retries
         from agent_orchestrator.services.tasks import TaskQueue
 
         pause = timedelta(seconds=self.settings.retry_seconds)
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+        retries = Retries(store=self.store, budgets=self.budgets, tier_above=self._tier_above)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+
+    def _tier_above(self, provider: str, tier: "Tier") -> "Tier | None":
+        """Return the next tier for which *provider* uses another model than for *tier*; None without one."""
+        from agent_orchestrator.runtime.roles import tier_above
+
+        return tier_above(provider, tier, chosen=self.chosen_models().get(provider), by_tier=self.tier_models())
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -193,7 +202,7 @@ class App:
         """Money."""
         from agent_orchestrator.services.budget import Budgets
 
-        return Budgets(self.store, self.clock)
+        return Budgets(self.store, self.clock, self.events)
 
     @cached_property
     def context(self) -> "ContextManager":
@@ -247,6 +256,7 @@ class App:
             opencode_model=self.settings.opencode_model,
             generic_command=self.settings.generic_command,
             demo_pace=self.settings.demo_pace,
+            own_prices=self.settings.own_prices(),
         )
 
     def installed(self, name: str) -> "Installed":
@@ -628,6 +638,24 @@ class App:
         except NotFound as error:
             raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
 
+    def resume(self, provider: str | None = None) -> "list[dict[str, Any]]":
+        """Release *provider*, or all that are on hold, by hand; return the holds as ``status`` tells them.
+
+        Raises:
+            BadInput: there is no such provider.
+            NothingToDo: it is not on hold.
+        """
+        from agent_orchestrator.services.reports import hold_json
+
+        held = {hold.provider for hold in self.holds.current()}
+        if provider is not None and provider not in held:
+            self.provider(provider)
+        released = self.holds.release(provider)
+        if not released:
+            who = provider or "no provider"
+            raise NothingToDo(f"{who} is {'not ' if provider else ''}on hold", hint="orchestrate status shows holds")
+        return [hold_json(hold) for hold in released]
+
     def undo(self, name: str) -> "Goal":
         """Take the delivered goal that *name* names back out of the user's branch; its own branches stay.
 
@@ -651,6 +679,7 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from agent_orchestrator.domain.budget import parse_budget
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
@@ -666,6 +695,7 @@ class App:
             queue=self.tasks,
             holds=self.holds,
             budgets=self.budgets,
+            attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
             notifier=self.notifier,
             spawner=self._spawner(),
             landing=self._landing(abandon_checks.is_set),

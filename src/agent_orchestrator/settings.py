@@ -66,6 +66,27 @@ def _tier_models(text: str) -> tuple[str, ...]:
     return tuple(f"{name}={model}" for name, model in found.items())
 
 
+_PRICE = re.compile(r"(\*|[A-Za-z0-9][\w.:/@\[\]+-]{0,199})=(\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){2,3})")
+
+
+def _prices(text: str) -> tuple[str, ...]:
+    for entry in _words(text):
+        if _PRICE.fullmatch(entry) is None:
+            raise ValueError("must be entries like gpt-6=5/0.5/30: dollars per million tokens in, cached, out")
+    return _words(text)
+
+
+def _budget(text: str) -> str | None:
+    if text:
+        from agent_orchestrator.domain.budget import parse_budget
+
+        try:
+            parse_budget(text)
+        except BadInput as error:
+            raise ValueError(f"is no budget: {error.hint}") from error
+    return text or None
+
+
 def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
     """Describe one setting. *about* is a sentence with its unit; *variables* are names it has beside ORCHESTRATE_*."""
     return field(default=default, metadata={"parse": parse, "about": about, "variables": variables})
@@ -135,6 +156,20 @@ class Settings:
     retry_seconds: int = _setting(
         5, _whole(0, 3600), "Seconds before a failed task's second attempt; doubles each time, with jitter."
     )
+    task_budget: str | None = _setting(
+        None,
+        _budget,
+        "What each task of a goal may use over all its attempts, such as 2, 500k tokens or 90m. Empty means no limit.",
+    )
+    attempt_budget: str | None = _setting(
+        None, _budget, "What one attempt may use before it is ended, written in the same way. Empty means no limit."
+    )
+    prices: tuple[str, ...] = _setting(
+        (),
+        _prices,
+        "Own prices where an agent reports no dollars, as model=input/cached/output, with a fourth for cache writes, "
+        "in dollars per million tokens; * is any model that is not known.",
+    )
     stop_seconds: int = _setting(
         10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
     )
@@ -163,7 +198,9 @@ class Settings:
         "checkouts that are not old, the oldest first. Twenty is forty checkouts of half a GiB.",
     )
     hold_minutes: int = _setting(
-        15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
+        15,
+        _whole(1, 1440),
+        "Minutes a provider waits after a usage limit that did not say until when; doubles up to an hour.",
     )
     generic_command: str | None = _setting(
         None,
@@ -225,6 +262,14 @@ class Settings:
             name, _, model = entry.partition("=")
             provider, _, tier = name.rpartition(".")
             found[provider, Tier(tier)] = model
+        return found
+
+    def own_prices(self) -> dict[str, tuple[float, ...]]:
+        """Return the setting ``prices`` by model: input, cached, output and, if given, cache write."""
+        found = {}
+        for entry in self.prices:
+            model, _, figures = entry.rpartition("=")
+            found[model] = tuple(float(figure) for figure in figures.split("/"))
         return found
 
 

@@ -116,7 +116,7 @@ def verdict(goal: Json) -> list[str]:
         asleep = render.age(sum(one["seconds"] for one in goal["slept"]))
         times = f"{len(goal['slept'])} times, " if len(goal["slept"]) > 1 else ""
         took += f", of which the machine slept {times}{asleep}"
-    found.append(f"Took {took}. Cost: {render.spend(goal['spend'], goal['budget_usd'])}.")
+    found.append(f"Took {took}. Cost: {render.goal_spend(goal)}.")
     return found
 
 

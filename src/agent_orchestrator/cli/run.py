@@ -30,7 +30,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @click.option("--until", metavar="TIME", help="Start nothing new after HH:MM or an ISO time; commit and report.")
 @click.option("--for", "span", metavar="SPAN", help="The same after 8h, 90m, …")
-@click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
+@click.option("--budget", metavar="BUDGET", help="Ceiling for this run: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
 @click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
@@ -197,6 +197,28 @@ def _demo_environ(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATE_")}
     kept.pop("MAX_AGENTS", None)
     return {"XDG_STATE_HOME": str(place / "state"), **kept, "XDG_CONFIG_HOME": str(place / "config")}
+
+
+def _was_held(hold: dict[str, Any]) -> str:
+    return f"it was on hold until {render.local(hold['until'], None)} ({hold['kind'].replace('_', ' ')})"
+
+
+@click.command()
+@click.argument("provider", required=False, shell_complete=completing.held)
+@wording.as_json
+def resume(provider: str | None, as_json: bool) -> None:
+    """Use a provider again that is on hold, without waiting for its reset.
+
+    Without PROVIDER all are released. When it still refuses, it waits again. Exits 3 when none is on hold.
+    """
+    app = doors.app(create=False)
+    released = app.resume(provider)
+    running = app.supervision.current() is not None
+    if as_json:
+        doors.answer({"released": released, "supervisor_running": running})
+        return
+    columns.show([(one["provider"], "is used again", _was_held(one)) for one in released])
+    doors.tell("the running supervisor takes it up" if running else "start it: orchestrate run")
 
 
 @click.command()

@@ -131,9 +131,9 @@ def exit_code(goals: list[Goal], stopped_by: str) -> int:
 
 def budget(text: str | None) -> Budget | None:
     """Parse ``--budget``. Raises BadInput."""
-    from agent_orchestrator.domain.budget import parse_usd
+    from agent_orchestrator.domain.budget import parse_budget
 
-    return Budget(limit_micro_usd=parse_usd(text)) if text else None
+    return parse_budget(text) if text else None
 
 
 def deadline(until: str | None, span: str | None, now: datetime) -> datetime | None:

@@ -161,6 +161,8 @@ class Task(NamedTuple):
     attempt: AttemptId | None = None
     """The latest attempt. None means never started."""
     cancel_wished: bool = False
+    avoid: str = ""
+    """Provider that failed at it in the same way again and again: another takes it if one may. Empty means none."""
     verdict: Verdict | None = None
     summary: str = ""
     """What its agent said it did, cleaned and capped. Data, not evidence."""
