@@ -198,6 +198,9 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     assert ask("review", delivered["goal"])["items"]
     assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"
+    put = ask("restore", failed["id"])
+    assert put["restored"][0]["branch"].startswith("orchestrate/restored/") and put["checkpoints"][0]["is_default"]
+    assert ask("restore", failed["id"], "--list")["restored"] == []
     assert ask("cleanup")["freed"] == []
     assert ask("cleanup", "--yes")["freed"]
 

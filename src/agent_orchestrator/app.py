@@ -18,7 +18,7 @@ from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, No
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
-    from agent_orchestrator.domain.ids import GoalId
+    from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Project, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Project, Setup, Workspaces
 
 
 class App:
@@ -448,9 +449,43 @@ class App:
     @cached_property
     def housekeeping(self) -> "Housekeeping":
         """What ended work left behind."""
-        from agent_orchestrator.runtime.housekeeping import Housekeeping
+        from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
 
-        return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
+        return Housekeeping(
+            store=self.store,
+            clock=self.clock,
+            state=self.state,
+            workspaces=lambda: self.workspaces,
+            saves=self.saves,
+            retention=Retention(
+                checkouts=timedelta(days=self.settings.checkout_days),
+                transcripts=timedelta(days=self.settings.transcript_days),
+                disk_bytes=self.settings.disk_gib * 2**30,
+            ),
+        )
+
+    @cached_property
+    def saves(self) -> "Checkpoints":
+        """Checkpoints of attempts' work. Needs neither the user's repository nor a setting."""
+        from agent_orchestrator.workspaces.saves import Saves
+
+        return Saves(folder=self.folder, state=self.state)
+
+    @cached_property
+    def restoring(self) -> "Restoring":
+        """The way back out of checkpoints."""
+        from agent_orchestrator.runtime.restoring import Restoring
+
+        def resolve(name: str) -> "TaskId | GoalId":
+            try:
+                return self.tasks.resolve(name, loosely=True).id
+            except NotFound as error:
+                try:
+                    return self.goals.resolve(name).id
+                except NotFound:
+                    raise error from None
+
+        return Restoring(saves=self.saves, state=self.state, resolve=resolve)
 
     @cached_property
     def workspaces(self) -> "Workspaces":
@@ -671,6 +706,8 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            saves=self.saves,
+            checkpoint_every_s=self.settings.checkpoint_seconds,
             vigil=vigil(
                 self.settings,
                 store=self.store,

@@ -173,6 +173,30 @@ class Settings:
     stop_seconds: int = _setting(
         10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
     )
+    checkpoint_seconds: int = _setting(
+        60,
+        _whole(0, 3600),
+        "Seconds between two checkpoints of a running agent's work, which orchestrate restore brings back. A minute is "
+        "what an agent that destroys its work can lose; 0 takes one only as it ends.",
+    )
+    checkout_days: int = _setting(
+        7,
+        _whole(0, 3650),
+        "Days a checkout with work on no branch stays where it is; then cleanup may take it, once a checkpoint holds "
+        "all of it. A week: long enough to look at what a weekend left.",
+    )
+    transcript_days: int = _setting(
+        30,
+        _whole(0, 3650),
+        "Days after which cleanup may take transcripts, and checkpoints that are not needed to bring back unlanded "
+        "work. A month: by then a question about a change has been asked.",
+    )
+    disk_gib: int = _setting(
+        20,
+        _whole(1, 100_000),
+        "GiB that all of a project's checkouts, transcripts and checkpoints may take before cleanup takes checkpointed "
+        "checkouts that are not old, the oldest first. Twenty is forty checkouts of half a GiB.",
+    )
     hold_minutes: int = _setting(
         15,
         _whole(1, 1440),

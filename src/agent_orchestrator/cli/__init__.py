@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "retry": ("tasks", "Give a failed or cancelled task new attempts."),
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
+        "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),
         "cleanup": ("cleanup", "Free what ended work left behind; shows what it would free first."),
     },
     "Look": {

@@ -262,3 +262,10 @@ def markdown(text: object) -> str:
     plain = " ".join(clean(str(text or "")).split())
     escaped = re.sub(r"([\\`*_\[\]|~#!]|^[-+=]|(?<=:)//|(?<=\bwww)\.|(?<=^\d)[.)])", r"\\\1", plain)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    if count < 1024:
+        return f"{count} bytes"
+    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.0f} KiB"

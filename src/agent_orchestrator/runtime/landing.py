@@ -85,7 +85,7 @@ class Landing:
     def give_back(self, workspace: Workspace, collected: Collected) -> None:
         """Let the next attempt have the checkout of work that is landed, unless something was left out of that."""
         if workspace.isolation is not Isolation.SHARED and not collected.notes:
-            self.workspaces.close(workspace)
+            self.workspaces.close(workspace, is_safe=True)
 
     def _land(
         self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str

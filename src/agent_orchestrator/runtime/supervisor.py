@@ -26,6 +26,7 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
@@ -59,6 +60,7 @@ from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.workspaces import Checkpoints
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -132,6 +134,9 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    saves: Checkpoints
+    checkpoint_every_s: float
+    """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
 
 
@@ -171,6 +176,15 @@ class Supervisor:
             log=log,
         )
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
+        self._checkpoints = Checkpointing(
+            workspaces=pieces.spawner.workspaces,
+            saves=pieces.saves,
+            store=pieces.store,
+            events=pieces.events,
+            clock=pieces.clock,
+            every_s=pieces.checkpoint_every_s,
+            log=log,
+        )
         self._merge_queue = MergeQueue(
             store=pieces.store,
             queue=pieces.queue,
@@ -286,6 +300,7 @@ class Supervisor:
         now = self.pieces.clock.monotonic()
         for follower in list(self.running.values()):
             self._follow(follower, now)
+        self._checkpoints.look(list(self.running.values()), now)
         if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
             self._wishes_due, self._wishes_at = False, now
             self._read_wishes(self.pieces.leader.renew())
@@ -607,6 +622,7 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         follower.close()
+        self._checkpoints.ended(follower, may_land=ending.outcome is None)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
@@ -656,6 +672,7 @@ class Supervisor:
             return
         task = self.pieces.store.tasks.get(attempt.task)
         ended = self.pieces.store.attempts.get(attempt_id)
+        self._checkpoints.settled(ended, landed=ended.outcome is Outcome.SUCCEEDED)
         if task.state is TaskState.DONE:
             self._log(f"{task.key} is landed: {task.verdict}")
             return
@@ -751,6 +768,7 @@ class Supervisor:
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
         self._merge_queue.shut_down()
+        self._checkpoints.shut_down()
         for follower in self.running.values():
             follower.close()
         self.inbox.close()
