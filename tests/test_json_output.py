@@ -78,6 +78,7 @@ def ask(tmp_path: Path) -> Iterator[Asking]:
     asking.call("stop", "--now", "--wait")
 
 
+@pytest.mark.timeout(600)  # some sixty commands, and runs in between
 def test_every_answer_of_every_verb_is_as_its_schema_says(ask: Asking, tmp_path: Path) -> None:
     an_untouched_project(ask)
     delivered = a_plan_that_is_run(ask)
