@@ -77,7 +77,7 @@ class Verdict(StrEnum):
     """What we say of finished work. "Claimed done" and "verified" never look the same."""
 
     VERIFIED = "verified"
-    """Its checks ran here, on the union with everything landed before, and passed."""
+    """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
     UNVERIFIED = "unverified"
     """Work exists, and no check was available or the base was red already."""
     REJECTED = "rejected"
