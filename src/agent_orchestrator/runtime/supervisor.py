@@ -7,6 +7,7 @@ queue. Agents write to files; this loop reads on where it stopped. Whatever
 dies, the database and the files say how to go on.
 """
 
+import math
 import signal
 import threading
 from collections import Counter
@@ -231,6 +232,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
