@@ -70,6 +70,11 @@ class Budget:
         """Say whether anything is limited."""
         return any(limit is not None for limit in (self.limit_micro_usd, self.limit_tokens, self.limit_seconds))
 
+    @property
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        """Micro-dollars, tokens and seconds, as they are written down."""
+        return self.limit_micro_usd, self.limit_tokens, self.limit_seconds
+
     def allows_start(self, spent_micro_usd: int, running: int, *, tokens: int = 0, seconds: int = 0) -> bool:
         """Say whether one more agent may start, given what is spent and how many are *running* on reserve."""
         return not self.short(Used(spent_micro_usd, tokens, seconds), running)
@@ -89,8 +94,7 @@ class Budget:
                 f"{used.tokens:,} of {self.limit_tokens:,} tokens are used, and each start sets "
                 f"{self.reserve_tokens:,} aside"
             )
-        # Agents at work are counted until now already: only the next one's reserve is set aside.
-        if self.limit_seconds is not None and used.seconds + self.reserve_seconds > self.limit_seconds:
+        if self.limit_seconds is not None and used.seconds + starts * self.reserve_seconds > self.limit_seconds:
             return (
                 f"agents worked {used.seconds // 60} of {self.limit_seconds // 60} minutes, and each start sets "
                 f"{self.reserve_seconds // 60} aside"
@@ -115,6 +119,17 @@ class Budget:
             (used.seconds, self.limit_seconds),
         )
         return max((spent / limit for spent, limit in pairs if limit), default=0.0)
+
+    def setting_aside(self, each: "Budget | None") -> "Budget":
+        """Return it with what *each* attempt may use as its reserves: then attempts that keep to it cannot pass it."""
+        if each is None:
+            return self
+        return replace(
+            self,
+            reserve_micro_usd=each.limit_micro_usd or self.reserve_micro_usd,
+            reserve_tokens=each.limit_tokens or self.reserve_tokens,
+            reserve_seconds=each.limit_seconds or self.reserve_seconds,
+        )
 
     def less(self, used: Used) -> "Budget":
         """Return what is left of it after *used*, nothing set aside."""

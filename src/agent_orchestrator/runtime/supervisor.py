@@ -7,6 +7,7 @@ queue. Agents write to files; this loop reads on where it stopped. Whatever
 dies, the database and the files say how to go on.
 """
 
+import math
 import signal
 import threading
 from collections import Counter
@@ -213,6 +214,7 @@ class Supervisor:
                 "budget_micro_usd": self.options.budget.limit_micro_usd if self.options.budget else None,
                 "budget_tokens": self.options.budget.limit_tokens if self.options.budget else None,
                 "budget_seconds": self.options.budget.limit_seconds if self.options.budget else None,
+                "set_aside": pieces.attempt_budget.limits if pieces.attempt_budget else None,
             },
         )
         bell = pieces.notifier.listen()
@@ -230,6 +232,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
@@ -403,12 +406,12 @@ class Supervisor:
             stopping=bool(self.outlook.stopping),
             until=self.options.until,
             last_start=self._shortly.last_start,
-            budget=self.options.budget,
+            budget=self._spending.run,
             spent_micro_usd=used.micro_usd,
             spent_tokens=used.tokens,
             worked_s=used.seconds,
             goals=goals,
-            exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
+            exhausted=frozenset(pieces.budgets.exhausted(goals, per_goal, pieces.attempt_budget)),
             task_providers={
                 name: True
                 for name in pieces.store.tasks.providers()

@@ -417,7 +417,7 @@ class Reports:
             return "the next run: this one is past its deadline"
         if run_used is not None:
             limits = [_option(leadership, name) for name in RUN_BUDGET]
-            if short := _short(limits, run_used, self.store.tasks.counts()):
+            if short := _short(limits, run_used, self.store.tasks.counts(), _option(leadership, "set_aside")):
                 return f"the run's budget: {short}"
         return ""
 
@@ -432,7 +432,7 @@ class Reports:
 
             rows = self.store.attempts
             used = Used.of(rows.spent(goal=goal.id), rows.worked_s(now=now, goal=goal.id))
-            if short := _short(limits, used, self.store.tasks.counts(goal.id)):
+            if short := _short(limits, used, self.store.tasks.counts(goal.id), _option(leadership, "set_aside")):
                 return f"its goal's budget: {short}"
         if turn >= GOALS_AT_ONCE and only is None:
             return "an earlier goal"
@@ -500,11 +500,18 @@ def _line_up(task: Task) -> tuple[int, int, int]:
     return WAITING.index(task.state), task.goal_rank, task.task_rank
 
 
-def _short(limits: Sequence[int | None], used: Used, counts: Mapping[TaskState, int]) -> str:
-    """Say how a ceiling in micro-dollars, tokens and seconds forbids one more start; nothing when it does not."""
+def _short(limits: Sequence[int | None], used: Used, counts: Mapping[TaskState, int], aside: Any) -> str:
+    """Say how a ceiling in micro-dollars, tokens and seconds forbids one more start; nothing when it does not.
+
+    *aside* is what the run lets one attempt use, of the same kinds, if it limits that.
+    """
     from agent_orchestrator.domain.budget import Budget
 
-    budget = Budget(limit_micro_usd=limits[0], limit_tokens=limits[1], limit_seconds=limits[2])
+    budget, each = (
+        Budget(limit_micro_usd=some[0], limit_tokens=some[1], limit_seconds=some[2])
+        for some in (limits, aside or (None, None, None))
+    )
+    budget = budget.setting_aside(each)
     return budget.short(used, counts[TaskState.CLAIMED] + counts[TaskState.RUNNING])
 
 
