@@ -67,3 +67,10 @@ def test_attempts_that_keep_to_their_own_ceiling_never_pass_that_of_the_run(
             running, spent = running - 1, spent + round(cap * share)
 
     assert spent + running * cap <= limit
+
+
+def test_a_ceiling_below_the_reserve_lets_one_agent_start_and_no_second_one() -> None:
+    for small in (Budget(limit_micro_usd=300_000), Budget(limit_tokens=9_000), Budget(limit_seconds=60)):
+        assert small.short(Used(), 0) == ""
+        assert small.short(Used(micro_usd=1, tokens=1, seconds=1), 0)
+    assert Budget(limit_micro_usd=300_000).short(Used(), 1)

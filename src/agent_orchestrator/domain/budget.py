@@ -80,7 +80,24 @@ class Budget:
         return not self.short(Used(spent_micro_usd, tokens, seconds), running)
 
     def short(self, used: Used, running: int) -> str:
-        """Say in words which ceiling forbids one more start; nothing when none does."""
+        """Say in words which ceiling forbids one more start; nothing when none does.
+
+        A ceiling below the reserve is its own reserve: it lets one agent start, or it would never let any.
+        """
+        return self._kept_small()._short(used, running)
+
+    def _kept_small(self) -> "Budget":
+        def least(reserve: int, limit: int | None) -> int:
+            return reserve if limit is None else min(reserve, limit)
+
+        return replace(
+            self,
+            reserve_micro_usd=least(self.reserve_micro_usd, self.limit_micro_usd),
+            reserve_tokens=least(self.reserve_tokens, self.limit_tokens),
+            reserve_seconds=least(self.reserve_seconds, self.limit_seconds),
+        )
+
+    def _short(self, used: Used, running: int) -> str:
         starts = running + 1
         if self.limit_micro_usd is not None and (
             used.micro_usd + starts * self.reserve_micro_usd > self.limit_micro_usd
