@@ -65,6 +65,8 @@ class Budget:
     reserve_tokens: int = 50_000
     """The same in tokens: about what half a dollar buys of a capable model's work."""
     reserve_seconds: int = 300
+    reserve_is_guessed: bool = True
+    """Whether the reserves are the middling ones above, not what each attempt is held to."""
 
     def __bool__(self) -> bool:
         """Say whether anything is limited."""
@@ -82,9 +84,9 @@ class Budget:
     def short(self, used: Used, running: int) -> str:
         """Say in words which ceiling forbids one more start; nothing when none does.
 
-        A ceiling below the reserve is its own reserve: it lets one agent start, or it would never let any.
+        A ceiling below a guessed reserve is its own reserve: it lets one agent start, or it would never let any.
         """
-        return self._kept_small()._short(used, running)
+        return (self._kept_small() if self.reserve_is_guessed else self)._short(used, running)
 
     def _kept_small(self) -> "Budget":
         def least(reserve: int, limit: int | None) -> int:
@@ -146,6 +148,7 @@ class Budget:
             reserve_micro_usd=each.limit_micro_usd or self.reserve_micro_usd,
             reserve_tokens=each.limit_tokens or self.reserve_tokens,
             reserve_seconds=each.limit_seconds or self.reserve_seconds,
+            reserve_is_guessed=False,
         )
 
     def less(self, used: Used) -> "Budget":
