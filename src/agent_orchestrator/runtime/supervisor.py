@@ -433,7 +433,7 @@ class Supervisor:
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)
         try:
-            self.pieces.queue.started(started, notes=launch.notes)
+            self.pieces.queue.started(started, sandbox=launch.sandbox, notes=launch.notes)
         except StaleLease as error:
             process.kill()
             process.close()
