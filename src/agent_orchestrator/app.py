@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.ids import GoalId
     from agent_orchestrator.domain.plan import Plan
+    from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
@@ -96,7 +97,15 @@ class App:
         """What is remembered."""
         from agent_orchestrator.stores.sqlite import SqliteStore
 
-        return SqliteStore(self.database, create=self._create)
+        # By a function of its own: looking at a project needs no secrets and loads nothing for them.
+        return SqliteStore(self.database, create=self._create, redact=lambda text: self.redact(text))
+
+    @cached_property
+    def redact(self) -> "Redactor":
+        """Takes secrets out of text: the values of this environment's keys, and what looks like a key."""
+        from agent_orchestrator.domain.redaction import Redactor
+
+        return Redactor(self.environ)
 
     @cached_property
     def notifier(self) -> "Notifier":
@@ -489,6 +498,7 @@ class App:
             check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
             tree_of=self.workspaces.tree,
             confine=self._confined_check,
+            redact=self.redact,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,
         )
@@ -651,6 +661,7 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
 

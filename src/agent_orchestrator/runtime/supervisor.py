@@ -23,6 +23,7 @@ from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import Ending, Provider
@@ -45,6 +46,7 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
@@ -128,6 +130,7 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    redact: Redactor
 
 
 class Supervisor:
@@ -456,6 +459,7 @@ class Supervisor:
             workspace=workspace,
             # Read from the beginning: what an earlier supervisor had read is in the transcript, its memory is not.
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
+            redact=self.pieces.redact,
         )
         if attempt.resumes is not None:
             follower.continues(self._paid_before(attempt))
@@ -548,6 +552,7 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         follower.close()
+        mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:

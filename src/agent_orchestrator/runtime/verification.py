@@ -115,6 +115,8 @@ class Verification:
     silence_s: float = SILENCE_S
     confine: Callable[[tuple[str, ...], Path], Confined] = field(default=lambda argv, _: Confined(argv=argv))
     """Puts a check that runs in the folder into a sandbox: what it runs is an agent's work."""
+    redact: Callable[[str], str] = field(default=lambda text: text)
+    """Takes secrets out of what checks print, before it is kept."""
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
 
@@ -298,7 +300,7 @@ class Verification:
             stop_wished=self.stop_wished,
             confine=lambda argv: self.confine(argv, folder),
         )
-        return _look_of(ended, folder, self.limit_s)
+        return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
 
 
 def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:
