@@ -202,4 +202,8 @@ def parse_budget(text: str) -> Budget:
         if kind in found or value <= 0:
             raise BadInput(f"{text!r} is not a budget", hint=_HINT)
         found[kind] = value
-    return Budget(**found)
+    return Budget(
+        limit_micro_usd=found.get("limit_micro_usd"),
+        limit_tokens=found.get("limit_tokens"),
+        limit_seconds=found.get("limit_seconds"),
+    )

@@ -84,6 +84,15 @@ CLOUDS = {
 
 ROLE_FILE = "role.md"
 
+_FOLDER = "${CLAUDE_CONFIG_DIR:-~/.claude}"
+WRITES = (f"{_FOLDER}/", "~/.claude.json", "${CLAUDE_CODE_TMPDIR}/")
+"""Sessions, the login's renewal, and a file of states in the home, which it also writes in place when it may not
+replace it."""
+GUARDS = tuple(
+    f"{_FOLDER}/{name}"
+    for name in (*("settings.json", "settings.local.json", "CLAUDE.md", "hooks"), *("agents", "commands", "skills"))
+)
+
 KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
 """Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
@@ -157,6 +166,8 @@ class Claude:
             environment=self._variables(briefing.environment),
             without=self._withheld(briefing.environment),
             files=files,
+            writes=WRITES,
+            guards=GUARDS,
             keeps=KEEPS,
             notes=notes,
         )

@@ -24,7 +24,7 @@ from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Setup, Workspace, Workspaces
+from agent_orchestrator.workspaces import Confined, Sandbox, Setup, Workspace, Workspaces
 
 FRESH_START = frozenset({Outcome.CONFLICT})
 """Outcomes after which going on in the old checkout cannot help: its base is what no longer fits."""
@@ -40,6 +40,8 @@ class Launch:
     provider: Provider
     workspace: Workspace
     spawn: Spawn
+    sandbox: str
+    """What the agent is shut in, in a few words."""
     notes: tuple[str, ...] = ()
     """What the user must know of this start, such as a limit of the role that this agent cannot keep."""
 
@@ -68,6 +70,10 @@ class AgentSpawner:
     """The supervisor's lock file; minders watch it to learn whether they are orphans."""
     cli: Path
     """The command by which an agent calls ``orchestrate`` for its project, wherever it stands."""
+    sandbox: Sandbox
+    """Where agents are shut in."""
+    shared_files: Callable[[], tuple[Path, ...]] = field(default=tuple)
+    """What agents write to by calling ``orchestrate``: the database and its like."""
     models: Mapping[str, str] = field(default_factory=dict)
     """Provider to the model the user chose for all its tasks."""
     tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
@@ -132,18 +138,27 @@ class AgentSpawner:
             session=before.session if before else None,
             prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
         )
+        confined = self._confined(command, workspace, run_dir, view)
         spawn = Spawn(
             run_dir=run_dir,
             run_id=attempt.id,
-            argv=command.argv,
+            argv=confined.argv,
+            has_watcher=confined.has_watcher,
             cwd=workspace.path,
-            env=self._environment(inherited, command, task, goal, attempt, view),
+            env={**self._environment(inherited, command, task, goal, attempt, view), **confined.environment},
             stdin=prompt_file,
             limits=self._limits(budget),
             supervisor_lock=self.lock,
             watch=workspace.path,
         )
-        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn, notes=notes)
+        return Launch(
+            attempt=known,
+            provider=provider,
+            workspace=workspace,
+            spawn=spawn,
+            sandbox=self.sandbox.description,
+            notes=notes,
+        )
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""
@@ -173,6 +188,18 @@ class AgentSpawner:
             if begun is not None:
                 return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
+
+    def _confined(self, command: Command, workspace: Workspace, run_dir: Path, view: Path) -> Confined:
+        """Return the command in the sandbox: it writes to its checkout, its view, its own state and our shared files.
+
+        Its run folder it may only read: what it printed and how it ended is written there by its minder.
+        """
+        return self.sandbox.around(
+            command.argv,
+            write=(workspace.root, *workspace.git_writes, view, *command.writes, *self.shared_files()),
+            read=(run_dir, self.cli, Path(command.argv[0]).resolve()),
+            guard=(*command.guards, *workspace.git_guards),
+        )
 
     def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
         check = self.check_for(task, goal)

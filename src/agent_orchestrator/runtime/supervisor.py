@@ -24,6 +24,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
@@ -47,6 +48,7 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
@@ -139,6 +141,7 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
+    redact: Redactor
 
 
 class Supervisor:
@@ -501,7 +504,7 @@ class Supervisor:
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)
         try:
-            self.pieces.queue.started(started, notes=launch.notes)
+            self.pieces.queue.started(started, sandbox=launch.sandbox, notes=launch.notes)
         except StaleLease as error:
             process.kill()
             process.close()
@@ -525,6 +528,7 @@ class Supervisor:
             # Read from the beginning: what an earlier supervisor had read is in the transcript, its memory is not.
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
             budget=self._spending.of_attempt(attempt),
+            redact=self.pieces.redact,
         )
         if attempt.resumes is not None:
             follower.continues(self._paid_before(attempt))
@@ -626,6 +630,7 @@ class Supervisor:
         ending = ending_of(follower)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
+        mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
             self.pieces.queue.noted(follower.attempt.task, follower.summary)

@@ -17,6 +17,7 @@ In the state folder::
 """
 
 import fcntl
+import hashlib
 import json
 import re
 import secrets
@@ -214,7 +215,8 @@ class CheckoutWorkspaces:
             fcntl.flock(lock, fcntl.LOCK_EX)
             commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
             warm, index = record / "warm", record / "index"
-            needs = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needed = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needs = hashlib.sha256(needed.encode("utf-8", "replace")).hexdigest()  # the set-up holds the user's keys
             keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
             warm.unlink(missing_ok=True)
             self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)

@@ -205,7 +205,11 @@ class SharedWorkspaces:
 
     def _workspace(self, base: str | None) -> Workspace:
         root = self.repository.root if self.repository else self.folder
-        return Workspace(path=self.folder, root=root, isolation=self.isolation, base=base)
+        guards: tuple[Path, ...] = ()
+        if self.repository:
+            common = self.repository.common
+            guards = (common / "config", common / "hooks", common / "info")
+        return Workspace(path=self.folder, root=root, isolation=self.isolation, base=base, git_guards=guards)
 
     def _noted(self, attempt: AttemptId) -> Path:
         if "/" in attempt or attempt.startswith("."):
