@@ -49,6 +49,11 @@ class Ground:
         """A file per task that began without what it needs."""
         return self.root / "too-early"
 
+    @property
+    def scripts(self) -> Path:
+        """A file per task: what its agent does."""
+        return self.root / "scripts"
+
     def database(self) -> Path | None:
         return next(iter(self.state.glob("orchestrate/*/tasks.db")), None)
 

@@ -24,7 +24,7 @@ from processes import holders, marked, minders
 SCRIPTED_AGENT = Path(__file__).parent.parent / "doubles" / "scripted_agent.py"
 WEIGHTS = {"supervisor": 40, "minder": 14, "agent": 14, "both": 14, "pause": 8, "temp": 5, "submitter": 5}
 """How often each kind of kill is chosen, of a hundred."""
-OPEN_TASKS = 5
+OPEN_TASKS = 6
 """So many tasks are kept in the queue: there is always something to be killed at."""
 AGENTS = 4
 LAST_RUN_S = 180
@@ -33,6 +33,11 @@ KILLED = -signal.SIGKILL
 
 # A third of the tasks is done at once, the others are not: two of them say that they are done and are not, one
 # leaves a process behind that outlives its agent.
+AGENT = """prompt=$(cat)
+name=$(printf '%s' "$prompt" | sed -n 's/.*Task t[0-9a-z]* (\\(job-[0-9]*\\)).*/\\1/p' | head -n 1)
+{{ printf '%s\\n```script\\n' "$prompt"; cat "{scripts}/$name"; printf '```\\n'; }} | {python} -S -E {agent}
+"""
+"""An agent of two processes, as most are: a shell, and below it what works. It finds its task's script in a file."""
 WORK = """label job-{n}
 {needs}
 write started-{n}.txt {n}
@@ -123,8 +128,9 @@ class Storm:
         began = time.monotonic()
         self._lay_out()
         try:
+            self._fill()
             for _ in range(self.plan.kills):
-                self._go_on(self.random.expovariate(1 / 0.7))
+                self._go_on(self.random.expovariate(1 / 0.7), lead=self.random.random() < 0.75)
                 if self._is_lost():
                     break
                 self._kill(self.random.choices(*zip(*self.plan.weights.items(), strict=True))[0])
@@ -166,7 +172,7 @@ class Storm:
             "TMPDIR": str(ground.temporary),
             "XDG_STATE_HOME": str(ground.state),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "ORCHESTRATE_GENERIC_COMMAND": f"{sys.executable} -S -E {SCRIPTED_AGENT}",
+            "ORCHESTRATE_GENERIC_COMMAND": f"sh {ground.scripts.parent}/agent.sh",
             "ORCHESTRATE_PROVIDER": "generic",
             "ORCHESTRATE_PASS_ENV": "SCRIPTED_*",
             "ORCHESTRATE_RETRY_SECONDS": "0",
@@ -176,10 +182,13 @@ class Storm:
 
     def _lay_out(self) -> None:
         ground = self.ground
-        for folder in (ground.project, ground.state, ground.temporary, ground.too_early, ground.root / "home"):
+        folders = (ground.project, ground.state, ground.temporary, ground.too_early, ground.scripts)
+        for folder in (*folders, ground.root / "home"):
             folder.mkdir(parents=True)
         (ground.project / "README.md").write_text("A project in a storm.\n")
         ground.log.touch()
+        agent = AGENT.format(scripts=ground.scripts, python=sys.executable, agent=SCRIPTED_AGENT)
+        (ground.scripts.parent / "agent.sh").write_text(agent)
         self.git("init", "-q", "-b", "main")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "base")
@@ -201,15 +210,28 @@ class Storm:
 
     # Going on
 
-    def _go_on(self, seconds: float) -> None:
-        """Let time pass: somebody leads, somebody submits, the oracle looks."""
-        end = time.monotonic() + seconds
+    def _fill(self) -> None:
+        """Begin with a queue that has something in it."""
+        end = time.monotonic() + 60
+        while len(self.acknowledged) < min(OPEN_TASKS, self.plan.kills) and time.monotonic() < end:
+            self._submit()
+            time.sleep(0.02)
+
+    def _go_on(self, seconds: float, *, lead: bool) -> None:
+        """Let time pass: somebody leads, somebody submits, the oracle looks. With *lead* it counts from the lead on.
+
+        Else the kill may come while a supervisor is only starting.
+        """
         self._lead()
+        hang = time.monotonic() + 60
+        end = time.monotonic() + seconds
         while True:
             self._submit()
             self.oracle.look()
             self._note_lead()
-            if self._is_lost() or time.monotonic() >= end:
+            if lead and self._led:
+                lead, end = False, time.monotonic() + seconds
+            if self._is_lost() or time.monotonic() >= (hang if lead else end):
                 return
             time.sleep(min(0.15, max(0.0, end - time.monotonic())))
 
@@ -243,15 +265,15 @@ class Storm:
         n, label = self.number, f"job-{self.number}"
         self.number += 1
         manner = self.random.choice(self.plan.manners).format(
-            n=n, s=round(self.random.uniform(0.1, 0.9), 2), beat=self.ground.root / f"beat-{n}"
+            n=n, s=round(self.random.uniform(0.2, 1.5), 2), beat=self.ground.root / f"beat-{n}"
         )
         words, needs = ["submit"], "# needs nothing"
         if self.acknowledged and self.random.random() < 0.5:
             need = self.random.choice(list(self.acknowledged)[-3:])
             words += ["--depends-on", self.acknowledged[need]]
             needs = f"sh test -e {need.replace('job', 'done')}.txt || touch {self.ground.too_early}/{label}"
-        script = WORK.format(n=n, needs=needs, manner=manner)
-        words += [f"{label}\n\n```script\n{script}\n```\n", "--verify", CHECK.format(n=n), "--max-attempts", "20"]
+        (self.ground.scripts / label).write_text(f"{WORK.format(n=n, needs=needs, manner=manner)}\n")
+        words += [label, "--verify", CHECK.format(n=n), "--max-attempts", "20"]
         self.submitter = self._orchestrate(*words, "--json", out=subprocess.PIPE), label
 
     def _heard(self, process: "subprocess.Popen[bytes]", label: str) -> None:
