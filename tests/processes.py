@@ -9,16 +9,12 @@ MARK = b"ORCHESTRATE_RUN_ID="
 
 def marked(place: Path) -> dict[int, str]:
     """Return pid and attempt of every living process that carries an attempt's mark and knows of *place*."""
-    found = {}
-    for entry in _others():
-        try:
-            environ = (entry / "environ").read_bytes()
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            continue
-        if MARK in environ and os.fsencode(place) in environ and state not in "ZX":
+    found, name = {}, os.fsencode(place)
+    for pid in _others():
+        environ = _read(f"/proc/{pid}/environ")
+        if MARK in environ and name in environ and _lives(pid):
             words = [word for word in environ.split(b"\0") if word.startswith(MARK)]
-            found[int(entry.name)] = words[0].removeprefix(MARK).decode() if words else ""
+            found[pid] = words[0].removeprefix(MARK).decode() if words else ""
     return found
 
 
@@ -50,14 +46,22 @@ def holders(files: dict[int, str]) -> set[tuple[str, int]]:
 
 
 def _commands() -> Iterator[tuple[int, bytes]]:
-    for entry in _others():
-        try:
-            yield int(entry.name), (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
+    for pid in _others():
+        yield pid, _read(f"/proc/{pid}/cmdline")
 
 
-def _others() -> Iterator[Path]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            yield entry
+def _lives(pid: int) -> bool:
+    return _read(f"/proc/{pid}/stat").rpartition(b") ")[2][:1] not in {b"", b"Z", b"X"}
+
+
+def _others() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
+def _read(file: str) -> bytes:
+    """Return the content of one of /proc's files; nothing when its process is gone, or not ours to look at."""
+    try:
+        with open(file, "rb", buffering=0) as opened:
+            return opened.read()
+    except OSError:
+        return b""

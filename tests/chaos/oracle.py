@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from doubles.scripted_agent import Mark, read_witness
 from processes import holders, marked, minders, naming
@@ -57,6 +58,25 @@ class Ground:
     def database(self) -> Path | None:
         return next(iter(self.state.glob("orchestrate/*/tasks.db")), None)
 
+    def ask(self, sql: str) -> dict[str, Any]:
+        """Return what the program's records say: two columns. Nothing while there are none."""
+        database = self.database()
+        if database is None:
+            return {}
+        try:
+            with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+                return dict(connection.execute(sql))
+        except sqlite3.OperationalError:  # no table yet
+            return {}
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each task by its label, as recorded."""
+        return self.ask("SELECT key, state FROM tasks")
+
+    def leaders(self) -> dict[str, int]:
+        """Return pid to term of every supervisor that was recorded to lead."""
+        return self.ask("SELECT pid, term FROM leadership")
+
 
 @dataclass
 class Oracle:
@@ -101,16 +121,7 @@ class Oracle:
         return found | {("mark", attempt, pid) for pid, attempt in marked(self.ground.root).items()}
 
     def _records(self) -> tuple[dict[str, str], dict[str, str]]:
-        database = self.ground.database()
-        if database is None:
-            return {}, {}
-        try:
-            with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
-                states = dict(connection.execute("SELECT key, state FROM tasks"))
-                ended = dict(connection.execute("SELECT id, outcome FROM attempts WHERE outcome IS NOT NULL"))
-        except sqlite3.OperationalError:  # no table yet
-            return {}, {}
-        return states, ended
+        return self.ground.states(), self.ground.ask("SELECT id, outcome FROM attempts WHERE outcome IS NOT NULL")
 
     def marks(self) -> list[Mark]:
         return read_witness(self.ground.witness)

@@ -248,8 +248,7 @@ class Storm:
     def _note_lead(self) -> None:
         if self._led or self.leader is None:
             return
-        locks = {file.stat().st_ino: "leader" for file in self.ground.state.glob("orchestrate/*/supervisor.lock")}
-        if ("leader", self.leader.pid) in holders(locks):
+        if self.leader.pid in self.ground.leaders():
             self._led = True
             self.figures.longest_lead_s = max(self.figures.longest_lead_s, time.monotonic() - self._began)
 
@@ -289,10 +288,7 @@ class Storm:
             self.oracle.violated(f"submit of {label} ended with {code}: {said[:200]!r}")
 
     def _landed(self) -> int:
-        database = self.ground.database()
-        if database is None:
-            return 0
-        states, _ = self.oracle._records()
+        states = self.ground.states()
         return sum(states.get(label) == "done" for label in self.acknowledged)
 
     # Killing
@@ -348,15 +344,14 @@ class Storm:
         try:
             rival = self._orchestrate("run", out=subprocess.DEVNULL)
             self.figures.supervisors += 1
-            try:
-                code = rival.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                code = 0
-                rival.kill()
-                rival.wait()
-            if code == 5:
+            end = time.monotonic() + 60
+            while rival.poll() is None and time.monotonic() < end and rival.pid not in self.ground.leaders():
+                time.sleep(0.05)
+            if rival.returncode == 5:
                 self.figures.refused_rivals += 1
-            elif self.leader.poll() is None:
+            else:
+                rival.kill()
+                code = rival.wait()
                 self.oracle.violated(f"a rival of a stopped leader was not refused (exit code {code})")
             self.oracle.look()
         finally:
