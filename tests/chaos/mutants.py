@@ -56,7 +56,10 @@ MUTANTS = (
     ),
     Mutant(
         name="no_lock",
-        changes=(("runtime/leadership.py", "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n", ""),),
+        changes=(
+            ("runtime/leadership.py", "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n", ""),
+            ("services/supervision.py", "return latest if is_alive(latest) else None", "return None"),
+        ),
         weights=("pause",),
         manners=SLOW,
         says="a rival of a stopped leader was not refused",
