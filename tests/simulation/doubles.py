@@ -121,6 +121,8 @@ class Tailer:
         agent = self.world.agents.get(self.name)
         new = agent.lines[self.offset :] if agent else []
         self.offset += len(new)
+        for text in new:
+            self.world.is_read(agent.attempt.provider, text) if agent else None
         return [Line(text=text, offset=self.offset) for text in new]
 
     def finish(self) -> Line | None:
@@ -154,6 +156,7 @@ class Inbox:
         return bool(self.posted) or any(source.is_over for source, _ in self.watched)
 
     def take(self, timeout_s: float) -> Iterator[Any]:
+        self.world.steps += 1
         self.world.sleep(timeout_s, self.ready)
         found = [happening for source, happening in self.watched if source.is_over] + self.posted
         self.posted = []

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,10 +53,12 @@ from simulation.doubles import (
 MAX_AGENTS = 4
 MAX_ATTEMPTS = 3
 PAUSE_S = 5.0
-STEPS_OF_A_HISTORY = 1_500
+EVENTS_OF_A_HISTORY = 700
 """Then the faults stop, and everything must come to an end: a history is short, so that its tables stay small."""
-QUIET_STEPS = 20_000
-"""Steps within which everything must have ended once the faults have stopped."""
+QUIET_EVENTS = 10_000
+"""Within so many everything must have ended once the faults have stopped."""
+READ_EVERY_S = 4.0
+"""Instead of four times a second: in most of those turns of the loop nothing has happened."""
 ASLEEP_S = 31.0
 """The longest that ready work may wait while somebody leads and nothing is in its way: a lost ring is made up for."""
 FAULTS = {
@@ -124,6 +126,8 @@ class World:
         self.random = random.Random(seed)
         self.clock = HandClock()
         self.steps = 0
+        """Things that happened, and turns of the supervisor's loop."""
+        self.events = 0
         self.quiet = False
         self.numbers: Counter[str] = Counter()
         self.names: dict[str, str] = {}
@@ -132,6 +136,8 @@ class World:
         self.life = 0
         self.leads = False
         self.dead = False
+        self.stopped_s = 0.0
+        """Less than nothing: the time in which a leader was stopped, and could not have done anything."""
         self.inbox: Inbox | None = None
         self.options: RunOptions | None = None
         self.actor = "supervisor"
@@ -199,6 +205,8 @@ class World:
                 "Inbox": lambda: Inbox(self),
                 "ThreadPoolExecutor": make_threads,
                 "Tailer": tailer,
+                "READ_EVERY_S": READ_EVERY_S,
+                "WISHES_EVERY_S": READ_EVERY_S,
             },
             runtime__merge_queue={"ThreadPoolExecutor": make_threads, "Tailer": tailer, **found},
             runtime__recovery={"Process": processes, **found},
@@ -209,9 +217,9 @@ class World:
             with suppress(Over):
                 while not self.quiet or self.app.goals.open():
                     self._lead()
-                    if self.steps > STEPS_OF_A_HISTORY:
+                    if self.events > EVENTS_OF_A_HISTORY:
                         self.quiet = True
-                    if self.steps > STEPS_OF_A_HISTORY + QUIET_STEPS:
+                    if self.events > EVENTS_OF_A_HISTORY + QUIET_EVENTS:
                         self.violated("it never came to an end")
                     self.sleep(self.random.expovariate(1 / 15), lambda: False)
                 self.judge()
@@ -239,6 +247,7 @@ class World:
             supervisor.run()
             self.happened("run ended")
         except Died:
+            self.limits.clear()  # whether it had written down what it knew is not for us to say
             self.happened("supervisor died")
         except AlreadyRunning:
             self.violated("a supervisor was refused although nobody leads")
@@ -253,13 +262,13 @@ class World:
 
     def sleep(self, seconds: float, ready: Callable[[], bool]) -> None:
         """Let the world go on until somebody is *ready*, or for so long."""
-        deadline, began = self.clock.elapsed + seconds, self.clock.elapsed
+        deadline, began = self.clock.elapsed + seconds, self.clock.elapsed + self.stopped_s
         while not ready():
             if not self.heap or self.heap[0][0] > deadline:
                 self._advance(deadline)
                 break
             self.step()
-        if self.leads and self.clock.elapsed - began >= ASLEEP_S - 1.5:
+        if self.leads and self.clock.elapsed + self.stopped_s - began >= ASLEEP_S - 1.5:
             self._look_for_sleepers()
 
     def step(self) -> None:
@@ -267,6 +276,7 @@ class World:
         when, _, kind, arguments = heapq.heappop(self.heap)
         self._advance(when)
         self.steps += 1
+        self.events += 1
         if kind != "work":
             self.note(kind)
         getattr(self, f"_{kind}")(*arguments)
@@ -365,8 +375,6 @@ class World:
         task = agent.attempt.task
         if agent.work == "limited":
             until = self.clock.now() + timedelta(minutes=self.random.uniform(1, 90))
-            until = max(until, self.limits.get(agent.attempt.provider, (until, until))[1])
-            self.limits[agent.attempt.provider] = (self.clock.now(), until)
             agent.lines.append(f"limited {until.timestamp()}")
         else:
             self.charges[task] += 1
@@ -414,7 +422,9 @@ class World:
                 self.violated("a rival leads while the leader is only stopped")
             except AlreadyRunning:
                 pass
-        self._advance(self.clock.elapsed + self.random.uniform(1, 300))
+        stopped_s = self.random.uniform(1, 300)
+        self.stopped_s -= stopped_s
+        self._advance(self.clock.elapsed + stopped_s)
 
     def _agent_killed(self) -> None:
         if agent := self._any_alive():
@@ -554,7 +564,7 @@ class World:
     def _stop_agent(self) -> None:
         living = self.app.store.agents.list(living=True)
         if living:
-            self.app.agents.stop(self.random.choice(living).id)
+            self.app.agents.stop(self.random.choice(living))
 
     def _release(self) -> None:
         for hold in self.app.holds.current():
@@ -571,6 +581,14 @@ class World:
         from agent_orchestrator.runtime.happenings import Rang
 
         self.inbox.put(Rang())
+
+    def is_read(self, provider: str, line: str) -> None:
+        """The supervisor reads a line: from now on it knows of a limit."""
+        word, _, rest = line.partition(" ")
+        if word == "limited":
+            until = datetime.fromtimestamp(float(rest), UTC)
+            _, before = self.limits.get(provider, (until, until))
+            self.limits[provider] = (self.clock.now(), max(until, before) if until > self.clock.now() else before)
 
     def may_fail(self, what: str, attempt: Attempt) -> None:
         if not self.quiet and self.random.random() < 0.03:
@@ -601,8 +619,7 @@ class World:
         if claimed < self.rests_until.get(task, claimed):
             self.violated("a task was tried again without a pause")
         told, until = self.limits.get(attempt.provider, (claimed, claimed))
-        settled = told + timedelta(seconds=60)  # the supervisor reads of it a moment after it was printed
-        if settled < claimed < until:
+        if told < claimed < until:
             self.violated("an agent was started into a limit that its provider had told")
         if self.options.until is not None and claimed >= self.options.until - LAST_START:
             self.violated("an agent was started shortly before the deadline")
