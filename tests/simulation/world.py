@@ -263,13 +263,14 @@ class World:
     def sleep(self, seconds: float, ready: Callable[[], bool]) -> None:
         """Let the world go on until somebody is *ready*, or for so long."""
         deadline, began = self.clock.elapsed + seconds, self.clock.elapsed + self.stopped_s
+        idle = self.leads and seconds >= ASLEEP_S - 1.5 and self._could_start()
         while not ready():
             if not self.heap or self.heap[0][0] > deadline:
                 self._advance(deadline)
                 break
             self.step()
-        if self.leads and self.clock.elapsed + self.stopped_s - began >= ASLEEP_S - 1.5:
-            self._look_for_sleepers()
+        if idle and self.clock.elapsed + self.stopped_s - began >= ASLEEP_S - 1.5:
+            self.violated("the supervisor sleeps while a task is ready")
 
     def step(self) -> None:
         """Let the next thing happen."""
@@ -671,18 +672,18 @@ class World:
             if self.spent[self.life] > self.options.budget.limit_micro_usd:
                 self.violated("a run spent more than it may")
 
-    def _look_for_sleepers(self) -> None:
-        """Nobody may sleep while something can be done."""
-        options = self.options
+    def _could_start(self) -> bool:
+        """Say whether a supervisor that goes to sleep now has something to do, and nothing is in its way."""
+        options, store = self.options, self.app.store
         assert options is not None
-        waits = self.clock.elapsed - self.last_ring_lost < ASLEEP_S
-        held = {hold.provider for hold in self.app.holds.current()}
+        lately = self.clock.elapsed - self.last_ring_lost < ASLEEP_S
+        held = any(hold.until > self.clock.now() for hold in store.holds.list())
         late = options.until is not None and self.clock.now() >= options.until - LAST_START
-        leads = self.app.store.leadership.get()
-        if waits or held or late or options.budget or (leads is not None and leads.stop_wished):
-            return
-        if self.app.store.tasks.counts()[TaskState.READY] and not any(a.minder_lives for a in self.agents.values()):
-            self.violated("the supervisor sleeps while a task is ready")
+        term = store.leadership.get()
+        if lately or held or late or options.budget or (term is not None and term.stop_wished):
+            return False
+        works = any(agent.minder_lives for agent in self.agents.values())
+        return not works and bool(store.tasks.counts()[TaskState.READY])
 
     def judge(self) -> None:
         """Everything is over: was everything done that was acknowledged?"""
