@@ -47,7 +47,11 @@ MUTANTS = (
         name="trust_exit_codes",
         changes=(
             ("runtime/landing.py", "if task.expects_change and not collected.files:", "if False:"),
-            ("runtime/landing.py", "if judged is Verdict.REJECTED:\n                return", "if False:\n                return"),
+            (
+                "runtime/landing.py",
+                "if judged is Verdict.REJECTED:\n                return",
+                "if False:\n                return",
+            ),
         ),
         weights=("temp",),
         manners=MANNERS[5:7],
@@ -74,7 +78,11 @@ MUTANTS = (
     Mutant(
         name="trust_the_pid",
         changes=(
-            ("runtime/process.py", "    if held:\n        return State.RUNNING if", "    if begun:\n        return State.RUNNING if"),
+            (
+                "runtime/process.py",
+                "    if held:\n        return State.RUNNING if",
+                "    if begun:\n        return State.RUNNING if",
+            ),
         ),
         weights=("both", "minder"),
         manners=LEAVES_A_PROCESS,
@@ -82,7 +90,13 @@ MUTANTS = (
     ),
     Mutant(
         name="no_sweep",
-        changes=(("runtime/process.py", '    if _is_held(run_dir / "lock"):\n        raise', "    return Leftovers()\n    if 1:\n        raise"),),
+        changes=(
+            (
+                "runtime/process.py",
+                '    if _is_held(run_dir / "lock"):\n        raise',
+                "    return Leftovers()\n    if 1:\n        raise",
+            ),
+        ),
         weights=("both", "minder"),
         manners=LEAVES_A_PROCESS,
         says="process",
@@ -112,9 +126,17 @@ MUTANTS = (
     Mutant(
         name="early_ack",
         changes=(
-            ("stores/sqlite.py", 'connection.execute("BEGIN IMMEDIATE")', 'connection.in_transaction or connection.execute("BEGIN IMMEDIATE")'),
+            (
+                "stores/sqlite.py",
+                'connection.execute("BEGIN IMMEDIATE")',
+                'connection.in_transaction or connection.execute("BEGIN IMMEDIATE")',
+            ),
             ("stores/sqlite.py", 'connection.execute("COMMIT")', "_later(connection)"),
-            ("stores/sqlite.py", "                if connection.in_transaction:\n", "                if connection.in_transaction and 'submit' not in os.sys.argv:\n"),
+            (
+                "stores/sqlite.py",
+                "                if connection.in_transaction:\n",
+                "                if connection.in_transaction and 'submit' not in os.sys.argv:\n",
+            ),
             (
                 "stores/sqlite.py",
                 "def _as_dict(",

@@ -194,7 +194,9 @@ class Storm:
         self.git("commit", "-q", "-m", "base")
 
     def git(self, *words: str) -> str:
-        ran = subprocess.run(["git", *words], cwd=self.ground.project, env=self.environ, capture_output=True, check=True)
+        ran = subprocess.run(
+            ["git", *words], cwd=self.ground.project, env=self.environ, capture_output=True, check=True
+        )
         return ran.stdout.decode().strip()
 
     def _orchestrate(self, *words: str, out: int) -> "subprocess.Popen[bytes]":

@@ -156,7 +156,7 @@ class Inbox:
         return bool(self.posted) or any(source.is_over for source, _ in self.watched)
 
     def take(self, timeout_s: float) -> Iterator[Any]:
-        self.world.steps += 1
+        self.world.turn(timeout_s)
         self.world.sleep(timeout_s, self.ready)
         found = [happening for source, happening in self.watched if source.is_over] + self.posted
         self.posted = []

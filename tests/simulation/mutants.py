@@ -19,6 +19,7 @@ from agent_orchestrator.services import tasks
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores.sql.tasks import Tasks
+from simulation.doubles import Died
 from simulation.world import Counts, SubmitterDied, World, simulate
 
 Change = tuple[Any, str, Callable[..., Any]]
@@ -41,7 +42,8 @@ def _unblocked(add: Any) -> Any:
 def _any_need_will_do(release: Any) -> Any:
     def released(self: Any, id: Any, *, now: Any) -> Any:
         self._db.change(
-            "UPDATE tasks SET unmet = 1 WHERE unmet > 1 AND id IN (SELECT task FROM dependencies WHERE needs = ?)", (id,)
+            "UPDATE tasks SET unmet = 1 WHERE unmet > 1 AND id IN (SELECT task FROM dependencies WHERE needs = ?)",
+            (id,),
         )
         return release(self, id, now=now)
 
@@ -93,6 +95,19 @@ def _believes(process: Any) -> Any:
     return believed
 
 
+def _dies_before_it_is_written(finished: Any) -> Any:
+    """Make a moment last that a crash would seldom meet: the branch is moved, and nobody has written it down."""
+
+    def died(self: Any, attempt: Any, **how: Any) -> Any:
+        world = self.notifier.world
+        if world.leads and world.random.random() < 0.2:
+            world.dead = True
+            raise Died
+        return finished(self, attempt, **how)
+
+    return died
+
+
 MUTANTS: dict[str, tuple[Change, ...]] = {
     "no_fence": ((TaskQueue, "_held", _no_fence),),
     "no_dependencies": ((Tasks, "add", _unblocked),),
@@ -102,7 +117,10 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         (Recovery, "_take_over", lambda was: lambda self, attempt: self.follow(attempt, None)),
         (MergeQueue, "_end_leftovers", lambda was: lambda self, attempt: None),
     ),
-    "lands_again": ((Landing, "recover", lambda was: lambda self, attempt: False),),
+    "lands_again": (
+        (Landing, "recover", lambda was: lambda self, attempt: False),
+        (TaskQueue, "finished", _dies_before_it_is_written),
+    ),
     "believes_exit_codes": ((Landing, "_process", _believes),),
     "believes_without_checks": ((Landing, "_land", lambda was: _without_checks(was)),),
     "charges_limits": ((tasks, "FREE", lambda was: frozenset()),),
@@ -115,7 +133,9 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "no_lock": ((leadership, "_lock", lambda was: lambda fd: None),),
     "early_ack": ((World, "__init__", _acknowledges_early),),
     "no_recovery": ((Recovery, "recover", lambda was: lambda self: None),),
-    "dead_letter_at_once": ((TaskQueue, "ended", lambda was: lambda self, attempt, **how: was(self, attempt, **{**how, "final": True})),),
+    "dead_letter_at_once": (
+        (TaskQueue, "ended", lambda was: lambda self, attempt, **how: was(self, attempt, **{**how, "final": True})),
+    ),
 }
 
 
@@ -144,5 +164,3 @@ def caught(name: str, steps: int, seed: int, folder: Path) -> Counts:
     finally:
         for owner, attribute, was in before:
             setattr(owner, attribute, was)
-
-

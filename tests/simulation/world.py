@@ -59,6 +59,7 @@ QUIET_EVENTS = 10_000
 """Within so many everything must have ended once the faults have stopped."""
 READ_EVERY_S = 4.0
 """Instead of four times a second: in most of those turns of the loop nothing has happened."""
+SPINS = 200
 ASLEEP_S = 31.0
 """The longest that ready work may wait while somebody leads and nothing is in its way: a lost ring is made up for."""
 FAULTS = {
@@ -127,7 +128,7 @@ class World:
         self.clock = HandClock()
         self.steps = 0
         """Things that happened, and turns of the supervisor's loop."""
-        self.events = 0
+        self.events = self.events_before = self.spins = 0
         self.quiet = False
         self.numbers: Counter[str] = Counter()
         self.names: dict[str, str] = {}
@@ -271,6 +272,15 @@ class World:
             self.step()
         if idle and self.clock.elapsed + self.stopped_s - began >= ASLEEP_S - 1.5:
             self.violated("the supervisor sleeps while a task is ready")
+
+    def turn(self, patience_s: float) -> None:
+        """The supervisor's loop comes round. It may not do so again and again while nothing happens."""
+        self.steps += 1
+        self.spins = self.spins + 1 if patience_s < 0.1 and self.events == self.events_before else 0
+        self.events_before = self.events
+        if self.spins > SPINS:
+            self.violated("the supervisor's loop spins and nothing comes of it")
+            raise Over
 
     def step(self) -> None:
         """Let the next thing happen."""
