@@ -238,8 +238,8 @@ class World:
         self.options = RunOptions(
             providers=("first", "second") if self.random.random() < 0.5 else ("first",),
             max_agents=MAX_AGENTS,
-            until=self.clock.now() + timedelta(minutes=self.random.uniform(5, 60)) if chance < 0.15 else None,
-            budget=Budget(limit_micro_usd=6 * MICRO) if 0.15 <= chance < 0.35 and not self.quiet else None,
+            until=self.clock.now() + timedelta(minutes=self.random.uniform(0.5, 6)) if chance < 0.15 else None,
+            budget=Budget(limit_micro_usd=MICRO) if 0.15 <= chance < 0.35 and not self.quiet else None,
         )
         self.note("leads", self.options.until is not None, self.options.budget is not None)
         supervisor = self.app.supervisor(self.options, log=lambda said: None)
