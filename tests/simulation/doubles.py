@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -203,6 +204,35 @@ class Threads:
         self.cancelled = True
 
 
+class MergeLine:
+    """The line in front of the merge queue: one job at a time, the lowest rank of those that wait."""
+
+    def __init__(self, world: World, failed: Callable[[Exception], None]) -> None:
+        self.threads = Threads(world, 1)
+        self.failed = failed
+        self.jobs: list[tuple[tuple[int, ...], int, Callable[[], object]]] = []
+
+    def put(self, rank: tuple[int, ...], job: Callable[[], object]) -> None:
+        heapq.heappush(self.jobs, (rank, self.threads.world.number("job"), job))
+        self.threads.submit(self._next)
+
+    def _next(self) -> None:
+        try:
+            heapq.heappop(self.jobs)[2]()
+        except Exception as error:
+            self.failed(error)
+
+    def close(self) -> None:
+        self.threads.shutdown()
+
+
+class Nothing:
+    """A part of the supervisor that is left out: what it saves and sends goes beyond this world."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
 class Bell:
     """The notifier. Some of its rings are lost."""
 
@@ -264,7 +294,7 @@ class Git:
         self.tips[branch] = commit
         return Collected(commit=commit, branch=branch, files=(file[0],), insertions=1)
 
-    def close(self, workspace: Workspace) -> None:
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         pass
 
     def union(self, tip: str, commit: str) -> Union:
@@ -299,6 +329,9 @@ class Git:
     def deliver(self, *, branch: str, into: str | None, base: str | None) -> Delivered:
         before, self.tips["main"] = self.tips["main"], self.tips[branch]
         return Delivered(done=True, note="delivered", moved_from=before, moved_to=self.tips[branch])
+
+    def diff(self, old: str, new: str, *, stat: bool = False) -> str:
+        return ""
 
     def _commit(self, tree: frozenset[tuple[str, str]], parents: tuple[str, ...], message: str) -> str:
         name = f"c{self.world.number('commit')}"
@@ -379,7 +412,7 @@ class Spawner:
         self.world = world
         self.workspaces = world.git
 
-    def prepare(self, task: Task, goal: Goal, attempt: Attempt) -> Any:
+    def prepare(self, task: Task, goal: Goal, attempt: Attempt, *_: object) -> Any:
         self.world.may_fail("preparing", attempt)
         tip = self.workspaces.tip(goal.result_branch) if goal.result_branch else None
         base = tip or goal.base_commit

@@ -127,7 +127,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "no_pause": ((TaskQueue, "_pause", lambda was: lambda self, charged: timedelta(0)),),
     "pauses_never_end": ((Tasks, "release_due", lambda was: lambda self, *, now: []),),
     "ignores_holds": ((Holds, "current", lambda was: lambda self: []),),
-    "ignores_the_budget": ((Budget, "allows_start", lambda was: lambda self, spent, running: True),),
+    "ignores_the_budget": ((Budget, "allows_start", lambda was: lambda self, *used, **more: True),),
     "ignores_the_deadline": ((supervisor, "decide", _ignores(until=None)),),
     "too_many_agents": ((supervisor, "decide", _forgets_who_works),),
     "no_lock": ((leadership, "_lock", lambda was: lambda fd: None),),

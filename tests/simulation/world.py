@@ -31,7 +31,7 @@ from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.runtime import leadership
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.process import Why
-from agent_orchestrator.runtime.scheduling import LAST_START
+from agent_orchestrator.runtime.scheduling import shortly_before
 from agent_orchestrator.runtime.supervisor import RunOptions
 from agent_orchestrator.services.goals import Submission
 from simulation.doubles import (
@@ -42,6 +42,8 @@ from simulation.doubles import (
     Died,
     Git,
     Inbox,
+    MergeLine,
+    Nothing,
     Processes,
     Spawner,
     Tailer,
@@ -141,6 +143,7 @@ class World:
         """Less than nothing: the time in which a leader was stopped, and could not have done anything."""
         self.inbox: Inbox | None = None
         self.options: RunOptions | None = None
+        self.last_start = timedelta(0)
         self.actor = "supervisor"
         self.strike_in = 0
         self.strikes_user = 0
@@ -180,7 +183,7 @@ class World:
         )
         app.__dict__.update(
             notifier=Bell(self),
-            providers=self.providers,
+            providers={**app.providers, **self.providers},
             workspaces=self.git,
             _spawner=lambda: Spawner(self),
             _landing=lambda stop_wished: landing,
@@ -201,29 +204,38 @@ class World:
         make_threads = lambda max_workers, thread_name_prefix="": Threads(self, max_workers)  # noqa: E731
         tailer = lambda path, offset=0: Tailer(self, path, offset)  # noqa: E731
         found = {"state": processes.state, "sweep": processes.sweep}
-        with instead(
-            runtime__supervisor={
-                "Inbox": lambda: Inbox(self),
-                "ThreadPoolExecutor": make_threads,
-                "Tailer": tailer,
-                "READ_EVERY_S": READ_EVERY_S,
-                "WISHES_EVERY_S": READ_EVERY_S,
-            },
-            runtime__merge_queue={"ThreadPoolExecutor": make_threads, "Tailer": tailer, **found},
-            runtime__recovery={"Process": processes, **found},
-            runtime__follower={"exit_record": processes.record},
-            runtime__leadership={"time": still},
-            services__tasks={"random": SimpleNamespace(uniform=self.random.uniform)},
+        with (
+            instead(
+                runtime__supervisor={
+                    "Inbox": lambda: Inbox(self),
+                    "ThreadPoolExecutor": make_threads,
+                    "Tailer": tailer,
+                    "Checkpointing": lambda **_: Nothing(),
+                    "READ_EVERY_S": READ_EVERY_S,
+                    "WISHES_EVERY_S": READ_EVERY_S,
+                },
+                runtime__merge_queue={
+                    "ThreadPoolExecutor": make_threads,
+                    "Line": lambda name, failed: MergeLine(self, failed),
+                    "Tailer": tailer,
+                    **found,
+                },
+                runtime__recovery={"Process": processes, **found},
+                runtime__follower={"exit_record": processes.record},
+                runtime__leadership={"time": still},
+                runtime__vigil={"vigil": lambda *_, **__: Nothing()},
+                services__tasks={"random": SimpleNamespace(uniform=self.random.uniform)},
+            ),
+            suppress(Over),
         ):
-            with suppress(Over):
-                while not self.quiet or self.app.goals.open():
-                    self._lead()
-                    if self.events > EVENTS_OF_A_HISTORY:
-                        self.quiet = True
-                    if self.events > EVENTS_OF_A_HISTORY + QUIET_EVENTS:
-                        self.violated("it never came to an end")
-                    self.sleep(self.random.expovariate(1 / 15), lambda: False)
-                self.judge()
+            while not self.quiet or self.app.goals.open():
+                self._lead()
+                if self.events > EVENTS_OF_A_HISTORY:
+                    self.quiet = True
+                if self.events > EVENTS_OF_A_HISTORY + QUIET_EVENTS:
+                    self.violated("it never came to an end")
+                self.sleep(self.random.expovariate(1 / 15), lambda: False)
+            self.judge()
         self.counts.steps += self.steps
         self.counts.virtual_s += self.clock.elapsed
         self.app.store.close()
@@ -241,6 +253,7 @@ class World:
             until=self.clock.now() + timedelta(minutes=self.random.uniform(0.5, 6)) if chance < 0.15 else None,
             budget=Budget(limit_micro_usd=MICRO) if 0.15 <= chance < 0.35 and not self.quiet else None,
         )
+        self.last_start = shortly_before(self.options.until, self.clock.now()).last_start
         self.note("leads", self.options.until is not None, self.options.budget is not None)
         supervisor = self.app.supervisor(self.options, log=lambda said: None)
         self.leads = True
@@ -578,8 +591,7 @@ class World:
             self.app.agents.stop(self.random.choice(living))
 
     def _release(self) -> None:
-        for hold in self.app.holds.current():
-            self.app.holds.end(hold.provider)
+        for hold in self.app.holds.release():
             self.limits.pop(hold.provider, None)
 
     def ring(self) -> None:
@@ -632,7 +644,7 @@ class World:
         told, until = self.limits.get(attempt.provider, (claimed, claimed))
         if told < claimed < until:
             self.violated("an agent was started into a limit that its provider had told")
-        if self.options.until is not None and claimed >= self.options.until - LAST_START:
+        if self.options.until is not None and claimed >= self.options.until - self.last_start:
             self.violated("an agent was started shortly before the deadline")
         if self.charges[task] >= MAX_ATTEMPTS * (1 + self.counts.happened["retry"]):
             self.violated("a task was tried more often than it may be")
@@ -678,9 +690,9 @@ class World:
         for row in self.app.store._connections.rows("SELECT id, attempts FROM tasks"):  # type: ignore[attr-defined]
             if row["attempts"] > self.charges[row["id"]]:
                 self.violated("a task was charged for what was not its fault")
-        if self.options is not None and self.options.budget is not None:
-            if self.spent[self.life] > self.options.budget.limit_micro_usd:
-                self.violated("a run spent more than it may")
+        limit = self.options.budget.limit_micro_usd if self.options is not None and self.options.budget else None
+        if limit is not None and self.spent[self.life] > limit:
+            self.violated("a run spent more than it may")
 
     def _could_start(self) -> bool:
         """Say whether a supervisor that goes to sleep now has something to do, and nothing is in its way."""
@@ -688,7 +700,7 @@ class World:
         assert options is not None
         lately = self.clock.elapsed - self.last_ring_lost < ASLEEP_S
         held = any(hold.until > self.clock.now() for hold in store.holds.list())
-        late = options.until is not None and self.clock.now() >= options.until - LAST_START
+        late = options.until is not None and self.clock.now() >= options.until - self.last_start
         term = store.leadership.get()
         if lately or held or late or options.budget or (term is not None and term.stop_wished):
             return False
