@@ -24,6 +24,7 @@ from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
+from agent_orchestrator.runtime.process import State, state, sweep
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.services.events import Events
@@ -92,6 +93,7 @@ class MergeQueue:
         attempt, workspace = follower.attempt, follower.workspace
 
         def save() -> bool:
+            self._end_leftovers(attempt)
             if ending.outcome is not None or workspace is None:
                 self._save_and_give_back(follower, ending)
                 return True
@@ -107,6 +109,12 @@ class MergeQueue:
             return True
 
         self._stage(attempt, save)
+
+    def _end_leftovers(self, attempt: Attempt) -> None:
+        """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
+        run_dir = Path(attempt.run_dir)
+        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
+            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
