@@ -9,8 +9,11 @@ from pathlib import Path
 
 from journeys.conftest import Begin, job
 
-SHELL = ("$(touch {c})", "`touch {c}`", "; touch {c}", "\ntouch {c}\n", "--upload-pack=touch {c}", "-oProxyCommand=touch {c}",
-         "| touch {c} #", "&& touch {c}", "'; touch {c}; '", '"; touch {c}; "', "../../{c}", "%s%n{{}}", "--help", "@file")  # fmt: skip
+SHELL = (
+    *("$(touch {c})", "`touch {c}`", "; touch {c}", "\ntouch {c}\n", "| touch {c} #", "&& touch {c}"),
+    *("--upload-pack=touch {c}", "-oProxyCommand=touch {c}", "'; touch {c}; '", '"; touch {c}; "'),
+    *("../../{c}", "%s%n{{}}", "--help", "@file"),
+)
 SQL = (
     *("'; DROP TABLE tasks; --", "' OR '1'='1", '" OR 1=1 --', "NEAR(a b)", '"*'),
     "%' AND 1=0 UNION SELECT * FROM goals --",
