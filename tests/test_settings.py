@@ -326,4 +326,4 @@ def test_a_projects_own_file_cannot_open_the_sandbox(project: Path, line: str) -
     (project / ".orchestrate" / "config.toml").write_text(line)
 
     with pytest.raises(BadInput, match="cannot open the sandbox"):
-        load(project, {"HOME": str(project / "home")})
+        settings.load(project, {"HOME": str(project / "home")})

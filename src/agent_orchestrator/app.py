@@ -18,7 +18,7 @@ from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, No
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
-    from agent_orchestrator.domain.ids import GoalId
+    from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.domain.task import Task, Tier
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Confined, Project, Sandbox, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Confined, Project, Sandbox, Setup, Workspaces
 
 
 class App:
@@ -145,6 +147,7 @@ class App:
             goals=self.goals,
             tasks=self.tasks,
             max_attempts=self.settings.max_attempts,
+            task_budget=self.settings.task_budget,
             decompose=self.decompose,
             single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
             providers=lambda: self.providers,
@@ -155,10 +158,32 @@ class App:
     @cached_property
     def tasks(self) -> "TaskQueue":
         """The queue."""
+        from agent_orchestrator.services.retries import Retries
         from agent_orchestrator.services.tasks import TaskQueue
 
         pause = timedelta(seconds=self.settings.retry_seconds)
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+        retries = Retries(store=self.store, budgets=self.budgets, tier_above=self._tier_above)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+
+    def _tier_above(self, provider: str, tier: "Tier") -> "Tier | None":
+        """Return the next tier for which *provider* uses another model than for *tier*; None without one."""
+        from agent_orchestrator.runtime.roles import tier_above
+
+        return tier_above(provider, tier, chosen=self.chosen_models().get(provider), by_tier=self.tier_models())
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """What a person decides on finished work."""
+        from agent_orchestrator.runtime.reviewing import Reviewing
+        from agent_orchestrator.services.reviews import Reviews
+
+        return Reviewing(
+            store=self.store,
+            reviews=Reviews(self.store, self.clock, self.events, self.notifier),
+            queue=self.tasks,
+            goals=self.goals,
+            workspaces=lambda: self.workspaces,
+        )
 
     @cached_property
     def agents(self) -> "Agents":
@@ -187,7 +212,7 @@ class App:
         """Money."""
         from agent_orchestrator.services.budget import Budgets
 
-        return Budgets(self.store, self.clock)
+        return Budgets(self.store, self.clock, self.events)
 
     @cached_property
     def context(self) -> "ContextManager":
@@ -241,6 +266,7 @@ class App:
             opencode_model=self.settings.opencode_model,
             generic_command=self.settings.generic_command,
             demo_pace=self.settings.demo_pace,
+            own_prices=self.settings.own_prices(),
         )
 
     def installed(self, name: str) -> "Installed":
@@ -391,6 +417,12 @@ class App:
 
         return detect(self.folder)
 
+    @property
+    def is_whole_home(self) -> bool:
+        """Whether the project folder is the user's home folder, or all there is: nobody means that."""
+        home = Path(self.environ.get("HOME") or Path.home())
+        return self.folder in {home.resolve(), Path("/")}
+
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
 
@@ -400,8 +432,7 @@ class App:
         """
         from agent_orchestrator.workspaces.project import init
 
-        home = Path(self.environ.get("HOME") or Path.home())
-        if self.folder in {home.resolve(), Path("/")}:
+        if self.is_whole_home:
             raise NotReady(f"{self.folder} is not made a repository", hint="work in a folder of the project's own")
         init(self.folder)
 
@@ -430,9 +461,43 @@ class App:
     @cached_property
     def housekeeping(self) -> "Housekeeping":
         """What ended work left behind."""
-        from agent_orchestrator.runtime.housekeeping import Housekeeping
+        from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
 
-        return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
+        return Housekeeping(
+            store=self.store,
+            clock=self.clock,
+            state=self.state,
+            workspaces=lambda: self.workspaces,
+            saves=self.saves,
+            retention=Retention(
+                checkouts=timedelta(days=self.settings.checkout_days),
+                transcripts=timedelta(days=self.settings.transcript_days),
+                disk_bytes=self.settings.disk_gib * 2**30,
+            ),
+        )
+
+    @cached_property
+    def saves(self) -> "Checkpoints":
+        """Checkpoints of attempts' work. Needs neither the user's repository nor a setting."""
+        from agent_orchestrator.workspaces.saves import Saves
+
+        return Saves(folder=self.folder, state=self.state)
+
+    @cached_property
+    def restoring(self) -> "Restoring":
+        """The way back out of checkpoints."""
+        from agent_orchestrator.runtime.restoring import Restoring
+
+        def resolve(name: str) -> "TaskId | GoalId":
+            try:
+                return self.tasks.resolve(name, loosely=True).id
+            except NotFound as error:
+                try:
+                    return self.goals.resolve(name).id
+                except NotFound:
+                    raise error from None
+
+        return Restoring(saves=self.saves, state=self.state, resolve=resolve)
 
     @cached_property
     def workspaces(self) -> "Workspaces":
@@ -615,13 +680,34 @@ class App:
             RefusedByState: it is over already.
         """
         try:
-            return self.tasks.cancel(self.tasks.resolve(name).id)
+            task = self.tasks.cancel(self.tasks.resolve(name).id)
         except NotFound:
             pass
+        else:
+            self.goals.give_up(task.goal)
+            return task
         try:
             return self.goals.cancel(self.goals.resolve(name).id)
         except NotFound as error:
             raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
+
+    def resume(self, provider: str | None = None) -> "list[dict[str, Any]]":
+        """Release *provider*, or all that are on hold, by hand; return the holds as ``status`` tells them.
+
+        Raises:
+            BadInput: there is no such provider.
+            NothingToDo: it is not on hold.
+        """
+        from agent_orchestrator.services.reports import hold_json
+
+        held = {hold.provider for hold in self.holds.current()}
+        if provider is not None and provider not in held:
+            self.provider(provider)
+        released = self.holds.release(provider)
+        if not released:
+            who = provider or "no provider"
+            raise NothingToDo(f"{who} is {'not ' if provider else ''}on hold", hint="orchestrate status shows holds")
+        return [hold_json(hold) for hold in released]
 
     def undo(self, name: str) -> "Goal":
         """Take the delivered goal that *name* names back out of the user's branch; its own branches stay.
@@ -646,9 +732,11 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from agent_orchestrator.domain.budget import parse_budget
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+        from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
@@ -660,6 +748,7 @@ class App:
             queue=self.tasks,
             holds=self.holds,
             budgets=self.budgets,
+            attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
             notifier=self.notifier,
             spawner=self._spawner(),
             landing=self._landing(abandon_checks.is_set),
@@ -670,6 +759,17 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            saves=self.saves,
+            checkpoint_every_s=self.settings.checkpoint_seconds,
+            vigil=vigil(
+                self.settings,
+                store=self.store,
+                clock=self.clock,
+                events=self.events,
+                folder=self.folder,
+                environ=self.environ,
+                log=log,
+            ),
             redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
@@ -793,5 +893,5 @@ def begin_demo(folder: Path) -> "Plan":
         raise BadInput(str(error), hint="give a folder that does not exist yet") from error
     except OSError as error:
         raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
-    init(folder)
+    init(folder, of_its_own=True)
     return plan_from_json(demo.plan()).with_phases()

@@ -21,9 +21,9 @@ from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = int(text)
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()) else None
+        if number is None or not low <= number <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
         return number
 
     return parse
@@ -72,6 +72,27 @@ def _tier_models(text: str) -> tuple[str, ...]:
             raise ValueError(f"must be entries like claude.light=haiku, with a tier of {', '.join(Tier)}")
         found[parts[1]] = parts[2] or ""
     return tuple(f"{name}={model}" for name, model in found.items())
+
+
+_PRICE = re.compile(r"(\*|[A-Za-z0-9][\w.:/@\[\]+-]{0,199})=(\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){2,3})")
+
+
+def _prices(text: str) -> tuple[str, ...]:
+    for entry in _words(text):
+        if _PRICE.fullmatch(entry) is None:
+            raise ValueError("must be entries like gpt-6=5/0.5/30: dollars per million tokens in, cached, out")
+    return _words(text)
+
+
+def _budget(text: str) -> str | None:
+    if text:
+        from agent_orchestrator.domain.budget import parse_budget
+
+        try:
+            parse_budget(text)
+        except BadInput as error:
+            raise ValueError(f"is no budget: {error.hint}") from error
+    return text or None
 
 
 def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
@@ -152,11 +173,51 @@ class Settings:
     retry_seconds: int = _setting(
         5, _whole(0, 3600), "Seconds before a failed task's second attempt; doubles each time, with jitter."
     )
+    task_budget: str | None = _setting(
+        None,
+        _budget,
+        "What each task of a goal may use over all its attempts, such as 2, 500k tokens or 90m. Empty means no limit.",
+    )
+    attempt_budget: str | None = _setting(
+        None, _budget, "What one attempt may use before it is ended, written in the same way. Empty means no limit."
+    )
+    prices: tuple[str, ...] = _setting(
+        (),
+        _prices,
+        "Own prices where an agent reports no dollars, as model=input/cached/output, with a fourth for cache writes, "
+        "in dollars per million tokens; * is any model that is not known.",
+    )
     stop_seconds: int = _setting(
         10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
     )
+    checkpoint_seconds: int = _setting(
+        60,
+        _whole(0, 3600),
+        "Seconds between two checkpoints of a running agent's work, which orchestrate restore brings back. A minute is "
+        "what an agent that destroys its work can lose; 0 takes one only as it ends.",
+    )
+    checkout_days: int = _setting(
+        7,
+        _whole(0, 3650),
+        "Days a checkout with work on no branch stays where it is; then cleanup may take it, once a checkpoint holds "
+        "all of it. A week: long enough to look at what a weekend left.",
+    )
+    transcript_days: int = _setting(
+        30,
+        _whole(0, 3650),
+        "Days after which cleanup may take transcripts, and checkpoints that are not needed to bring back unlanded "
+        "work. A month: by then a question about a change has been asked.",
+    )
+    disk_gib: int = _setting(
+        20,
+        _whole(1, 100_000),
+        "GiB that all of a project's checkouts, transcripts and checkpoints may take before cleanup takes checkpointed "
+        "checkouts that are not old, the oldest first. Twenty is forty checkouts of half a GiB.",
+    )
     hold_minutes: int = _setting(
-        15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
+        15,
+        _whole(1, 1440),
+        "Minutes a provider waits after a usage limit that did not say until when; doubles up to an hour.",
     )
     generic_command: str | None = _setting(
         None,
@@ -191,6 +252,18 @@ class Settings:
     pass_env: tuple[str, ...] = _setting(
         (), _words, "Names or PREFIX_* of further environment variables that agents and checks inherit."
     )
+    keep_awake: bool = _setting(
+        True, _yes_no, "Keep the machine awake while a run has work, by systemd-inhibit or caffeinate."
+    )
+    notify_command: str | None = _setting(
+        None,
+        _optional,
+        "Shell command that is given each notice as JSON on its standard input (docs/night-run.md). Empty means none.",
+    )
+    notify_webhook: str | None = _setting(
+        None, _optional, "Address, https or http, that each notice is posted to as JSON. Empty means none."
+    )
+    notify_desktop: bool = _setting(False, _yes_no, "Show notices on the desktop, by notify-send or osascript.")
     demo_pace: str = _setting("1", str, "Factor on the demo agents' pauses; 0 takes them out.")
 
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -206,6 +279,14 @@ class Settings:
             name, _, model = entry.partition("=")
             provider, _, tier = name.rpartition(".")
             found[provider, Tier(tier)] = model
+        return found
+
+    def own_prices(self) -> dict[str, tuple[float, ...]]:
+        """Return the setting ``prices`` by model: input, cached, output and, if given, cache write."""
+        found = {}
+        for entry in self.prices:
+            model, _, figures = entry.rpartition("=")
+            found[model] = tuple(float(figure) for figure in figures.split("/"))
         return found
 
 
@@ -296,7 +377,9 @@ def _parsed(parse: Callable[[str], Any], value: object, place: str) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise BadInput(f"{place}: {text!r} {error}", hint="see: orchestrate config") from error
+        raise BadInput(
+            f"{place}: {text!r} {error}", hint="docs/configuration.md says what each setting takes"
+        ) from error
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

@@ -172,7 +172,7 @@ def agent(here: App, tmp_path: Path) -> Iterator[tuple[Attempt, Process, Path]]:
     process = Process.start(
         Spawn(
             run_dir=Path(attempt.run_dir),
-            run_id=tmp_path.name,
+            run_id=str(tmp_path),
             argv=("sh", "-c", script, "sh", first, second, str(go)),
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"]},

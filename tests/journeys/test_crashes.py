@@ -128,6 +128,23 @@ def test_agents_of_a_killed_supervisor_go_on_and_are_adopted(begin: Begin, tmp_p
     assert started(tmp_path) == 3, "no agent was started a second time"
 
 
+def test_the_agent_of_a_goal_cancelled_after_a_crash_is_ended_by_the_next_run(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    queue(project, 1, f"wait_for {tmp_path}/never 600")
+    first = led(project)
+    until(lambda: started(tmp_path) == 1, "the agent works")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert project("cancel", "last").code == 0
+    assert marks(project), "nobody has ended it yet"
+
+    ran = project("run")
+
+    assert ran.code == 0, ran.err
+    assert not marks(project)
+    assert project("run").code == 3, "and then nothing is left to do"
+
+
 @pytest.mark.parametrize("victim", ["agent", "minder", "minder and supervisor"])
 def test_a_killed_agent_or_minder_costs_one_attempt_at_most(begin: Begin, tmp_path: Path, victim: str) -> None:
     project = begin()
@@ -186,7 +203,13 @@ def test_work_of_a_provider_that_was_taken_away_meanwhile_is_given_back(begin: B
 KILLED_AT = Path(__file__).parent / "killed_at.py"
 
 
-@pytest.mark.parametrize("step", [2, 5, 8, 11, 14, 17, 20, 24, 28, 32, 36, 40, 45, 50, 60])
+EVERY_STEP = "ORCHESTRATE_EVERY_STEP"
+"""Set: the run is killed at each of its durable steps, which takes ten minutes. Not set: at every tenth."""
+LAST_STEP = 165
+"""A run of two tasks has some 140 durable steps; a number beyond the last kills nobody."""
+
+
+@pytest.mark.parametrize("step", range(1, LAST_STEP) if os.environ.get(EVERY_STEP) else range(3, LAST_STEP, 10))
 def test_a_run_killed_at_a_durable_step_is_finished_by_the_next(begin: Begin, tmp_path: Path, step: int) -> None:
     assert_survives_step(begin, tmp_path, step)
 

@@ -37,7 +37,7 @@ def spawn(tmp_path: Path) -> Callable[..., Spawn]:
         limits = {key: given.pop(key) for key in tuple(given) if key in Limits.__slots__}
         defaults: dict[str, Any] = {
             "run_dir": tmp_path / name,
-            "run_id": f"{tmp_path.name}-{name}",
+            "run_id": f"{tmp_path}-{name}",  # sweeps find by it, so it differs between workers and suites too
             "cwd": tmp_path,
             "env": {"PATH": os.environ["PATH"]},
         }

@@ -186,8 +186,9 @@ def test_a_sweep_finds_a_process_without_environment_by_its_session(start: Start
 
 
 def test_a_sweep_spares_other_attempts_also_those_with_a_longer_name(tree: Tree, start: Start, tmp_path: Path) -> None:
-    victim = start("sleep", "600", name="a", run_id="run-1")
-    others = [start("sleep", "600", name="b", run_id="run-10"), start("sleep", "600", name="c", run_id="a-run-1")]
+    victim = start("sleep", "600", name="a", run_id=f"{tmp_path}-1")
+    longer = (f"{tmp_path}-10", f"a-{tmp_path}-1")
+    others = [start("sleep", "600", name=name, run_id=run_id) for name, run_id in zip("bc", longer, strict=True)]
     for process in [victim, *others]:
         wait_for(lambda p=process: p.agent)
     kill_minder(victim)
@@ -199,8 +200,8 @@ def test_a_sweep_spares_other_attempts_also_those_with_a_longer_name(tree: Tree,
         assert other.exit() is None
 
 
-def test_a_sweep_spares_the_supervisor_that_carries_the_mark_itself(start: Start, spawn: MakeSpawn) -> None:
-    process = start("sleep", "600", run_id="nested")
+def test_a_sweep_spares_the_supervisor_that_carries_the_mark_itself(start: Start, tmp_path: Path) -> None:
+    process = start("sleep", "600", run_id=f"{tmp_path}-nested")
     wait_for(lambda: process.agent)
     kill_minder(process)
     script = f"""
@@ -208,7 +209,7 @@ import pathlib
 from agent_orchestrator.runtime.process import sweep
 print(sweep(pathlib.Path({str(process.run_dir)!r})).clear)
 """
-    env = {**os.environ, "ORCHESTRATE_RUN_ID": "nested"}
+    env = {**os.environ, "ORCHESTRATE_RUN_ID": f"{tmp_path}-nested"}
 
     shell = ["sh", "-c", '"$@"; echo spared', "sh", sys.executable, "-c", script]  # its parent has the mark as well
     run = subprocess.run(shell, env=env, capture_output=True, text=True, check=False)

@@ -64,7 +64,7 @@ def living(witness: Path) -> list[int]:
     return sorted(found)
 
 
-def wait_for(condition: Callable[[], T], timeout_s: float = 20) -> T:
+def wait_for(condition: Callable[[], T], timeout_s: float = 90) -> T:
     """Return the first true value of *condition*; polls, because files and /proc cannot be waited for."""
     end = time.monotonic() + timeout_s
     while not (value := condition()):

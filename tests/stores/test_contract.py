@@ -12,6 +12,7 @@ import pytest
 
 from agent_orchestrator.domain.agent import Agent, AgentState
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.context import Entry, Kind
 from agent_orchestrator.domain.errors import NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.event import Event
@@ -197,6 +198,27 @@ def test_dependents_become_ready_only_when_the_last_need_is_done(store: Store) -
     assert store.tasks.get(c.id).state is TaskState.READY
 
 
+def test_dependents_wait_again_for_a_need_that_was_taken_back(store: Store) -> None:
+    goal = a_goal(store)
+    a, b, c = (a_task(goal, key) for key in "abc")
+    add(store, a, b, c, needs={b.id: [a.id], c.id: [a.id]})
+    first = claim(store)
+    assert first is not None
+    finish(store, first)
+    running = claim(store)
+    assert running is not None and running.id == b.id
+
+    with store.transaction():
+        assert store.tasks.hold_dependents(a.id, now=NOW) == [c.id]
+
+    assert [store.tasks.get(one.id).unmet for one in (b, c)] == [1, 1]
+    assert store.tasks.get(b.id).state is TaskState.CLAIMED, "who is at work stays at work"
+    assert claim(store) is None
+    with store.transaction():
+        assert store.tasks.release_dependents(a.id, now=NOW) == [c.id]
+    assert [store.tasks.get(one.id).unmet for one in (b, c)] == [0, 0]
+
+
 def test_a_need_that_was_done_before_does_not_block(store: Store) -> None:
     goal = a_goal(store)
     a = a_task(goal, "a")
@@ -351,7 +373,7 @@ def test_a_goal_comes_with_its_ceiling(store: Store) -> None:
     assert store.goals.get(goal.id).budget_micro_usd is None
 
     with store.transaction():
-        store.budgets.put(goal.id, 5_000_000)
+        store.budgets.put(goal.id, Budget(limit_micro_usd=5_000_000))
 
     assert store.goals.get(goal.id).budget_micro_usd == store.goals.list()[0].budget_micro_usd == 5_000_000
 
@@ -389,11 +411,11 @@ def test_holds_messages_and_budgets_are_kept(store: Store) -> None:
         store.holds.put(hold)
         store.holds.put(replace(hold, reason="again"))
         store.messages.add(Message(id=0, goal=goal.id, author="user", to="@all", body="hello", at=NOW))
-        store.budgets.put(goal.id, 5)
+        store.budgets.put(goal.id, Budget(limit_micro_usd=5))
 
     assert [one.reason for one in store.holds.list()] == ["again"]
     assert [one.body for one in store.messages.of_goal(goal.id)] == ["hello"]
-    assert store.budgets.get(goal.id) == 5
+    assert store.budgets.get(goal.id) == Budget(limit_micro_usd=5)
     with store.transaction():
         assert store.holds.drop("claude") and not store.holds.drop("claude")
 

@@ -29,10 +29,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run", "Work on the queue with up to N agents until it is done."),
         "demo": ("run", "See the whole thing at work on a sample project, without keys or agents."),
         "stop": ("run", "Ask the running supervisor to stop, saving and requeueing work."),
+        "resume": ("run", "Use a provider again that is on hold, without waiting for its reset."),
         "kill": ("agents", "Stop one agent; its task goes back to the queue."),
         "retry": ("tasks", "Give a failed or cancelled task new attempts."),
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
+        "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),
         "cleanup": ("cleanup", "Free what ended work left behind; shows what it would free first."),
     },
     "Look": {
@@ -43,6 +45,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("tasks", "What a task's agent said and did."),
         "events": ("reports", "The log of everything that happened."),
         "report": ("reports", "The morning's report on a goal."),
+        "review": ("review", "Go through what is done: accept it, reject it, or ask for more."),
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },
@@ -112,6 +115,8 @@ def run(arguments: list[str] | None = None) -> None:
     _fill_closed_streams()
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     try:
         result: Any = orchestrate.main(args=words, prog_name="orchestrate", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
@@ -183,6 +188,9 @@ def _usage(error: click.ClickException, *, as_json: bool) -> None:
 
     if as_json:
         doors.answer({"error": {"code": "usage", "message": error.format_message(), "hint": "see --help"}})
+        sys.exit(error.exit_code)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        doors.tell(error.format_message())
         sys.exit(error.exit_code)
     where = f"\n  see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
     doors.tell(f"orchestrate: {error.format_message()}{where}")

@@ -1,5 +1,6 @@
 """Looking at the project as a whole: status, the log, the morning's report."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import click
 from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.event import Event
@@ -32,14 +34,41 @@ BATCH = 500
 
 
 @click.command()
+@click.option("--failed", "only_failed", is_flag=True, help="Only the tasks that failed, with all that was tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
-def status(as_json: bool) -> None:
+def status(only_failed: bool, as_json: bool) -> None:
     """What is going on: goals, agents, what waits and why, spend."""
-    snapshot = doors.app(create=False).reports.snapshot()
+    reports = doors.app(create=False).reports
+    if only_failed:
+        dead = reports.failed()
+        if as_json:
+            doors.answer({"failed": dead})
+        else:
+            render.say(failed_lines(dead))
+        return
+    snapshot = reports.snapshot()
     if as_json:
         doors.answer(snapshot)
     else:
         render.say(status_lines(snapshot))
+
+
+def failed_lines(dead: list[Json]) -> list[str]:
+    """Return the dead letter for a person: each task with how every attempt ended, and what can be done."""
+    if not dead:
+        return ["No task has failed."]
+    lines = []
+    for task in dead:
+        where = f"{line(task['key'], 40)} ({line(task['specialist'], 30)}) of goal {task['goal']}"
+        lines += [*render.table([(render.word("failed"), task["id"], where)]), f"      {line(task['title'], 100)}"]
+        for attempt in task["attempts"]:
+            who = attempt["provider"] + (f" {attempt['model']}" if attempt["model"] else "")
+            ended = f"{render.state(attempt['outcome'] or 'running')} ({line(who, 60)})"
+            lines.append(f"      attempt {attempt['number']}: {ended}: {line(attempt['reason'], 300)}")
+        lines.append(f"      why no more: {line(task['reason'], 300) or 'no reason is known'}")
+        lines.append(f"      look: orchestrate task {task['id']}    diff: orchestrate diff {task['id']}")
+        lines.append(f'      try again with a word from you: orchestrate retry {task["id"]} --comment "…"')
+    return lines
 
 
 def status_lines(snapshot: Json) -> list[str]:
@@ -79,6 +108,12 @@ def bounds(snapshot: Json) -> list[str]:
     if supervisor["budget_usd"] is not None:
         spent = supervisor["spent_usd"] or 0
         found.append(f"This run has spent ${spent:,.2f} of its budget of ${supervisor['budget_usd']:,.2f}")
+    if supervisor["budget_tokens"] is not None:
+        used = supervisor["spent_tokens"] or 0
+        found.append(f"This run has used {used:,} of its {supervisor['budget_tokens']:,} tokens")
+    if supervisor["budget_minutes"] is not None:
+        worked, minutes = supervisor["spent_minutes"] or 0, supervisor["budget_minutes"]
+        found.append(f"Its agents have worked {worked:,.0f} of {minutes:,.0f} minutes, added up")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
     if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:
@@ -98,18 +133,16 @@ def _goal_lines(snapshot: Json) -> list[str]:
             lines += [f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}" for phase in goal["phases"]]
         else:
             lines.append(f"    {render.counts(goal['counts'])}")
-        if goal["budget_usd"] is not None or goal["spend"]["cost_usd"]:
-            lines.append(f"    {render.spend(goal['spend'], goal['budget_usd'])}")
+        told = render.goal_spend(goal)
+        if goal["spend"]["cost_usd"] or "budget" in told:
+            lines.append(f"    {told}")
     if len(open_ones) > GOALS_SHOWN:
         lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more, later in line")
     if ended:
         lines += ["", render.heading("Ended")]
     for goal in ended:
         lines += goal_head(goal)
-        lines.append(
-            f"    {render.counts(goal['counts'])}; {render.spend(goal['spend'], goal['budget_usd'])}; "
-            f"orchestrate report {goal['id']}"
-        )
+        lines.append(f"    {render.counts(goal['counts'])}; {render.goal_spend(goal)}; orchestrate report {goal['id']}")
     return lines
 
 
@@ -267,15 +300,25 @@ def _details(data: Mapping[str, object]) -> str:
 @click.command()
 @click.argument("goal", required=False, shell_complete=completing.goals)
 @click.option("--markdown", is_flag=True, help="Print Markdown; what agents wrote in it is escaped.")
+@click.option(
+    "--html",
+    "page",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Write one page that needs nothing else to FILE, which goes last; without it to standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything about the goal as one JSON document.")
-def report(goal: str | None, markdown: bool, as_json: bool) -> None:
+def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) -> None:
     """The morning's report on a goal.
 
     Without GOAL it is about the newest one, and names the others of the last day.
     """
-    if markdown and as_json:
-        raise click.UsageError("--markdown and --json exclude each other.")
+    if markdown + as_json + (page is not None) > 1:
+        raise click.UsageError("--markdown, --html and --json exclude each other.")
     app = doors.app(create=False)
+    if goal is None and page is not None and app.store.goals.find(page):
+        raise BadInput(f"{page} is a goal, and --html takes a file", hint=f"orchestrate report {page} --html FILE")
     found = app.goals.resolve(goal or "last", loosely=True)
     document = app.reports.goal(found)
     if goal is None:
@@ -283,6 +326,27 @@ def report(goal: str | None, markdown: bool, as_json: bool) -> None:
     if as_json:
         doors.answer(document)
         return
+    if page is not None:
+        _write_page(document, page)
+        return
     from agent_orchestrator.cli import morning
 
     render.say(morning.as_markdown(document) if markdown else morning.as_text(document))
+
+
+def _write_page(document: Json, place: str) -> None:
+    """Write the page to the file *place*, or with ``-`` to standard output, in UTF-8 wherever that is."""
+    from agent_orchestrator.cli.page import as_html
+
+    content = as_html(document).encode("utf-8", "replace")
+    if place == "-":
+        sys.stdout.buffer.write(content)
+        return
+    from pathlib import Path
+
+    file = Path(place).expanduser()
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BadInput(f"cannot write {line(place)}: {error.strerror}", hint="give a file you may write to") from error
+    render.say(f"{line(file.absolute(), 4096)}")

@@ -1,6 +1,8 @@
 """Run on the command line: run, demo, stop."""
 
 import os
+import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ import click
 
 from agent_orchestrator.app import App, begin_demo, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
-from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo
+from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 from agent_orchestrator.domain.sandbox import SandboxMode
 
@@ -30,7 +32,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "sandbox", "goal")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @click.option("--until", metavar="TIME", help="Start nothing new after HH:MM or an ISO time; commit and report.")
 @click.option("--for", "span", metavar="SPAN", help="The same after 8h, 90m, …")
-@click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
+@click.option("--budget", metavar="BUDGET", help="Ceiling for this run: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
 @click.option("--sandbox", type=click.Choice(SANDBOXES), help="How agents are shut in; strict hides your home.")
@@ -63,7 +65,8 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         if doors.interactive() and not as_json and not detach:
             return _look_on(click.get_current_context(), said)
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
-    if not app.open_goals(options.goal) and not options.watch:
+    # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
+    if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
     if detach:
@@ -160,6 +163,8 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     from agent_orchestrator.services.goals import Submission
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
+    if place.is_dir() and any(place.iterdir()):
+        raise BadInput(f"{place} is not empty", hint="give a folder that does not exist yet")
     plan = begin_demo(place / "project")
     doors.tell(f"DEMO: a scripted show in {place}; no model is asked. Processes, checks and commits are real.")
     environ = _demo_environ(place)
@@ -172,6 +177,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
             "demo_pace": str(pace),
             "max_agents": max_agents,
             "retry_seconds": min(5, round(2 * pace)),
+            "keep_awake": False,
         },
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
@@ -182,9 +188,15 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
         render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
-        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} orchestrate report {goal.id}")
+        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")
     delivered = app.store.goals.get(goal.id).delivery is Delivery.DELIVERED
     return ran.exit_code or (0 if delivered else 1)
+
+
+def _launcher() -> str:
+    """Return how to call us from any folder: by name where the shell finds it."""
+    beside = Path(sys.executable).with_name("orchestrate")
+    return "orchestrate" if shutil.which("orchestrate") or not beside.exists() else str(beside)
 
 
 def _demo_environ(place: Path) -> dict[str, str]:
@@ -192,6 +204,28 @@ def _demo_environ(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATE_")}
     kept.pop("MAX_AGENTS", None)
     return {"XDG_STATE_HOME": str(place / "state"), **kept, "XDG_CONFIG_HOME": str(place / "config")}
+
+
+def _was_held(hold: dict[str, Any]) -> str:
+    return f"it was on hold until {render.local(hold['until'], None)} ({hold['kind'].replace('_', ' ')})"
+
+
+@click.command()
+@click.argument("provider", required=False, shell_complete=completing.held)
+@wording.as_json
+def resume(provider: str | None, as_json: bool) -> None:
+    """Use a provider again that is on hold, without waiting for its reset.
+
+    Without PROVIDER all are released. When it still refuses, it waits again. Exits 3 when none is on hold.
+    """
+    app = doors.app(create=False)
+    released = app.resume(provider)
+    running = app.supervision.current() is not None
+    if as_json:
+        doors.answer({"released": released, "supervisor_running": running})
+        return
+    columns.show([(one["provider"], "is used again", _was_held(one)) for one in released])
+    doors.tell("the running supervisor takes it up" if running else "start it: orchestrate run")
 
 
 @click.command()

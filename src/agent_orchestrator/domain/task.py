@@ -60,11 +60,11 @@ NEXT: dict[TaskState, frozenset[TaskState]] = {
     TaskState.LANDING: frozenset(
         {TaskState.DONE, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
-    TaskState.DONE: frozenset(),
+    TaskState.DONE: frozenset({TaskState.READY, TaskState.BLOCKED}),
     TaskState.FAILED: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
     TaskState.CANCELLED: frozenset({TaskState.READY, TaskState.BLOCKED}),
 }
-"""What a task may become from each state. ``done`` is final: landed work is taken back by ``undo``, not by a move."""
+"""What a task may become from each state. Nothing but a person's review takes ``done`` back into the queue."""
 
 HELD = frozenset({TaskState.CLAIMED, TaskState.RUNNING, TaskState.WAITING, TaskState.VERIFYING, TaskState.LANDING})
 """States in which an attempt owns the task, so every write needs that attempt's token."""
@@ -77,7 +77,7 @@ class Verdict(StrEnum):
     """What we say of finished work. "Claimed done" and "verified" never look the same."""
 
     VERIFIED = "verified"
-    """Its checks ran here, on the union with everything landed before, and passed."""
+    """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
     UNVERIFIED = "unverified"
     """Work exists, and no check was available or the base was red already."""
     REJECTED = "rejected"
@@ -161,6 +161,8 @@ class Task(NamedTuple):
     attempt: AttemptId | None = None
     """The latest attempt. None means never started."""
     cancel_wished: bool = False
+    avoid: str = ""
+    """Provider that failed at it in the same way again and again: another takes it if one may. Empty means none."""
     verdict: Verdict | None = None
     summary: str = ""
     """What its agent said it did, cleaned and capped. Data, not evidence."""

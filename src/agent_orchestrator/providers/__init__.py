@@ -42,6 +42,8 @@ class Briefing:
     denied_tools: tuple[str, ...] = ()
     max_turns: int | None = None
     """Turns of the model after which the attempt ends. None means no limit."""
+    max_micro_usd: int | None = None
+    """What the attempt may cost, for CLIs that end themselves by it; who runs it watches too. None means no limit."""
     session: str | None = None
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -244,6 +246,10 @@ class Provider(Protocol):
 
     def command(self, briefing: Briefing) -> Command:
         """Return what to start for *briefing*."""
+        ...
+
+    def for_model(self, model: str) -> "Provider":
+        """Return this provider as it reads the lines of an attempt with *model*, for CLIs that do not name it there."""
         ...
 
     def read(self, line: str) -> tuple[Meaning, ...]:

@@ -21,6 +21,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     conclusion,
@@ -110,6 +111,11 @@ class Generic:
         files = {PROMPT_FILE: prompt} | ({ROLE_FILE: briefing.role} if takes_role else {})
         writes = (str(briefing.run_dir),) if any("{run_dir}" in word for word in self.words) else ()
         return Command(argv=tuple(argv), stdin=prompt, files=files, writes=writes)
+
+    def for_model(self, model: str) -> Provider:
+        """It is the same with every model: its lines name it, or cost nothing."""
+        del model
+        return self
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Every line that is not blank is something said; one that reads like a refusal may be why it ends.

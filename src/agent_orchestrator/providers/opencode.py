@@ -17,7 +17,7 @@ What a user should know of it, seen there:
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -97,6 +98,8 @@ class OpenCode:
     """Zone of stated times that name none. None means the machine's."""
     model: str | None = None
     """The model whose price estimates the cost where opencode reports none; it does not say which one it used."""
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "opencode"
     title: str = "opencode"
     binary: str | None = "opencode"
@@ -134,6 +137,10 @@ class OpenCode:
             writes=WRITES,
             guards=GUARDS,
         )
+
+    def for_model(self, model: str) -> Provider:
+        """Return it with *model*, whose price its figures are to be estimated by."""
+        return replace(self, model=model)
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one line of ``--format json`` means.
@@ -174,7 +181,7 @@ class OpenCode:
         if used == Usage():
             return ()
         if not used.cost_micro_usd:
-            used = prices.estimated(used, (self.model or "").rpartition("/")[2] or None)
+            used = self.table.estimated(used, (self.model or "").rpartition("/")[2] or None)
         return (Spent(usage=used, whole_session=False),)
 
     def _failed(self, error: dict[str, object]) -> tuple[Meaning, ...]:

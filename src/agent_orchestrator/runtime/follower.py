@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Usage
+from agent_orchestrator.domain.budget import Budget, Used
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.providers import (
     Finished,
@@ -48,6 +49,10 @@ class Follower:
     """Monotonic time of the agent's last word; it must end soon after, unless it goes on working."""
     asked_to_stop: str = ""
     """Why we asked it to stop; empty if we did not."""
+    own_doing: bool = False
+    """True when we asked it to stop for something that it did: then the attempt counts."""
+    budget: Budget | None = None
+    """What the attempt may use. None means no ceiling."""
     changed: bool = False
     """True when something was learned that is not in the database yet."""
     cwd_seen: str | None = None
@@ -131,6 +136,11 @@ class Follower:
                     self._doing(f"limited: {meaning.text}")
                 case Finished():
                     self.last, self.finished_at = meaning, now
+
+    @property
+    def over_budget(self) -> str:
+        """Say in words how it has used more than an attempt may; nothing when it has not. The minder bounds time."""
+        return self.budget.passed(Used.of(self.attempt.usage)) if self.budget is not None else ""
 
     def _doing(self, text: str) -> None:
         words = " ".join(clean(text).split())[:ACTION_LIMIT]

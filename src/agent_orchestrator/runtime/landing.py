@@ -16,6 +16,7 @@ from agent_orchestrator.domain.evidence import CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.resolutions import missing
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
@@ -84,7 +85,7 @@ class Landing:
     def give_back(self, workspace: Workspace, collected: Collected) -> None:
         """Let the next attempt have the checkout of work that is landed, unless something was left out of that."""
         if workspace.isolation is not Isolation.SHARED and not collected.notes:
-            self.workspaces.close(workspace)
+            self.workspaces.close(workspace, is_safe=True)
 
     def _land(
         self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str
@@ -99,7 +100,8 @@ class Landing:
             if union.tree is None:
                 return self._conflict(attempt, union, collected, evidence)
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
-            evidence = replace(evidence, checks=(check,), notes=(*collected.notes, *_outside(task, collected)))
+            notes = (*collected.notes, *_outside(task, collected), *self._dropped(attempt, union.tree, onto))
+            evidence = replace(evidence, checks=(check,), notes=notes)
             judged = verdict(check)
             if judged is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
@@ -166,6 +168,8 @@ class Landing:
             if problem:
                 return goal._replace(delivery=Delivery.WAITING, delivery_note=problem)
         done = self.workspaces.deliver(branch=branch, into=goal.base_branch, base=goal.base_commit)
+        if goal.delivery is Delivery.DELIVERED and done.moved_from == goal.delivered_to:
+            done = replace(done, moved_from=goal.delivered_from)  # after a review: undo takes out all of it
         return goal._replace(
             delivery=Delivery.DELIVERED if done.done else Delivery.WAITING,
             delivery_note=done.note,
@@ -228,6 +232,15 @@ class Landing:
         self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
+
+    def _dropped(self, attempt: Attempt, tree: str, onto: str) -> tuple[str, ...]:
+        """Return which lines of either side are gone from work that was done again after a conflict, for a reviewer."""
+        before = [one for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
+        conflicted = next((one for one in reversed(before) if one.outcome is Outcome.CONFLICT), None)
+        if conflicted is None or conflicted.commit is None or conflicted.base_commit is None:
+            return ()
+        diff, base = self.workspaces.diff, conflicted.base_commit
+        return missing(diff(base, conflicted.commit), diff(base, onto), diff(base, tree))
 
     def _conflict(self, attempt: Attempt, union: Union, collected: Collected, evidence: Evidence) -> Outcome:
         """Give the task back once with both sides of the conflict; the second conflict goes to a person."""

@@ -44,6 +44,7 @@ SWEEP_PATIENCE_S = 10.0
 """How long `sweep` repeats SIGKILL before it reports survivors."""
 
 _EMPTY_LOOKS = 3  # a fork chain can hide from one look between two of its links
+_LOOKS_AT_NEW = 50  # in one look at everything; processes of others come and go too, and must not hold it for ever
 _INHERITED = (minder.MARK, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # to be found in turn; to load a shared libpython
 
 
@@ -369,7 +370,8 @@ class _Search:
     def kill(self) -> set[int]:
         """Send SIGKILL to every living process found in one look; return their pids.
 
-        Newest first, and each as soon as it is recognised: that is where a fork chain is.
+        Newest first, and each as soon as it is recognised: that is where a fork chain is. On a busy machine its links
+        are faster than one look at everything, so what appeared during the look is looked at once more, by itself.
         """
         import psutil
 
@@ -377,20 +379,24 @@ class _Search:
         others: dict[int, tuple[int, psutil.Process]] = {}
         self.unreadable = set()
         with_session = minder.start_time(self._agent.pid) in (None, self._agent.start_time)  # else the number is reused
-        for pid in sorted(psutil.pids(), reverse=True):
-            if pid in self._spared:
-                continue
-            try:
-                process = psutil.Process(pid)
-                if self._is_ours(process, with_session=with_session):
-                    process.kill()
+        seen = set(self._spared)
+        for _ in range(_LOOKS_AT_NEW):
+            new = set(psutil.pids()) - seen
+            if not new:
+                break
+            seen |= new
+            for pid in sorted(new, reverse=True):
+                try:
+                    process = psutil.Process(pid)
+                    if self._is_ours(process, with_session=with_session):
+                        process.kill()
+                        found.add(pid)
+                    else:
+                        others[pid] = (process.ppid(), process)
+                except psutil.NoSuchProcess:
+                    continue
+                except psutil.AccessDenied:  # of the signal: it is ours and stays
                     found.add(pid)
-                else:
-                    others[pid] = (process.ppid(), process)
-            except psutil.NoSuchProcess:
-                continue
-            except psutil.AccessDenied:  # of the signal: it is ours and stays
-                found.add(pid)
         while below := [pid for pid, (parent, _) in others.items() if parent in found]:
             for pid in below:
                 found.add(pid)

@@ -7,11 +7,12 @@ done by the supervisor's own thread, after the intent is in the database.
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.goal import Goal, Isolation
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.domain.specialist import Specialist
@@ -81,8 +82,10 @@ class AgentSpawner:
     tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
     """Provider and tier to the model; empty leaves it to the CLI."""
 
-    def prepare(self, task: Task, goal: Goal, attempt: Attempt) -> Launch:
+    def prepare(self, task: Task, goal: Goal, attempt: Attempt, budget: Budget | None = None) -> Launch:
         """Make the attempt's checkout, prompt and command. Slow; safe to run in a thread.
+
+        *budget* is what the attempt may use: its time bounds the process, its dollars are told to CLIs that heed them.
 
         Raises:
             WorkspaceProblem, NotReady: it cannot be made ready; nothing was started.
@@ -116,6 +119,7 @@ class AgentSpawner:
             tools=role.tools,
             denied_tools=role.denied_tools,
             max_turns=role.max_turns,
+            max_micro_usd=budget.limit_micro_usd if budget else None,
             session=before.session if before else None,
             environment=inherited,
             distrusted=distrusted,
@@ -150,7 +154,7 @@ class AgentSpawner:
             cwd=workspace.path,
             env={**self._environment(inherited, command, task, goal, attempt, view), **confined.environment},
             stdin=prompt_file,
-            limits=self.limits,
+            limits=self._limits(budget),
             supervisor_lock=self.lock,
             watch=workspace.path,
         )
@@ -167,6 +171,11 @@ class AgentSpawner:
         """Start the minder of a prepared attempt. Quick."""
         return Process.start(launch.spawn)
 
+    def _limits(self, budget: Budget | None) -> Limits:
+        if budget is None or budget.limit_seconds is None:
+            return self.limits
+        return replace(self.limits, wall_s=max(1, min(self.limits.wall_s, budget.limit_seconds)))
+
     def reopen(self, attempt: Attempt, goal: Goal) -> Workspace | None:
         """Return the checkout an attempt of an earlier supervisor worked in, or None when it is gone."""
         if attempt.workspace is None:
@@ -181,6 +190,10 @@ class AgentSpawner:
             if same is not None:
                 return same, last
         tip = self.workspaces.tip(goal.result_branch) if goal.result_branch else None
+        if last is not None and last.outcome is Outcome.SUCCEEDED and last.provider == attempt.provider:
+            begun = _session_began(last, earlier)
+            if begun is not None:
+                return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
 
     def _confined(self, command: Command, workspace: Workspace, run_dir: Path, view: Path) -> Confined:
@@ -200,7 +213,9 @@ class AgentSpawner:
         messages = self.store.messages.of_goal(goal.id, task=task.id)
         told = self.context.told(task, since=before.started_at if before else None)
         if before is not None:
-            return prompt.again(task, check=check, told=told, messages=messages, before=before, view=view)
+            return prompt.again(
+                task, check=check, told=told, messages=messages, before=before, view=view, earlier=earlier
+            )
         return prompt.first(task, goal, check=check, told=told, messages=messages, view=view, earlier=earlier)
 
     def _environment(
@@ -223,6 +238,19 @@ class AgentSpawner:
             ORCHESTRATE_PORT_BASE=str(PORTS_FIRST + PORTS_EACH * (attempt.token % 500)),
         )
         return environment
+
+
+def _session_began(last: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
+    """Return the attempt in whose checkout the session of *last* began: it goes on only at that path; None: no session.
+
+    Landed work's checkout was given back, so a follow-up gets a new one in the same place.
+    """
+    if last.session is None:
+        return None
+    by_id = {one.id: one for one in earlier}
+    while last.resumes in by_id:
+        last = by_id[last.resumes]
+    return last
 
 
 def isolation_allows_landing(isolation: Isolation | None) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock, to_ms
 from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import (
@@ -44,6 +45,9 @@ def checked_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+ALL_CANCELLED = "every task was cancelled by the user"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """How a goal is to be taken in, beside its plan."""
@@ -54,7 +58,10 @@ class Submission:
     context: str = ""
     provider: str | None = None
     max_attempts: int = MAX_ATTEMPTS_DEFAULT
-    budget_micro_usd: int | None = None
+    budget: Budget | None = None
+    """What the goal may use."""
+    task_budget: Budget | None = None
+    """What each of its tasks may use, over all attempts."""
     demo: bool = False
 
 
@@ -83,7 +90,9 @@ class Goals:
             title=title_of(text),
             state=GoalState.READY,
             priority=submission.priority,
-            budget_micro_usd=submission.budget_micro_usd,
+            budget_micro_usd=submission.budget.limit_micro_usd if submission.budget else None,
+            budget_tokens=submission.budget.limit_tokens if submission.budget else None,
+            budget_seconds=submission.budget.limit_seconds if submission.budget else None,
             source=plan.source,
             notice=plan.notice,
             verify=submission.verify,
@@ -98,8 +107,8 @@ class Goals:
         with self.store.transaction():
             self.store.goals.add(goal)
             self.store.tasks.add(tasks, needs)
-            if submission.budget_micro_usd is not None:
-                self.store.budgets.put(goal.id, submission.budget_micro_usd)
+            if submission.budget or submission.task_budget:
+                self.store.budgets.put(goal.id, submission.budget, submission.task_budget)
             self.events.record("goal.accepted", goal=goal, title=goal.title, tasks=len(tasks), source=plan.source)
         self.notifier.wake()
         return goal, self.store.tasks.of_goal(goal.id)
@@ -255,6 +264,14 @@ class Goals:
         self.notifier.wake()
         return goal
 
+    def give_up(self, id: GoalId) -> None:
+        """End the goal as cancelled when its every task is; otherwise change nothing."""
+        with self.store.transaction():
+            goal = self.store.goals.get(id)
+            tasks = self.store.tasks.of_goal(id)
+            if goal.state is not GoalState.CANCELLED and all(one.state is TaskState.CANCELLED for one in tasks):
+                self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason=ALL_CANCELLED)
+
     def undone(self, goal: Goal) -> Goal:
         """Write down that *goal*, as given, was taken back out of the user's branch."""
         with self.store.transaction():
@@ -288,7 +305,7 @@ class Goals:
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
             return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
         if all(task.state is TaskState.CANCELLED for task in tasks):
-            state, reason = GoalState.CANCELLED, "every task was cancelled by the user"
+            state, reason = GoalState.CANCELLED, ALL_CANCELLED
         else:
             state, reason = GoalState.FAILED, _why_failed(tasks, stuck)
         return goal._replace(state=state, verdict=None, reason=reason, ended_at=self.clock.now())

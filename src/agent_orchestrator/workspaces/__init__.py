@@ -12,6 +12,7 @@ Every method may raise WorkspaceProblem with git's own words in one line.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -146,6 +147,90 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """An attempt's files at one moment, kept where its agent does not work."""
+
+    attempt: AttemptId | GoalId
+    """Whose files these are; a goal's are those of its result."""
+    number: int
+    """From 1, in the order they were taken."""
+    at: datetime
+    """UTC, whole seconds."""
+    why: str
+    """What it was taken for, such as ``while it ran``."""
+    commit: str
+    """In our own store, without history."""
+    tree: str
+    base: str | None
+    """Commit of the user's repository that the work began with. None when there was none."""
+    files: int
+    """Files that differ from the base, those that are gone counted too."""
+    bytes: int
+    """What those that are there hold, uncompressed."""
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+
+LEFT_OUT = "left out "
+"""How the note on a file begins that a snapshot does not hold."""
+SECRET = "by its name it holds secrets"  # noqa: S105 # a reason
+"""How the note on a file ends that is kept out of our store for what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What came of keeping a checkout's files."""
+
+    checkpoint: Checkpoint | None
+    """None when nothing changed since the last one."""
+    notes: tuple[str, ...] = ()
+    """What lies there and is in no checkpoint, and why."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The notes on files that could be somebody's work."""
+        return tuple(note for note in self.notes if note.startswith(LEFT_OUT))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """Where a checkpoint was put."""
+
+    checkpoint: Checkpoint
+    branch: str | None
+    """A new branch of the user's repository. None when it was put into a folder."""
+    folder: Path | None
+    notes: tuple[str, ...] = ()
+
+
+class Checkpoints(Protocol):
+    """All checkpoints of one project. They need neither the checkouts nor the user's repository to be there still."""
+
+    def all(self) -> tuple[Checkpoint, ...]:
+        """Return every checkpoint, by attempt and number."""
+        ...
+
+    def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints of a task's attempts, of one attempt, or of a goal's result, oldest first."""
+        ...
+
+    def into_branch(self, checkpoint: Checkpoint) -> Restored:
+        """Put it on a new branch of the user's repository, on the commit it began with; no working tree is touched.
+
+        The same checkpoint again gives the same branch. Raises WorkspaceProblem when there is no repository any more.
+        """
+        ...
+
+    def into_folder(self, checkpoint: Checkpoint, folder: Path) -> Restored:
+        """Write all its files into *folder*. Raises RefusedByState when something is there already."""
+        ...
+
+    def forget(self, checkpoints: "tuple[Checkpoint, ...]") -> int:
+        """Delete them and return how many bytes of disk that gave back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Union:
     """The result branch and one attempt's work, merged in memory."""
 
@@ -223,8 +308,24 @@ class Workspaces(Protocol):
         """
         ...
 
-    def close(self, workspace: Workspace) -> None:
-        """Give the checkout back for reuse. Its collected work must be reachable from a ref already."""
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
+        """Keep the files as they lie now in our own store.
+
+        Tracked and untracked files, and work that the agent committed or stashed elsewhere in its own repository. Not
+        what git ignores, what package managers installed, or what by its name holds secrets. May be done while the
+        agent works; the agent and its ``.git`` are not touched.
+        """
+        ...
+
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Keep what *branch* holds in our own store, as a checkpoint of the goal."""
+        ...
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
+        """Give the checkout back for reuse, after a last checkpoint; without that it stays and this raises.
+
+        *is_safe* means that a branch of the user's repository holds all of it, so that it needs none.
+        """
         ...
 
     def union(self, tip: str, commit: str) -> Union:

@@ -24,10 +24,11 @@ class WorktreeWorkspaces(CheckoutWorkspaces):
         super().__init__(folder=folder, state=state)
         self._adding = threading.Lock()
 
-    def close(self, workspace: Workspace) -> None:
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         """Remove the worktree and what the repository knows about it."""
         root = workspace.root
         self._our_own(root)
+        self._save_all(workspace, is_safe=is_safe)
         self._discard(root)
         self._discard(self._records / root.name)
         with self._adding:
