@@ -44,12 +44,15 @@ def test_an_attempt_with_a_hostile_goal_runs_nothing_of_it_and_leaves_nothing_th
     begin: Begin, tmp_path: Path
 ) -> None:
     canary = tmp_path / "canary"
-    caller = begin()
-    title = " ".join(one.format(c=canary) for one in SHELL)
-    script = f"say {STEERING}\nsh echo '{STEERING}' >&2\nwrite a.txt {STEERING}\ncommit {STEERING} $(touch {canary})"
+    caller = begin(**{"steer.py": f"print({STEERING!a})\n"})
+    title = " ".join(one.format(c=canary).strip() for one in SHELL)
+    script = f"""
+    sh python3 steer.py; python3 steer.py >&2; python3 steer.py > a.txt; cp a.txt "$(cat a.txt | tr -d '/')"
+    commit $(touch {canary}) `touch {canary}`
+    """
     old = os.umask(0o022)  # what a login shell usually has
     try:
-        submitted = caller("submit", "--verify", "cat a.txt", "--", job(title, script))
+        submitted = caller("submit", "--verify", "cat a.txt", "--", f"{title}\n{job('hostile', script)}")
         ran = caller("run", timeout_s=120)
     finally:
         os.umask(old)
@@ -76,6 +79,7 @@ def test_an_attempt_with_a_hostile_goal_runs_nothing_of_it_and_leaves_nothing_th
     ):
         shown = subprocess.run(caller.argv(*words), cwd=caller.folder, env=environ, capture_output=True, timeout=60)
         left = OWN_COLOURS.sub(b"", shown.stdout + shown.stderr).decode()
+        assert ("etanimod" in left) or words[0] not in {"logs", "diff"}, "what it said is shown, cleaned"
         assert all(one == "\n" or one == "\t" or one.isprintable() for one in left), (words, left)
 
 
