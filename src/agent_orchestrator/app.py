@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
@@ -466,6 +467,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            distrusted=lambda: self.trust.asks(self.project().root or self.folder),
             sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
         )
@@ -601,6 +603,13 @@ class App:
             programs=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent),
         )
         return choose(self.settings.sandbox, reach)
+
+    @cached_property
+    def trust(self) -> "Trust":
+        """What of the repository's settings the user has agreed to."""
+        from agent_orchestrator.runtime.trust import Trust
+
+        return Trust(record=self.state / "trust.json")
 
     def _confined_check(self, argv: tuple[str, ...], folder: Path) -> "Confined":
         """Put a check into the sandbox: it writes to the checkout that it is in, whose top may lie above *folder*."""
@@ -813,6 +822,7 @@ class App:
             lock=self.state / "supervisor.lock",
             cli=write_launcher(self.state, self.folder, self.environ),
             sandbox=self.sandbox,
+            trust=self.trust,
             shared_files=self._shared_files,
             models=self.chosen_models(),
             tier_models=self.tier_models(),
