@@ -163,7 +163,8 @@ MUTANTS = (
             (
                 "runtime/landing.py",
                 "                evidence = replace(evidence, commit=landed)\n",
-                "                __import__('time').sleep(0.5)\n                evidence = replace(evidence, commit=landed)\n",
+                "                __import__('time').sleep(0.5)\n"
+                "                evidence = replace(evidence, commit=landed)\n",
             ),
         ),
         weights=("supervisor",),
