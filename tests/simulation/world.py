@@ -111,13 +111,13 @@ class Counts:
         ]
 
 
-def simulate(steps: int, seed: int, folder: Path) -> Counts:
-    """Live histories until *steps* are done or a rule is broken."""
+def simulate(steps: int, seed: int, folder: Path, *, events: int = EVENTS_OF_A_HISTORY) -> Counts:
+    """Live histories of so many *events* until *steps* are done or a rule is broken."""
     counts = Counts()
     while counts.steps < steps and not counts.violations:
         place = folder / f"history-{counts.histories}"
         place.mkdir(parents=True)
-        World(seed * 1_000_003 + counts.histories, place, counts).live()
+        World(seed * 1_000_003 + counts.histories, place, counts, events).live()
         counts.histories += 1
     return counts
 
@@ -125,8 +125,8 @@ def simulate(steps: int, seed: int, folder: Path) -> Counts:
 class World:
     """One history."""
 
-    def __init__(self, seed: int, folder: Path, counts: Counts) -> None:
-        self.seed, self.folder, self.counts = seed, folder, counts
+    def __init__(self, seed: int, folder: Path, counts: Counts, events: int) -> None:
+        self.folder, self.counts, self.last_event = folder, counts, events
         self.random = random.Random(seed)
         self.clock = HandClock()
         self.steps = 0
@@ -231,7 +231,7 @@ class World:
         ):
             while not self.quiet or self.app.goals.open():
                 self._lead()
-                if self.events > EVENTS_OF_A_HISTORY:
+                if self.events > self.last_event:
                     self.quiet = True
                 self.sleep(self.random.expovariate(1 / 15), lambda: False)
             self.judge()
@@ -589,9 +589,10 @@ class World:
             self.app.supervision.stop(now=self.random.random() < 0.3)
 
     def _stop_agent(self) -> None:
-        living = self.app.store.agents.list(living=True)
+        order = {attempt.agent: number for number, attempt in enumerate(self.attempts)}  # ids are drawn, not seeded
+        living = [agent for agent in self.app.store.agents.list(living=True) if agent.id in order]
         if living:
-            self.app.agents.stop(self.random.choice(living))
+            self.app.agents.stop(self.random.choice(sorted(living, key=lambda agent: order[agent.id])))
 
     def _release(self) -> None:
         for hold in self.app.holds.release():
