@@ -27,6 +27,7 @@ WEIGHTS = {"supervisor": 40, "minder": 14, "agent": 14, "both": 14, "pause": 8, 
 OPEN_TASKS = 6
 """So many tasks are kept in the queue: there is always something to be killed at."""
 AGENTS = 4
+PATIENCE_S = 20
 LAST_RUN_S = 180
 """How long the last run may take with nobody disturbing it. It bounds a hang and measures nothing."""
 KILLED = -signal.SIGKILL
@@ -135,7 +136,9 @@ class Storm:
                 self._go_on(self.random.expovariate(1 / 0.7), lead=self.random.random() < 0.75)
                 if self._is_lost() or time.monotonic() - began > self.plan.seconds:
                     break
-                self._kill(self.random.choices(*zip(*self.plan.weights.items(), strict=True))[0])
+                kind = self.random.choices(*zip(*self.plan.weights.items(), strict=True))[0]
+                self._find(kind)
+                self._kill(kind)
                 if sum(self.figures.kills.values()) % 50 == 0:
                     kills = sum(self.figures.kills.values())
                     self.tell(f"{kills} kills, {time.monotonic() - began:.0f} s, {len(self.oracle.violations)} wrong")
@@ -239,6 +242,26 @@ class Storm:
                 return
             time.sleep(min(0.15, max(0.0, end - time.monotonic())))
 
+    def _find(self, kind: str) -> None:
+        """Go on until there is somebody of this *kind* to kill; on a machine at its limits that takes a while."""
+        end = time.monotonic() + PATIENCE_S
+        victims = {"minder": self._minders, "both": self._minders, "agent": self._agents, "submitter": self._submitters}
+        while kind in victims and not victims[kind]() and time.monotonic() < end and not self._is_lost():
+            self._lead()
+            self._submit()
+            self._note_lead()
+            self.oracle.look()
+            time.sleep(0.02)
+
+    def _minders(self) -> list[int]:
+        return minders(self.ground.state)
+
+    def _agents(self) -> list[int]:
+        return [pid for name, pid in self._locked() if name.startswith("job-")]
+
+    def _submitters(self) -> bool:
+        return self.submitter is not None and self.submitter[0].poll() is None
+
     def _lead(self) -> None:
         if self.leader is not None and self.leader.poll() is not None:
             if self.leader.returncode != KILLED:
@@ -298,10 +321,9 @@ class Storm:
     # Killing
 
     def _kill(self, kind: str) -> None:
-        if kind == "submitter" and (self.submitter is None or self.submitter[0].poll() is not None):
+        agents, found = self._agents(), self._minders()
+        if kind == "submitter" and not self._submitters():
             kind = "supervisor"
-        agents = [pid for name, pid in self._locked() if name.startswith("job-")]
-        found = minders(self.ground.state)
         if (kind == "agent" and not agents) or (kind in {"minder", "both"} and not found):
             kind = "supervisor"
         match kind:

@@ -24,7 +24,7 @@ def test_whatever_happens_in_virtual_nights_no_rule_is_broken(tmp_path: Path) ->
 
 
 def test_one_seed_is_one_history_and_another_is_another(tmp_path: Path) -> None:
-    digests = [simulate(400, seed, tmp_path / str(n)).digest.hexdigest() for n, seed in enumerate((7, 7, 8))]
+    digests = [simulate(1, seed, tmp_path / str(n), events=150).digest.hexdigest() for n, seed in enumerate((7, 7, 8))]
 
     assert digests[0] == digests[1] != digests[2]
 
