@@ -9,7 +9,7 @@ user's own branch moves only in :meth:`Workspaces.deliver` and
 Every method may raise WorkspaceProblem with git's own words in one line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,17 @@ class Union:
     """Paths in conflict."""
     detail: str = ""
     """Git's own account of the conflict with the lines of both sides, capped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What became of one file between two trees."""
+
+    path: str
+    """Relative to the repository's root."""
+    before: str | None
+    """Its text. None when it did not exist; empty for what is not text, a link, or too long to be read."""
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +233,14 @@ class Workspaces(Protocol):
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch from *old* to *new*, or its summary."""
+        ...
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs between two commits or trees; nothing without git."""
+        ...
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as they are in the commit or tree *like*; absent there is absent."""
         ...
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:

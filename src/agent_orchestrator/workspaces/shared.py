@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.workspaces import Collected, Delivered, Project, Setup, Union, Workspace
+from agent_orchestrator.workspaces import Collected, Delivered, Project, Revision, Setup, Union, Workspace
 from agent_orchestrator.workspaces.environment import check_environment
 from agent_orchestrator.workspaces.project import detect, shown
 from agent_orchestrator.workspaces.repository import PREFIX, Repository
@@ -160,6 +160,14 @@ class SharedWorkspaces:
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch between two commits, if there is git."""
         return self.repository.diff(old, new, stat=stat) if self.repository else ""
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs, if there is git."""
+        return self.repository.revisions(old, new) if self.repository else ()
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Refuse."""
+        raise WorkspaceProblem(_NOTHING)
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return nothing."""
