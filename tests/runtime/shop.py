@@ -21,6 +21,9 @@ from agent_orchestrator.workspaces import Setup
 
 UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
 
+PASSES = "true"
+"""A check for agents that are seen by what they changed in files of languages that not every machine can run."""
+
 PRICES = """\
 def total(prices):
     return sum(prices)
