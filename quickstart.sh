@@ -147,7 +147,7 @@ launch_options() {
     say "  $here/orchestrate run --max-agents 3"
     say "  $here/orchestrate report"
     say ""
-    if [ $found = yes ]; then say "Type next: $launcher doctor"; else say "Type next: $launcher demo"; fi
+    if [ $found = yes ] || [ $demo = yes ]; then say "Type next: $launcher doctor"; else say "Type next: $launcher demo"; fi
 }
 
 if [ $test = yes ]; then
@@ -162,7 +162,10 @@ fi
 
 install
 if [ $demo = yes ]; then
-    exec ./orchestrate demo
+    status=0
+    ./orchestrate demo || status=$?
+    launch_options
+    exit $status
 fi
 [ $ask = no ] || offer_key
 launch_options

@@ -191,6 +191,8 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")
     assert "+" in ask("diff", delivered["id"])["diff"]
+    assert ask("review", delivered["goal"])["items"]
+    assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"
     assert ask("cleanup")["freed"] == []
     assert ask("cleanup", "--yes")["freed"]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -149,6 +150,20 @@ class App:
 
         pause = timedelta(seconds=self.settings.retry_seconds)
         return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """What a person decides on finished work."""
+        from agent_orchestrator.runtime.reviewing import Reviewing
+        from agent_orchestrator.services.reviews import Reviews
+
+        return Reviewing(
+            store=self.store,
+            reviews=Reviews(self.store, self.clock, self.events, self.notifier),
+            queue=self.tasks,
+            goals=self.goals,
+            workspaces=lambda: self.workspaces,
+        )
 
     @cached_property
     def agents(self) -> "Agents":
@@ -381,6 +396,12 @@ class App:
 
         return detect(self.folder)
 
+    @property
+    def is_whole_home(self) -> bool:
+        """Whether the project folder is the user's home folder, or all there is: nobody means that."""
+        home = Path(self.environ.get("HOME") or Path.home())
+        return self.folder in {home.resolve(), Path("/")}
+
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
 
@@ -390,8 +411,7 @@ class App:
         """
         from agent_orchestrator.workspaces.project import init
 
-        home = Path(self.environ.get("HOME") or Path.home())
-        if self.folder in {home.resolve(), Path("/")}:
+        if self.is_whole_home:
             raise NotReady(f"{self.folder} is not made a repository", hint="work in a folder of the project's own")
         init(self.folder)
 
@@ -562,9 +582,12 @@ class App:
             RefusedByState: it is over already.
         """
         try:
-            return self.tasks.cancel(self.tasks.resolve(name).id)
+            task = self.tasks.cancel(self.tasks.resolve(name).id)
         except NotFound:
             pass
+        else:
+            self.goals.give_up(task.goal)
+            return task
         try:
             return self.goals.cancel(self.goals.resolve(name).id)
         except NotFound as error:
@@ -596,6 +619,7 @@ class App:
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+        from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
@@ -617,6 +641,15 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            vigil=vigil(
+                self.settings,
+                store=self.store,
+                clock=self.clock,
+                events=self.events,
+                folder=self.folder,
+                environ=self.environ,
+                log=log,
+            ),
         )
         return Supervisor(pieces, options, log=log)
 
@@ -735,5 +768,5 @@ def begin_demo(folder: Path) -> "Plan":
         raise BadInput(str(error), hint="give a folder that does not exist yet") from error
     except OSError as error:
         raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
-    init(folder)
+    init(folder, of_its_own=True)
     return plan_from_json(demo.plan()).with_phases()

@@ -20,9 +20,9 @@ from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = int(text)
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()) else None
+        if number is None or not low <= number <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
         return number
 
     return parse
@@ -174,6 +174,18 @@ class Settings:
     pass_env: tuple[str, ...] = _setting(
         (), _words, "Names or PREFIX_* of further environment variables that agents and checks inherit."
     )
+    keep_awake: bool = _setting(
+        True, _yes_no, "Keep the machine awake while a run has work, by systemd-inhibit or caffeinate."
+    )
+    notify_command: str | None = _setting(
+        None,
+        _optional,
+        "Shell command that is given each notice as JSON on its standard input (docs/night-run.md). Empty means none.",
+    )
+    notify_webhook: str | None = _setting(
+        None, _optional, "Address, https or http, that each notice is posted to as JSON. Empty means none."
+    )
+    notify_desktop: bool = _setting(False, _yes_no, "Show notices on the desktop, by notify-send or osascript.")
     demo_pace: str = _setting("1", str, "Factor on the demo agents' pauses; 0 takes them out.")
 
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -270,7 +282,9 @@ def _parsed(parse: Callable[[str], Any], value: object, place: str) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise BadInput(f"{place}: {text!r} {error}", hint="see: orchestrate config") from error
+        raise BadInput(
+            f"{place}: {text!r} {error}", hint="docs/configuration.md says what each setting takes"
+        ) from error
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

@@ -48,6 +48,29 @@ def test_a_missing_agent_is_found_before_anything_starts(call: Caller) -> None:
     assert "npm install" in answer.err
 
 
+def test_the_home_folder_is_not_taken_for_a_project(call: Caller) -> None:
+    call.environ["HOME"] = str(call.folder)
+    call("submit", "x")
+
+    answer = call("run", ORCHESTRATE_PROVIDER="demo")
+
+    assert answer.code == 8
+    assert "is no project: agents would work on all that is in it" in answer.err
+    assert [path.name for path in call.folder.iterdir()] in ([], [".local"])
+
+
+def test_without_a_verb_and_with_help_the_help_is_shown_and_nothing_around_it(call: Caller) -> None:
+    assert call().err.startswith("Usage: orchestrate ")
+    assert call("help", "run").out == call("run", "--help").out
+
+
+def test_a_setting_that_is_no_number_is_told_in_words(call: Caller) -> None:
+    answer = call("submit", "x", ORCHESTRATE_MAX_AGENTS="many")
+
+    assert answer.code == 2
+    assert "'many' must be a whole number from 1 to 100" in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -62,6 +85,7 @@ def test_a_missing_agent_is_found_before_anything_starts(call: Caller) -> None:
     ],
 )
 def test_impossible_options_are_refused_before_anything_starts(call: Caller, words: list[str], code: int) -> None:
+    call.environ["HOME"] = str(call.folder)
     call("submit", "x")
 
     answer = call("run", *words, "--json")
@@ -260,6 +284,16 @@ def test_the_demo_delivers_and_touches_nothing_of_the_users(tmp_path: Path) -> N
     assert not any(call.folder.iterdir())
     assert not (Path(call.environ["HOME"]) / ".local").exists()
     assert call("demo", "--keep", str(tmp_path / "show")).code == 2
+
+
+def test_the_demo_in_a_repository_leaves_that_alone(repository: Caller) -> None:
+    before = repository.git("for-each-ref"), repository.git("log", "--format=%H")
+
+    answer = repository("demo", "--pace", "0", "--keep", "show", "--json")
+
+    assert answer.code == 0, answer.err
+    assert (repository.git("for-each-ref"), repository.git("log", "--format=%H")) == before
+    assert "show/" in repository.git("status", "--porcelain")
 
 
 def test_the_exit_code_tells_done_from_limited_from_partly() -> None:

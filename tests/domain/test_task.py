@@ -20,8 +20,9 @@ def test_a_task_becomes_only_what_the_table_allows(state: TaskState, to: TaskSta
             a_task(state).moved(to)
 
 
-def test_done_is_final_and_every_state_but_done_can_be_left() -> None:
-    assert [state for state in TaskState if not NEXT[state]] == [TaskState.DONE]
+def test_every_state_can_be_left_and_done_only_for_the_queue() -> None:
+    assert [state for state in TaskState if not NEXT[state]] == []
+    assert NEXT[TaskState.DONE] == {TaskState.READY, TaskState.BLOCKED}
     assert set(GOAL_NEXT) == set(GoalState)
 
 

@@ -128,6 +128,23 @@ def test_agents_of_a_killed_supervisor_go_on_and_are_adopted(begin: Begin, tmp_p
     assert started(tmp_path) == 3, "no agent was started a second time"
 
 
+def test_the_agent_of_a_goal_cancelled_after_a_crash_is_ended_by_the_next_run(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    queue(project, 1, f"wait_for {tmp_path}/never 600")
+    first = led(project)
+    until(lambda: started(tmp_path) == 1, "the agent works")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert project("cancel", "last").code == 0
+    assert marks(project), "nobody has ended it yet"
+
+    ran = project("run")
+
+    assert ran.code == 0, ran.err
+    assert not marks(project)
+    assert project("run").code == 3, "and then nothing is left to do"
+
+
 @pytest.mark.parametrize("victim", ["agent", "minder", "minder and supervisor"])
 def test_a_killed_agent_or_minder_costs_one_attempt_at_most(begin: Begin, tmp_path: Path, victim: str) -> None:
     project = begin()

@@ -1,11 +1,47 @@
 """The kinds of project a goal may meet, and what becomes of its work in each."""
 
+import shutil
+
+import pytest
+
 from .conftest import Begin, job
 
 
 def test_a_check_that_never_passed_accepts_nothing(begin: Begin) -> None:
     project = begin()
     project("submit", job("job", "write a.txt <<EOF\na\nEOF"), "--verify", "false", "--max-attempts", "1")
+
+    ran = project("run", "--json")
+
+    assert ran.code == 6
+    task = ran.json["goals"][0]["tasks"][0]
+    assert (task["state"], task["attempts"][0]["outcome"]) == ("failed", "rejected")
+    assert not (project.folder / "a.txt").exists()
+
+
+def test_a_goal_that_began_without_a_repository_goes_on_in_the_one_made_since(begin: Begin) -> None:
+    project = begin()
+    shutil.rmtree(project.folder / ".git")
+    project(
+        "submit", job("job", f"sh test -e {project.folder}/ready\nwrite a.txt <<EOF\na\nEOF"), "--max-attempts", "1"
+    )
+    assert project("run").code == 6
+    assert project("init", "--git").code == 0
+    (project.folder / "ready").touch()
+
+    project("retry", "job")
+    ran = project("run", "--json")
+
+    assert ran.code == 0, ran.err
+    assert project.git("log", "--format=%s").splitlines()[-1] == "First commit"
+    assert (project.folder / "a.txt").exists()
+
+
+@pytest.mark.parametrize("check", ["python3 -m unittest", "no-such-command --x", "python3 -m unittest 2>&1"])
+def test_what_the_user_names_as_acceptance_is_not_excused_by_a_base_that_fails_it_too(begin: Begin, check: str) -> None:
+    red = "import unittest\n\n\nclass Old(unittest.TestCase):\n    def test_old(self):\n        self.fail()\n"
+    project = begin(**{"test_old.py": red})
+    project("submit", job("job", "write a.txt <<EOF\na\nEOF"), "--verify", check, "--max-attempts", "1")
 
     ran = project("run", "--json")
 

@@ -114,6 +114,28 @@ def test_a_goal_is_planned_worked_on_in_parallel_mended_verified_and_delivered(t
     assert f"Agent: {cli}-" in here.git("log", "-1", "--format=%B")
 
 
+def test_a_comment_on_landed_work_goes_on_in_the_same_session(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        wanted = Write(path="mul.txt", content="two factors, and three\n")
+        server.when("And three factors", [Turn(text="More.", actions=(wanted,)), Turn(text="Three too.")])
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        server.when("Add multiplication", [Turn(text="Writing.", actions=(mul,)), Turn(text="Done.")])
+        task = here("submit", "Add multiplication", "--json").json["tasks"][0]
+        assert here("run").code == 0
+
+        assert here("review", task["id"], "--comment", "And three factors").code == 0
+        ran = here("run", "--json")
+
+        assert ran.code == 0, ran.err
+        asked = [request.prompt for request in server.requests if "And three factors" in request.prompt]
+        assert asked and server.outside == ()
+    first, second = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert (first["outcome"], second["outcome"]) == ("succeeded", "succeeded")
+    assert second["session"] == first["session"] and second["workspace"] == first["workspace"]
+    assert {"mul.py", "mul.txt"} <= set(here.git("ls-tree", "--name-only", "main").splitlines())
+
+
 def test_an_agent_that_says_done_and_changed_nothing_is_never_done(tmp_path: Path, cli: str) -> None:
     with ModelServer() as server:
         here = project(tmp_path, server, cli)

@@ -526,21 +526,23 @@ def test_a_check_of_a_living_owner_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "goals", "detected", "chosen"),
+    ("own", "source", "goals", "detected", "chosen"),
     [
-        (None, None, None, None),
-        (None, None, "pytest", ("pytest", "project")),
-        (None, "make test", "pytest", ("make test", "goal")),
-        ("sh accept.sh", "make test", "pytest", ("sh accept.sh", "task")),
-        (" pytest ", "make test", "pytest", ("pytest", "project")),
-        ("make test", "make test", "pytest", ("make test", "goal")),
-        ("  ", " ", "pytest", ("pytest", "project")),
+        (None, "single", None, None, None),
+        (None, "single", None, "pytest", ("pytest", "project")),
+        (None, "rules", "make test", "pytest", ("make test", "goal")),
+        ("sh accept.sh", "rules", "make test", "pytest", ("sh accept.sh", "task")),
+        (" pytest ", "rules", "make test", "pytest", ("pytest", "project")),
+        ("make test", "rules", "make test", "pytest", ("make test", "goal")),
+        ("  ", "single", " ", "pytest", ("pytest", "project")),
+        ("sh accept.sh", "single", None, "pytest", ("sh accept.sh", "user")),
+        (" pytest ", "single", None, "pytest", ("pytest", "user")),
     ],
 )
 def test_the_nearest_command_is_chosen_and_its_origin_is_told(
-    own: str | None, goals: str | None, detected: str | None, chosen: tuple[str, str] | None
+    own: str | None, source: str, goals: str | None, detected: str | None, chosen: tuple[str, str] | None
 ) -> None:
-    goal = Goal(id=GoalId("g1"), text="x", title="x", verify=goals)
+    goal = Goal(id=GoalId("g1"), text="x", title="x", verify=goals, source=source)
     work = Task(id=TaskId("t1"), goal=goal.id, key="x", title="x", description="", specialist="x", verify=own)
 
     command = choose(work, goal, detected)

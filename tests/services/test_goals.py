@@ -71,6 +71,17 @@ def test_a_goal_whose_every_task_was_cancelled_is_cancelled_and_did_not_fail(app
     assert (over.state, over.reason) == (GoalState.CANCELLED, "every task was cancelled by the user")
 
 
+def test_cancelling_the_last_task_cancels_its_goal_also_a_failed_one(app: App) -> None:
+    goal, tasks = accept(app, planned("a"), planned("b"))
+    app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)
+    app.cancel(tasks["a"].id)
+    assert app.store.goals.get(goal.id).state is not GoalState.CANCELLED
+
+    app.cancel(tasks["b"].id)
+
+    assert app.store.goals.get(goal.id).state is GoalState.CANCELLED
+
+
 def test_a_goal_is_not_over_while_something_can_still_come(app: App) -> None:
     goal, _ = accept(app, planned("a"), planned("b"), planned("c", "b"))
     app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)

@@ -197,6 +197,27 @@ def test_dependents_become_ready_only_when_the_last_need_is_done(store: Store) -
     assert store.tasks.get(c.id).state is TaskState.READY
 
 
+def test_dependents_wait_again_for_a_need_that_was_taken_back(store: Store) -> None:
+    goal = a_goal(store)
+    a, b, c = (a_task(goal, key) for key in "abc")
+    add(store, a, b, c, needs={b.id: [a.id], c.id: [a.id]})
+    first = claim(store)
+    assert first is not None
+    finish(store, first)
+    running = claim(store)
+    assert running is not None and running.id == b.id
+
+    with store.transaction():
+        assert store.tasks.hold_dependents(a.id, now=NOW) == [c.id]
+
+    assert [store.tasks.get(one.id).unmet for one in (b, c)] == [1, 1]
+    assert store.tasks.get(b.id).state is TaskState.CLAIMED, "who is at work stays at work"
+    assert claim(store) is None
+    with store.transaction():
+        assert store.tasks.release_dependents(a.id, now=NOW) == [c.id]
+    assert [store.tasks.get(one.id).unmet for one in (b, c)] == [0, 0]
+
+
 def test_a_need_that_was_done_before_does_not_block(store: Store) -> None:
     goal = a_goal(store)
     a = a_task(goal, "a")

@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("tasks", "What a task's agent said and did."),
         "events": ("reports", "The log of everything that happened."),
         "report": ("reports", "The morning's report on a goal."),
+        "review": ("review", "Go through what is done: accept it, reject it, or ask for more."),
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },
@@ -112,6 +113,8 @@ def run(arguments: list[str] | None = None) -> None:
     _fill_closed_streams()
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     try:
         result: Any = orchestrate.main(args=words, prog_name="orchestrate", standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)
@@ -183,6 +186,9 @@ def _usage(error: click.ClickException, *, as_json: bool) -> None:
 
     if as_json:
         doors.answer({"error": {"code": "usage", "message": error.format_message(), "hint": "see --help"}})
+        sys.exit(error.exit_code)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        doors.tell(error.format_message())
         sys.exit(error.exit_code)
     where = f"\n  see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
     doors.tell(f"orchestrate: {error.format_message()}{where}")

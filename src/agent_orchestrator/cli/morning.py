@@ -1,7 +1,8 @@
 """The report on one goal, for a terminal and as Markdown: first the verdict and what needs the user, then each task.
 
-Both forms are made from the same sentences. They are plain here, cleaned and
-escaped where they are laid out, so neither form can forget it.
+All forms, the page of ``cli/page.py`` too, are made from the same sentences.
+They are plain here, cleaned and escaped where they are laid out, so no form can
+forget it. A task's story is five lines at most.
 """
 
 from itertools import groupby
@@ -17,6 +18,9 @@ SAID_LIMIT = 400
 FILES_SHOWN = 8
 LINE_LIMIT = 600
 """Columns of one sentence of the report."""
+LOOK_FIRST = "Look at first"
+LOOK_SHOWN = 8
+"""Landed tasks that are named as those to look at first."""
 
 
 def as_text(goal: Json) -> list[str]:
@@ -25,19 +29,25 @@ def as_text(goal: Json) -> list[str]:
     lines = [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
     lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
     needs = needs_you(goal)
-    lines += ["", render.heading("Needs you" if needs else _nothing(goal))]
+    lines += ["", render.heading("Needs you" if needs else nothing(goal))]
     for what, command in needs:
         lines.append(f"  - {line(what, LINE_LIMIT)}")
         if command:
             lines.append(f"      {line(command)}")
-    lines += ["", render.heading(f"Tasks ({_done(goal)})")]
+    look = look_first(goal)
+    if look:
+        lines += ["", render.heading(LOOK_FIRST), *(f"  - {line(one, LINE_LIMIT)}" for one in look)]
+        lines.append(f"      orchestrate review {goal['id']}")
+    lines += ["", render.heading(f"Tasks ({done(goal)})")]
     for task in goal["tasks"]:
         first, *rest = task_facts(goal, task)
         lines.append(f"  {render.paint(line(first, LINE_LIMIT), _colour(task))}")
         lines += [f"      {line(one, LINE_LIMIT)}" for one in rest]
+    for title, rows in figures(goal):
+        lines += ["", render.heading(title), *render.table([[line(cell, 60) for cell in row] for row in rows])]
     if goal.get("others"):
         lines += ["", render.heading("Other goals")]
-        lines += [f"  {line(one, LINE_LIMIT)}" for one in _others(goal)]
+        lines += [f"  {line(one, LINE_LIMIT)}" for one in others(goal)]
     return lines
 
 
@@ -47,21 +57,28 @@ def as_markdown(goal: Json) -> list[str]:
     lines = [f"# {markdown(line(goal['title']))}{demo}", ""]
     lines += [f"{markdown(line(one, LINE_LIMIT))}  " for one in [f"Goal {goal['id']}", *verdict(goal)]]
     needs = needs_you(goal)
-    lines += ["", "## Needs you" if needs else f"## {_nothing(goal).rstrip('.')}", ""]
+    lines += ["", "## Needs you" if needs else f"## {nothing(goal).rstrip('.')}", ""]
     for what, command in needs:
         lines.append(f"- {markdown(line(what, LINE_LIMIT))}" + (f" `{command}`" if command else ""))
-    lines += ["", f"## Tasks ({_done(goal)})"]
+    look = look_first(goal)
+    if look:
+        lines += ["", f"## {LOOK_FIRST}", "", *(f"- {markdown(line(one, LINE_LIMIT))}" for one in look)]
+    lines += ["", f"## Tasks ({done(goal)})"]
     for task in goal["tasks"]:
         first, *rest = task_facts(goal, task)
         lines += ["", f"### {markdown(line(first, LINE_LIMIT))}", ""]
         lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in rest]
+    for title, rows in figures(goal):
+        cells = [[markdown(line(cell, 60)) or " " for cell in row] for row in rows]
+        head, *body = [f"| {' | '.join(row)} |" for row in cells]
+        lines += ["", f"## {title}", "", head, "|---" * len(cells[0]) + "|", *body]
     if goal.get("others"):
         lines += ["", "## Other goals", ""]
-        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in _others(goal)]
+        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in others(goal)]
     return lines
 
 
-def _nothing(goal: Json) -> str:
+def nothing(goal: Json) -> str:
     """Say that nothing needs the user, which must not be read as being about goals that this report leaves out."""
     waiting = sum(one["needs_you"] for one in goal.get("others", ()))
     if not waiting:
@@ -69,7 +86,8 @@ def _nothing(goal: Json) -> str:
     return f"Nothing of this goal needs you; {waiting} of the other goals do{'es' if waiting == 1 else ''}."
 
 
-def _others(goal: Json) -> list[str]:
+def others(goal: Json) -> list[str]:
+    """Return a sentence on each other goal of the last day."""
     found = []
     for one in goal["others"]:
         judged = f"{one['state']}, {one['verdict']}" if one["verdict"] else one["state"]
@@ -94,6 +112,10 @@ def verdict(goal: Json) -> list[str]:
     elif goal["delivery"] in {"nothing", "undone"} and goal["delivery_note"]:
         found.append(f"{goal['delivery'].capitalize()}: {goal['delivery_note']}")
     took = render.between(goal["started_at"], goal["ended_at"] or goal["now"])
+    if goal["slept"]:
+        asleep = render.age(sum(one["seconds"] for one in goal["slept"]))
+        times = f"{len(goal['slept'])} times, " if len(goal["slept"]) > 1 else ""
+        took += f", of which the machine slept {times}{asleep}"
     found.append(f"Took {took}. Cost: {render.spend(goal['spend'], goal['budget_usd'])}.")
     return found
 
@@ -140,8 +162,41 @@ def needs_you(goal: Json) -> list[tuple[str, str | None]]:
     return found
 
 
+def look_first(goal: Json) -> list[str]:
+    """Return the landed work that something speaks for looking at, the riskiest first, without what was accepted."""
+    found = [one for one in goal["look_first"] if one["why"] and one["decision"] != "accepted"]
+    told = [f"{one['key']} ({one['risk']} risk): {'; '.join(one['why'])}" for one in found[:LOOK_SHOWN]]
+    return [*told, f"and {len(found) - LOOK_SHOWN} more"] if len(found) > LOOK_SHOWN else told
+
+
+def figures(goal: Json) -> list[tuple[str, list[list[str]]]]:
+    """Return how specialists and providers did, each as a title and rows of cells, the first row their headings."""
+    found = []
+    for kind, title in (("specialists", "Specialist"), ("providers", "Provider")):
+        rows = [
+            [
+                one["name"],
+                f"{one['done']} of {one['tasks']}",
+                "-" if one["success_rate"] is None else f"{one['success_rate']:.0%}",
+                str(one["attempts"]),
+                render.age(one["p50_s"]),
+                render.age(one["p95_s"]),
+                _dollars(one),
+            ]
+            for one in goal["figures"][kind]
+        ]
+        if rows:
+            found.append((f"{title}s", [[title, "tasks done", "success", "attempts", "p50", "p95", "cost"], *rows]))
+    return found
+
+
+def _dollars(found: Json) -> str:
+    about = "about " if found["cost_is_estimate"] else ""
+    return f"{about}${found['cost_usd']:,.2f}" if found["cost_usd"] else "-"
+
+
 def task_facts(goal: Json, task: Json) -> list[str]:
-    """Return a task's story in plain sentences; the first names it and says how it stands."""
+    """Return a task's story in at most five plain sentences; the first names it and says how it stands."""
     facts = [f"{task['key']}: {task['title']} [{render.verdict_of(task)}]"]
     attempts = task["attempts"]
     if not attempts:
@@ -152,16 +207,15 @@ def task_facts(goal: Json, task: Json) -> list[str]:
         for what, same in groupby(_attempt(one) for one in attempts)
     )
     agents = dict.fromkeys(f"{one['agent']}{_model(one)}" for one in attempts)
-    facts.append(f"{task['id']}, {task['specialist']}, by {', '.join(agents)}")
-    facts.append(f"{len(attempts)} attempt{'s' if len(attempts) > 1 else ''}: {tried}")
+    who = f"{task['id']}, {task['specialist']}, by {', '.join(agents)}"
+    facts.append(f"{who}; {len(attempts)} attempt{'s' if len(attempts) > 1 else ''}: {tried}")
     evidence = next((one["evidence"] for one in reversed(attempts) if one["evidence"]), None)
-    facts += _evidence(task, evidence)
-    if task["state"] == "failed" and task["reason"] not in {"", attempts[-1]["reason"]}:
-        facts.append(f"why: {task['reason']}")
-    facts.append(f"cost: {', '.join(dict.fromkeys(render.money(one['usage']) for one in attempts))}")
-    if task["summary"]:
-        facts.append(f"its agent says (not evidence): {line(task['summary'], SAID_LIMIT)}")
-    return facts
+    why = task["reason"] if task["state"] == "failed" and task["reason"] != attempts[-1]["reason"] else ""
+    facts += [one for one in (_checks(task, evidence, why), _changes(evidence)) if one]
+    took = render.between(attempts[0]["started_at"], attempts[-1]["ended_at"] or goal["now"])
+    said = f"; its agent says (not evidence): {line(task['summary'], SAID_LIMIT)}" if task["summary"] else ""
+    cost = ", ".join(dict.fromkeys(render.money(one["usage"]) for one in attempts))
+    return [*facts, f"took {took}; cost: {cost}{said}"]
 
 
 def _attempt(attempt: Json) -> str:
@@ -174,19 +228,25 @@ def _model(attempt: Json) -> str:
     return f" ({attempt['model']})" if attempt["model"] else ""
 
 
-def _evidence(task: Json, evidence: Json | None) -> list[str]:
-    if evidence is None:
-        return []
-    found = [f"check: {check_line(one)}" for one in evidence["checks"]]
-    if not evidence["checks"] and task["state"] == "done":
+def _checks(task: Json, evidence: Json | None, why: str) -> str:
+    """Return what the checks showed, and why the task failed where no attempt of it says so."""
+    found = [f"check: {check_line(one)}" for one in evidence["checks"]] if evidence else []
+    if evidence is not None and not found and task["state"] == "done":
         found.append("check: none was run")
-    files = evidence["files"]
+    return "; ".join([*found, f"why: {why}"] if why else found)
+
+
+def _changes(evidence: Json | None) -> str:
+    """Return which files changed by how much, and what a reviewer should know of that."""
+    if evidence is None:
+        return ""
+    files, found = evidence["files"], []
     if files:
         more = f" and {len(files) - FILES_SHOWN} more" if len(files) > FILES_SHOWN else ""
         found.append(
             f"files: {', '.join(files[:FILES_SHOWN])}{more} (+{evidence['insertions']} -{evidence['deletions']})"
         )
-    return found + [f"note: {one}" for one in evidence["notes"]]
+    return "; ".join(found + [f"note: {one}" for one in evidence["notes"]])
 
 
 def check_line(check: Json) -> str:
@@ -203,9 +263,10 @@ def check_line(check: Json) -> str:
     return f"`{check['command']}` {check['result'].replace('_', ' ')} ({code}, {took}{cached})"
 
 
-def _done(goal: Json) -> str:
-    done = sum(1 for task in goal["tasks"] if task["state"] == "done")
-    return f"{done} of {len(goal['tasks'])} done"
+def done(goal: Json) -> str:
+    """Return how many of the goal's tasks are done."""
+    count = sum(1 for task in goal["tasks"] if task["state"] == "done")
+    return f"{count} of {len(goal['tasks'])} done"
 
 
 def _colour(task: Json) -> str | None:

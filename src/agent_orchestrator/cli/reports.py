@@ -1,5 +1,6 @@
 """Looking at the project as a whole: status, the log, the morning's report."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import click
 from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.domain.errors import BadInput
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.event import Event
@@ -267,15 +269,25 @@ def _details(data: Mapping[str, object]) -> str:
 @click.command()
 @click.argument("goal", required=False, shell_complete=completing.goals)
 @click.option("--markdown", is_flag=True, help="Print Markdown; what agents wrote in it is escaped.")
+@click.option(
+    "--html",
+    "page",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Write one page that needs nothing else to FILE, which goes last; without it to standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything about the goal as one JSON document.")
-def report(goal: str | None, markdown: bool, as_json: bool) -> None:
+def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) -> None:
     """The morning's report on a goal.
 
     Without GOAL it is about the newest one, and names the others of the last day.
     """
-    if markdown and as_json:
-        raise click.UsageError("--markdown and --json exclude each other.")
+    if markdown + as_json + (page is not None) > 1:
+        raise click.UsageError("--markdown, --html and --json exclude each other.")
     app = doors.app(create=False)
+    if goal is None and page is not None and app.store.goals.find(page):
+        raise BadInput(f"{page} is a goal, and --html takes a file", hint=f"orchestrate report {page} --html FILE")
     found = app.goals.resolve(goal or "last", loosely=True)
     document = app.reports.goal(found)
     if goal is None:
@@ -283,6 +295,27 @@ def report(goal: str | None, markdown: bool, as_json: bool) -> None:
     if as_json:
         doors.answer(document)
         return
+    if page is not None:
+        _write_page(document, page)
+        return
     from agent_orchestrator.cli import morning
 
     render.say(morning.as_markdown(document) if markdown else morning.as_text(document))
+
+
+def _write_page(document: Json, place: str) -> None:
+    """Write the page to the file *place*, or with ``-`` to standard output, in UTF-8 wherever that is."""
+    from agent_orchestrator.cli.page import as_html
+
+    content = as_html(document).encode("utf-8", "replace")
+    if place == "-":
+        sys.stdout.buffer.write(content)
+        return
+    from pathlib import Path
+
+    file = Path(place).expanduser()
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BadInput(f"cannot write {line(place)}: {error.strerror}", hint="give a file you may write to") from error
+    render.say(f"{line(file.absolute(), 4096)}")

@@ -1,6 +1,8 @@
 """Run on the command line: run, demo, stop."""
 
 import os
+import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ import click
 
 from agent_orchestrator.app import App, begin_demo, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
-from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo
+from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
         if doors.interactive() and not as_json and not detach:
             return _look_on(click.get_current_context(), said)
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
-    if not app.open_goals(options.goal) and not options.watch:
+    # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
+    if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
     if detach:
@@ -153,6 +156,8 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     from agent_orchestrator.services.goals import Submission
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
+    if place.is_dir() and any(place.iterdir()):
+        raise BadInput(f"{place} is not empty", hint="give a folder that does not exist yet")
     plan = begin_demo(place / "project")
     doors.tell(f"DEMO: a scripted show in {place}; no model is asked. Processes, checks and commits are real.")
     environ = _demo_environ(place)
@@ -165,6 +170,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
             "demo_pace": str(pace),
             "max_agents": max_agents,
             "retry_seconds": min(5, round(2 * pace)),
+            "keep_awake": False,
         },
     )
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
@@ -175,9 +181,15 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
         render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
-        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} orchestrate report {goal.id}")
+        doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")
     delivered = app.store.goals.get(goal.id).delivery is Delivery.DELIVERED
     return ran.exit_code or (0 if delivered else 1)
+
+
+def _launcher() -> str:
+    """Return how to call us from any folder: by name where the shell finds it."""
+    beside = Path(sys.executable).with_name("orchestrate")
+    return "orchestrate" if shutil.which("orchestrate") or not beside.exists() else str(beside)
 
 
 def _demo_environ(place: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import click
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors, exits, live
 from agent_orchestrator.domain.budget import Budget
+from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import GoalId
 
@@ -52,7 +53,8 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
     """Say who works and who pays, in what state the project is, and put it under git when that is wished.
 
     Raises:
-        NotReady: no provider is installed, or the isolation that was asked for is impossible here.
+        NotReady: no provider is installed, the isolation that was asked for is impossible here, or the folder is the
+            whole home folder.
     """
     for name, error in app.unusable_providers().items():
         doors.tell(f"{name} is left out: {error.message}")
@@ -63,6 +65,9 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
         else:
             doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
     project = app.project()
+    if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
+        hint = "cd into a project; --isolation shared if this is meant"
+        raise NotReady(f"{app.folder} is no project: agents would work on all that is in it", hint=hint)
     if project.head is None and not project.bare and app.settings.isolation is not Isolation.SHARED:
         _offer_git(app, has_repository=project.root is not None, yes=yes, ask=ask)
         project = app.project()

@@ -64,9 +64,14 @@ def _say_who_planned(plan: Plan) -> None:
     guesses = [task for task in plan.tasks if task.routing is not None and task.routing.is_guess]
     if guesses:
         told = ", ".join(f"{task.id} to {task.agent_type}" for task in guesses)
-        doors.tell(columns.one_line(f"a guess, for little speaks for it: {told}"))
+        change = " (--agent NAME changes it)" if plan.source == "single" else ""
+        doors.tell(columns.one_line(f"assigned by a guess: {told}{change}"))
     if plan.source != "single":
         doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
+    vague = [found.task for found in plan.findings if found.rule == "no-acceptance" and found.task]
+    if vague:  # the rules leave it out of every task they make
+        doors.tell(columns.one_line(f"note: what is true when it is done is not said of {', '.join(vague)}"))
     for found in plan.findings:
-        where = f"{found.task}: " if found.task else ""
-        doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))
+        if found.task not in vague or found.rule != "no-acceptance":
+            where = f"{found.task}: " if found.task and found.task not in found.message else ""
+            doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from agent_orchestrator.app import App
 from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
@@ -168,13 +169,21 @@ def diff(task: str, stat: bool, as_json: bool) -> None:
     """What a task's work changes."""
     app = doors.app(create=False)
     document = app.reports.task(app.tasks.resolve(task, loosely=True).id)
-    base, commit = _ends(document)
-    text = app.workspaces.diff(base, commit, stat=stat)
     if as_json:
+        base, commit = _ends(document)
+        text = app.workspaces.diff(base, commit, stat=stat)
         landed = commit == document["commit"]
         doors.answer({"task": document["id"], "base": base, "commit": commit, "landed": landed, "diff": text})
-        return
+    else:
+        show_diff(app, document, stat=stat)
+
+
+def show_diff(app: App, document: Json, *, stat: bool = False) -> None:
+    """Show a person what a task's work changes, on a terminal in its pager. Raises NothingToDo."""
     from agent_orchestrator.domain.text import clean
+
+    base, commit = _ends(document)
+    text = app.workspaces.diff(base, commit, stat=stat)
 
     lines = [_painted(one) for one in clean(text).splitlines()]
     if commit != document["commit"]:

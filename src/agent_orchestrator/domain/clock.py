@@ -5,6 +5,7 @@ Monotonic time is for limits on work; it stands still while a laptop sleeps, so
 a closed lid costs nothing. Boot time goes on during sleep and is for leases.
 """
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -38,18 +39,22 @@ class SystemClock:
         return time.monotonic()
 
     def boot(self) -> float:
-        """Return CLOCK_BOOTTIME in seconds where there is one (Linux), else the monotonic clock."""
-        boottime = getattr(time, "CLOCK_BOOTTIME", None)
+        """Return CLOCK_BOOTTIME (Linux) in seconds, or CLOCK_MONOTONIC (macOS), which goes on during sleep there.
+
+        Elsewhere the monotonic clock. Source: clock_gettime(2) of Linux, clock_gettime(3) of macOS, read 2026-11.
+        """
+        boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC if sys.platform == "darwin" else None)
         return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 class HandClock:
-    """A clock that stands still until it is moved. For tests and simulations; all three readings move together."""
+    """A clock that stands still until it is moved. For tests and simulations; only a suspend parts its readings."""
 
     def __init__(self, at: datetime | None = None) -> None:
         """Stand at *at*, by default the first moment of 2026."""
         self.at = at or datetime(2026, 1, 1, tzinfo=UTC)
         self.elapsed = 0.0
+        self.asleep = 0.0
 
     def now(self) -> datetime:
         """Return the wall time it was moved to."""
@@ -60,13 +65,18 @@ class HandClock:
         return self.elapsed
 
     def boot(self) -> float:
-        """Return the seconds it was moved by."""
-        return self.elapsed
+        """Return the seconds it was moved by, suspends included."""
+        return self.elapsed + self.asleep
 
     def advance(self, by: timedelta) -> None:
         """Move every reading forward by *by*."""
         self.at += by
         self.elapsed += by.total_seconds()
+
+    def suspend(self, by: timedelta) -> None:
+        """Put the machine to sleep for *by*: wall time and boot time go on, monotonic time stands still."""
+        self.at += by
+        self.asleep += by.total_seconds()
 
 
 def to_ms(moment: datetime) -> int:

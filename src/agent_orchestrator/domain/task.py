@@ -60,11 +60,11 @@ NEXT: dict[TaskState, frozenset[TaskState]] = {
     TaskState.LANDING: frozenset(
         {TaskState.DONE, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
-    TaskState.DONE: frozenset(),
+    TaskState.DONE: frozenset({TaskState.READY, TaskState.BLOCKED}),
     TaskState.FAILED: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
     TaskState.CANCELLED: frozenset({TaskState.READY, TaskState.BLOCKED}),
 }
-"""What a task may become from each state. ``done`` is final: landed work is taken back by ``undo``, not by a move."""
+"""What a task may become from each state. Nothing but a person's review takes ``done`` back into the queue."""
 
 HELD = frozenset({TaskState.CLAIMED, TaskState.RUNNING, TaskState.WAITING, TaskState.VERIFYING, TaskState.LANDING})
 """States in which an attempt owns the task, so every write needs that attempt's token."""

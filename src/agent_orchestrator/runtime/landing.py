@@ -211,6 +211,8 @@ class Landing:
             if problem:
                 return goal._replace(delivery=Delivery.WAITING, delivery_note=problem)
         done = self.workspaces.deliver(branch=branch, into=goal.base_branch, base=goal.base_commit)
+        if goal.delivery is Delivery.DELIVERED and done.moved_from == goal.delivered_to:
+            done = replace(done, moved_from=goal.delivered_from)  # after a review: undo takes out all of it
         return goal._replace(
             delivery=Delivery.DELIVERED if done.done else Delivery.WAITING,
             delivery_note=done.note,

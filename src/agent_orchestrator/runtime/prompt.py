@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from agent_orchestrator.domain.attempt import Attempt
+from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.context import Entry
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.message import Message
@@ -42,8 +42,10 @@ def first(
     earlier: Sequence[Attempt],
 ) -> str:
     """Return the prompt of an attempt that begins a new session."""
+    wanted, messages = _wanted(task, messages, earlier[-1] if earlier else None)
     parts = [
         f"You work on one task of a larger goal. Task {task.id} ({task.key}): {task.title}",
+        f"Earlier work on it is landed, and is in your checkout.\n\n{wanted}" if wanted else "",
         f"## The task\n{task.description.strip() or task.title}",
         _listed("## It is accepted when", task.acceptance),
         f"## What the user said beside it\n{_fenced(task.context, 'user')}" if task.context.strip() else "",
@@ -60,14 +62,27 @@ def again(
     task: Task, *, check: str | None, told: Told, messages: Sequence[Message], before: Attempt, view: Path
 ) -> str:
     """Return the prompt of an attempt that goes on in the session of *before*, which has the task in its memory."""
+    wanted, messages = _wanted(task, messages, before)
+    how = "is landed, and is in this checkout with all that landed since" if wanted else "is not accepted yet"
     parts = [
-        f"Your work on task {task.id} ({task.key}): {task.title} is not accepted yet. Go on in this checkout.",
+        f"Your work on task {task.id} ({task.key}): {task.title} {how}. Go on in this checkout.",
+        wanted,
         _history([before]),
         *_context(told, messages, view),
         _rules(task, check),
         _sharing(task, view),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _wanted(task: Task, messages: Sequence[Message], before: Attempt | None) -> tuple[str, Sequence[Message]]:
+    """Return what the user still wants of landed work, and the other messages; nothing unless there is such work."""
+    if before is None or before.outcome is not Outcome.SUCCEEDED or before.ended_at is None:
+        return "", messages
+    asked = [one for one in messages if one.author == "user" and one.task == task.id and one.at >= before.ended_at]
+    blocks = "\n".join(_fenced(one.body, "user") for one in asked)
+    heading = "## The user has reviewed it and wants this of you"
+    return f"{heading}\n{blocks or 'Look at it once more.'}", [one for one in messages if one not in asked]
 
 
 def _goal(task: Task, goal: Goal) -> str:

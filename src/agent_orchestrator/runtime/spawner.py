@@ -7,7 +7,7 @@ done by the supervisor's own thread, after the intent is in the database.
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -159,6 +159,10 @@ class AgentSpawner:
             if same is not None:
                 return same, last
         tip = self.workspaces.tip(goal.result_branch) if goal.result_branch else None
+        if last is not None and last.outcome is Outcome.SUCCEEDED and last.provider == attempt.provider:
+            begun = _session_began(last, earlier)
+            if begun is not None:
+                return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
 
     def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
@@ -189,6 +193,19 @@ class AgentSpawner:
             ORCHESTRATE_PORT_BASE=str(PORTS_FIRST + PORTS_EACH * (attempt.token % 500)),
         )
         return environment
+
+
+def _session_began(last: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
+    """Return the attempt in whose checkout the session of *last* began: it goes on only at that path; None: no session.
+
+    Landed work's checkout was given back, so a follow-up gets a new one in the same place.
+    """
+    if last.session is None:
+        return None
+    by_id = {one.id: one for one in earlier}
+    while last.resumes in by_id:
+        last = by_id[last.resumes]
+    return last
 
 
 def isolation_allows_landing(isolation: Isolation | None) -> bool:

@@ -51,6 +51,7 @@ from agent_orchestrator.runtime.recovery import Recovery
 from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
@@ -128,6 +129,7 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    vigil: Vigil
 
 
 class Supervisor:
@@ -199,6 +201,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -277,6 +280,17 @@ class Supervisor:
             self.pieces.queue.release_due()
         self._fill()
         self._close_goals()
+        self.pieces.vigil.look(self._seen)
+
+    def _seen(self) -> Seen:
+        at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
+        return Seen(
+            has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
+            holds=self.pieces.holds.current(),
+            all_held=self._all_held(),
+            stopped_by=self.outlook.stopped_by,
+            output=sum(follower.tailer.offset for follower in self.running.values()),
+        )
 
     def _heed_deadline(self) -> None:
         """Wind down when the time is over: agents are asked to end, their work is saved, the report is written."""
@@ -371,7 +385,7 @@ class Supervisor:
         """
         ready, in_turn = [], True
         for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
-            if goal.state is GoalState.EXECUTING and goal.isolation is not None:
+            if goal.state is GoalState.EXECUTING and self._has_place(goal):
                 if in_turn:
                     ready.append(goal.id)
                 continue
@@ -380,6 +394,11 @@ class Supervisor:
                 self.opening.add(goal.id)
                 self._making_ready.submit(self._open_goal, goal)
         return tuple(ready)
+
+    def _has_place(self, goal: Goal) -> bool:
+        """Say whether the goal was opened, and for places of this kind: a repository may have come since."""
+        in_place = self.pieces.spawner.workspaces.isolation is Isolation.SHARED
+        return goal.isolation is not None and (goal.base_commit is not None or in_place)
 
     def _open_goal(self, goal: Goal) -> None:
         """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
@@ -676,6 +695,7 @@ class Supervisor:
         self.inbox.close()
         self.pieces.notifier.close()
         self.pieces.leader.resign()
+        self.pieces.vigil.close()
 
 
 def _same_place(one: str, other: Path) -> bool:

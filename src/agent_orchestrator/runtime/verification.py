@@ -66,16 +66,23 @@ class CheckCommand:
 
     command: str
     origin: str
-    """``task``, ``goal`` or ``project`` (detected, or a setting). Only a task's own is judged without its base."""
+    """``user``, ``task``, ``goal`` or ``project`` (detected, or a setting).
+
+    ``user``: given with the one task it is for. It accepts by exit code 0 and nothing excuses it. ``task``: a plan's
+    own for this task; a base that fails it too is no excuse, but the same tests failing as before say nothing.
+    """
 
 
 def choose(task: Task, goal: Goal, detected: str | None) -> CheckCommand | None:
     """Return the task's own command, else its goal's, else the project's *detected* one; None when there is none.
 
-    A task that repeats the goal's or the project's command has none of its own: it is judged against the base.
+    A task that repeats the goal's or the project's command has none of its own: it is judged against the base. Unless
+    a person gave it with the task (the goal is a single task's, no planner's): they named what accepts the work.
     """
     usual = {"goal": (goal.verify or "").strip(), "project": (detected or "").strip()}
     own = (task.verify or "").strip()
+    if own and goal.source == "single":
+        return CheckCommand(command=own, origin="user")
     if own and own not in usual.values():
         return CheckCommand(command=own, origin="task")
     wanted = [(text, origin) for origin, text in usual.items() if text and (not own or text == own)]
@@ -126,6 +133,8 @@ class Verification:
         """
         if command is None:
             return _no_command(tree)
+        if command.origin == "user":
+            base = None
         known = self._known(command, tree)
         if known is not None and not known.fails:
             return _told(command, tree, CheckResult.PASSED, known.look, cached=True)

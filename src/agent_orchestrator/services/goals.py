@@ -44,6 +44,9 @@ def checked_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+ALL_CANCELLED = "every task was cancelled by the user"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """How a goal is to be taken in, beside its plan."""
@@ -255,6 +258,14 @@ class Goals:
         self.notifier.wake()
         return goal
 
+    def give_up(self, id: GoalId) -> None:
+        """End the goal as cancelled when its every task is; otherwise change nothing."""
+        with self.store.transaction():
+            goal = self.store.goals.get(id)
+            tasks = self.store.tasks.of_goal(id)
+            if goal.state is not GoalState.CANCELLED and all(one.state is TaskState.CANCELLED for one in tasks):
+                self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason=ALL_CANCELLED)
+
     def undone(self, goal: Goal) -> Goal:
         """Write down that *goal*, as given, was taken back out of the user's branch."""
         with self.store.transaction():
@@ -288,7 +299,7 @@ class Goals:
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
             return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
         if all(task.state is TaskState.CANCELLED for task in tasks):
-            state, reason = GoalState.CANCELLED, "every task was cancelled by the user"
+            state, reason = GoalState.CANCELLED, ALL_CANCELLED
         else:
             state, reason = GoalState.FAILED, _why_failed(tasks, stuck)
         return goal._replace(state=state, verdict=None, reason=reason, ended_at=self.clock.now())

@@ -17,13 +17,14 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.alive import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
     from agent_orchestrator.domain.clock import Clock
+    from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.evidence import Evidence
     from agent_orchestrator.domain.hold import Hold
     from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
@@ -46,6 +47,8 @@ OTHERS_WITHIN_DAYS = 1
 """How long ago a goal may have ended and still be named beside the newest one's report: a night, generously."""
 BASE_WITHIN = 500
 """Events of a goal among which its base check is looked for. It is one of the first: it runs as the goal begins."""
+SLEEPS_SHOWN = 20
+"""Times the machine slept that a report tells of, the last ones."""
 RED = frozenset({"failed", "timed_out", "flaky"})
 """What a check of the base can show that a person should know."""
 
@@ -100,21 +103,62 @@ class Reports:
         tasks = self.store.tasks.of_goal(goal.id)
         edges = self.store.tasks.edges(goal.id)
         keys = {task.id: task.key for task in tasks}
+        told: list[Json] = [
+            {
+                **_task(task),
+                "depends_on": [keys[need] for need in edges.get(task.id, []) if need in keys],
+                "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)],
+            }
+            for task in tasks
+        ]
+        from agent_orchestrator.services.figures import figures
+        from agent_orchestrator.services.risks import ranked
+
+        decided = self.decisions(goal.id)
         return {
             **self._goal(goal, tasks if len(tasks) <= PHASES_UP_TO else None),
             "text": goal.text,
             "now": _time(now),
-            "needs_you": self._needs_you(goal, tasks),
+            "needs_you": self._needs_you(goal, tasks, edges),
+            "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
             "base": self._base(goal),
-            "tasks": [
-                {
-                    **_task(task),
-                    "depends_on": [keys[need] for need in edges.get(task.id, []) if need in keys],
-                    "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)],
-                }
-                for task in tasks
-            ],
+            "figures": figures(told),
+            "slept": self._slept(goal),
+            "tasks": told,
         }
+
+    def decisions(self, goal: GoalId) -> dict[str, str]:
+        """Return what a person last decided in review on each task: ``accepted``, ``rejected`` or ``commented``.
+
+        A decision holds until the task is landed again.
+        """
+        found: dict[str, str] = {}
+        for event in self._all(goal, ("review", "task.done")):
+            if event.task is None:
+                continue
+            if event.type == "task.done":
+                found.pop(event.task, None)
+            else:
+                found[event.task] = event.type.partition(".")[2]
+        return found
+
+    def _slept(self, goal: Goal) -> list[Json]:
+        """Return when the machine slept while the goal was worked on, and for how long."""
+        if goal.started_at is None:
+            return []
+        until = goal.ended_at or self.clock.now()
+        return [
+            {"at": _time(event.at), "seconds": event.data["seconds"]}
+            for event in self.store.events.last(SLEEPS_SHOWN, types=("machine.slept",))
+            if goal.started_at <= event.at <= until
+        ]
+
+    def _all(self, goal: GoalId, types: Sequence[str]) -> Iterator[Event]:
+        """Yield every event of some types, oldest first."""
+        seq = 0
+        while batch := self.store.events.after(seq, goal=goal, types=types, limit=BASE_WITHIN):
+            yield from batch
+            seq = batch[-1].seq
 
     def others(self, goal: Goal) -> list[Json]:
         """Return the goals beside *goal* that are open or ended within the last day, in brief.
@@ -219,11 +263,13 @@ class Reports:
                 found = {"result": "not_checked", "reason": event.data.get("reason"), "red": False}
         return found
 
-    def _needs_you(self, goal: Goal, tasks: Sequence[Task]) -> list[Json]:
+    def _needs_you(self, goal: Goal, tasks: Sequence[Task], edges: Mapping[TaskId, Sequence[TaskId]]) -> list[Json]:
         """Return what goes on only when a person does something, the most pressing first, each with its command."""
+        awaited = {need for needs in edges.values() for need in needs}
         found: list[Json] = [
             {
                 "what": "task_failed",
+                "risk": "high" if task.id in awaited else "medium",
                 "task": task.id,
                 "key": task.key,
                 "title": task.title,
@@ -235,18 +281,20 @@ class Reports:
         ]
         if goal.delivery is Delivery.WAITING:
             command = f"git merge {goal.result_branch}" if goal.result_branch else None
-            found.append({"what": "not_delivered", "why": goal.delivery_note, "command": command})
+            found.append({"what": "not_delivered", "risk": "medium", "why": goal.delivery_note, "command": command})
         if goal.state in GOAL_OPEN:
             from agent_orchestrator.domain.hold import HoldKind
 
             for hold in self._holds(self.clock.now()):
                 if hold.kind is HoldKind.LOGIN:
                     why = f"{hold.provider}'s login is refused: {hold.reason}"
-                    found.append({"what": "login", "provider": hold.provider, "why": why, "command": None})
+                    found.append(
+                        {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": None}
+                    )
             if not is_alive(self.store.leadership.get()):
                 why = "it is not finished and no supervisor is running"
-                found.append({"what": "not_running", "why": why, "command": "orchestrate run"})
-        return found
+                found.append({"what": "not_running", "risk": "high", "why": why, "command": "orchestrate run"})
+        return sorted(found, key=lambda one: one["risk"] != "high")
 
     def _holds(self, now: datetime) -> list[Hold]:
         return [hold for hold in self.store.holds.list() if hold.until > now]

@@ -211,7 +211,8 @@ class TaskQueue:
             else:
                 pause = not_before or (None if outcome in FREE else now + self._pause(charged))
                 waits = pause is not None and pause > now
-                after = task.moved(TaskState.BLOCKED if waits else TaskState.READY, reason=reason if waits else "")
+                blocked = waits or task.unmet  # a need of it may have been rejected in review meanwhile
+                after = task.moved(TaskState.BLOCKED if blocked else TaskState.READY, reason=reason if waits else "")
                 after = after._replace(not_before=pause if waits else None)
             after = after._replace(attempts=charged, holder=None, cancel_wished=False)
             self._save(after, was=task)

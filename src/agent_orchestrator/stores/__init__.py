@@ -132,6 +132,10 @@ class TaskRows(Protocol):
         """Count *id* as met for all that need it; return those that became ready."""
         ...
 
+    def hold_dependents(self, id: TaskId, *, now: datetime) -> list[TaskId]:
+        """Count *id* as unmet again for all that need it; return those that were ready and are blocked now."""
+        ...
+
     def release_due(self, *, now: datetime) -> list[TaskId]:
         """Make ready every blocked task whose pause is over and that misses nothing else; return them."""
         ...

@@ -55,8 +55,10 @@ def detect(folder: Path) -> Project:
     )
 
 
-def init(folder: Path) -> Project:
+def init(folder: Path, *, of_its_own: bool = False) -> Project:
     """Make *folder* a repository with a first commit of what is in it. Only with the user's consent.
+
+    *of_its_own* makes one even inside another repository, which is left alone.
 
     Environment files and dependency folders are kept out through
     ``.git/info/exclude``. In a repository without a commit the first commit is
@@ -66,6 +68,8 @@ def init(folder: Path) -> Project:
         NotReady: it is a bare repository.
     """
     folder = Path(folder).resolve()
+    if of_its_own:
+        git("init", "--quiet", "--template=", "--initial-branch=main", cwd=folder)
     project = detect(folder)
     project.need_files()
     if project.head is not None:

@@ -210,6 +210,21 @@ class Tasks:
         )
         return [TaskId(row["id"]) for row in rows]
 
+    def hold_dependents(self, id: TaskId, *, now: datetime) -> list[TaskId]:
+        """Count *id* as unmet again for all that need it; return those that were ready and are blocked now."""
+        self._db.change(
+            "UPDATE tasks SET unmet = unmet + 1 WHERE id IN (SELECT task FROM dependencies WHERE needs = ?)", (id,)
+        )
+        rows = self._db.rows(
+            """
+            UPDATE tasks SET state = 'blocked', updated_at = ?
+            WHERE id IN (SELECT task FROM dependencies WHERE needs = ?) AND state = 'ready'
+            RETURNING id
+            """,
+            (moment(now), id),
+        )
+        return [TaskId(row["id"]) for row in rows]
+
     def release_due(self, *, now: datetime) -> list[TaskId]:
         """Make ready every blocked task whose pause is over and that misses nothing else; return them."""
         rows = self._db.rows(
