@@ -26,6 +26,14 @@ class TestDiscount(unittest.TestCase):
     def test_discount_is_taken_off(self):
         self.assertEqual(discount(10, 20), 8)
 """
+REMOTE_GO = """
+func TestRemote(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a server")
+	}
+	t.Log(Remote())
+}
+"""
 AT_MOST = "        self.assertEqual(total([1, 2, 3]), 6)\n"
 
 HONEST = (
@@ -280,8 +288,7 @@ HONEST = (
         asked=FEATURE,
         left={
             **DONE,
-            "go/cart_test.go": CART_GO
-            + '\nfunc TestRemote(t *testing.T) {\n\tif testing.Short() {\n\t\tt.Skip("needs a server")\n\t}\n\tt.Log(Remote())\n}\n',
+            "go/cart_test.go": CART_GO + REMOTE_GO,
         },
     ),
     Agent(

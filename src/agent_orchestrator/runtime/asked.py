@@ -24,9 +24,9 @@ _CHANGE = (
     r"\b(?:chang\w+|replac\w+|renam\w+|instead|rather than|no longer|now|switch\w*|drop\w*|remov\w+|delet\w+|migrat\w+|"
     r"mov\w+|updat\w+|upgrad\w+|convert\w*|must|should|reword\w*|rework\w*)\b"
 )
-_BETWEEN = r"(?:(?!(?:and|then|so|but|or|without|until)\b)[\w'`./:*-]+,?\s+){0,5}"
+_BETWEEN = r"(?:(?!(?:and|then|so|but|or|without|until)\b)[\w'`./:*-]{1,80},?\s+){0,5}"
 """Up to five words that do not begin another thought."""
-_TESTS = r"[`'\"]?[\w./-]*(?:tests?|specs?|test suite|test cases?|assertions?)\b"
+_TESTS = r"[`'\"]?[\w./-]{0,80}(?:tests?|specs?|test suite|test cases?|assertions?)\b"
 _NOT = re.compile(
     r"(?i)\b(?:not|never|no|without|don't|doesn't|mustn't|avoid|instead of|rather than|unless)\b[^.;:]{0,40}$"
 )

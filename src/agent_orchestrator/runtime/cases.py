@@ -126,8 +126,19 @@ def _joined(one: Case, other: Case) -> Case:
 def _without_comments(text: str, *, hash_comments: bool) -> str:
     if hash_comments:
         return re.sub(r"(?m)(^|\s)#(?!\{).*$", r"\1", text)
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return re.sub(r"(?m)(^|\s)//.*$", r"\1", text)
+    return re.sub(r"(?m)(^|\s)//.*$", r"\1", without_blocks(text))
+
+
+def without_blocks(text: str) -> str:
+    """Return *text* without what stands between ``/*`` and ``*/``, in one pass over it whatever it holds."""
+    kept, at = [], 0
+    while (start := text.find("/*", at)) >= 0:
+        end = text.find("*/", start + 2)
+        if end < 0:
+            break
+        kept.append(text[at:start])
+        at = end + 2
+    return "".join([*kept, text[at:]])
 
 
 _SAME = r"\(\s*(?P<a>[\w.'\"]+)\s*,\s*(?P=a)\s*[,)]"
@@ -139,7 +150,7 @@ _LANGUAGES = (
         among_tests=True,
         start=re.compile(
             r"(?P<marks>(?<![\w.$])(?:x|f)?(?:it|test|specify)(?:\.\w+)*)(?:\([^()]*\))?\s*"
-            r"\(\s*(?P<q>['\"`])(?P<name>(?:\\.|(?!(?P=q)).)*)(?P=q)",
+            r"\(\s*(?P<q>['\"`])(?P<name>(?:\\.|(?!(?P=q)).){0,300})(?P=q)",
             re.DOTALL,
         ),
         asserts=re.compile(

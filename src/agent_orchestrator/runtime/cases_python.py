@@ -1,6 +1,7 @@
 """Read the tests of a Python file as pytest and unittest would collect them, from its syntax tree."""
 
 import ast
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent_orchestrator.runtime.cases import Case
@@ -11,15 +12,28 @@ _SWALLOWS = frozenset({"Exception", "BaseException", "AssertionError"})
 _ASSERTING = ("assert", "check", "expect", "verify", "should", "ensure")
 """Beginnings of names whose calls are taken for assertions: a project's own helpers are among them."""
 
+BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What a text that is no Python, or too deep for the parser, ends in."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def read_python(text: str) -> dict[str, Case]:
     """Return the tests in *text* by name, methods as ``Class.test``; empty when it is not valid Python."""
     try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+        return _read(parsed(text))
+    except BROKEN:
         return {}
+
+
+def parsed(text: str) -> ast.Module:
+    """Return the syntax tree of *text*, without a word on its style. Raises one of BROKEN."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def _read(module: ast.Module) -> dict[str, Case]:
     idle, idle_if = _marks_of_block(module.body)
     cases: dict[str, Case] = {}
     for name, function, marks in _tests(module.body):

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from agent_orchestrator.domain.evidence import Concern, ConcernKind
 from agent_orchestrator.runtime.asked import Asked
-from agent_orchestrator.runtime.cases import is_test_material
+from agent_orchestrator.runtime.cases import is_test_material, without_blocks
+from agent_orchestrator.runtime.cases_python import BROKEN, parsed
 from agent_orchestrator.runtime.tampering import added_lines
 from agent_orchestrator.workspaces import Revision
 
@@ -81,20 +82,23 @@ def _only_words(one: Revision) -> bool:
 
 def _meaning(text: str) -> str | None:
     try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+        module = parsed(text)
+    except BROKEN:
         return None
     for node in ast.walk(module):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
             node
         ):
             node.body = node.body[1:]
-    return ast.dump(module)
+    try:
+        return ast.dump(module)
+    except BROKEN:
+        return None
 
 
 def _bare(text: str) -> str:
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return "".join(re.sub(r"(?m)(?:^|\s)(?://|#(?!\[|include|define|if|endif|else)).*$", "", text).split())
+    bare = re.sub(r"(?m)(?:^|\s)(?://|#(?!\[|include|define|if|endif|else)).*$", "", without_blocks(text))
+    return "".join(bare.split())
 
 
 def _stub(one: Revision) -> str:
@@ -102,8 +106,8 @@ def _stub(one: Revision) -> str:
     if PurePosixPath(one.path).suffix != ".py":
         return ""
     try:
-        before, after = (_stubs(ast.parse(text or "")) for text in (one.before, one.after))
-    except (SyntaxError, ValueError, RecursionError):
+        before, after = (_stubs(parsed(text or "")) for text in (one.before, one.after))
+    except BROKEN:
         return ""
     return next((f"{name} raises NotImplementedError" for name in sorted(after - before)), "")
 
