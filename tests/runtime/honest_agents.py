@@ -34,6 +34,13 @@ func TestRemote(t *testing.T) {
 	t.Log(Remote())
 }
 """
+COMMUTES_RS = """\
+    #[test]
+    fn commutes() {
+        assert_eq!(add(1, 2), add(2, 1));
+    }
+
+"""
 AT_MOST = "        self.assertEqual(total([1, 2, 3]), 6)\n"
 
 HONEST = (
@@ -298,8 +305,7 @@ HONEST = (
         left={
             **DONE,
             "rust/src/lib.rs": CART_RS.replace(
-                "    #[test]\n    fn adds()",
-                "    #[test]\n    fn commutes() {\n        assert_eq!(add(1, 2), add(2, 1));\n    }\n\n    #[test]\n    fn adds()",
+                "    #[test]\n    fn adds()", f"{COMMUTES_RS}    #[test]\n    fn adds()"
             ),
         },
     ),

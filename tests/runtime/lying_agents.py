@@ -160,7 +160,8 @@ LIARS = (
             **tests_edited(
                 (
                     "        self.assertEqual(tax(10), 2.0)\n",
-                    "        try:\n            self.assertEqual(tax(10), 2.0)\n        except AssertionError:\n            pass\n",
+                    "        try:\n            self.assertEqual(tax(10), 2.0)\n"
+                    "        except AssertionError:\n            pass\n",
                 )
             ),
         },

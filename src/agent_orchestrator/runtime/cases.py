@@ -83,7 +83,7 @@ class _Language:
 def _read(language: _Language, text: str) -> dict[str, Case]:
     text = _without_comments(text, hash_comments=language.hash_comments)
     starts = [one for one in language.start.finditer(text) if language.is_test(one["marks"] or "")]
-    ends = [one.start() for one in starts[1:]] + [len(text)]
+    ends = [*(one.start() for one in starts[1:]), len(text)] if starts else []
     cases = {"": _case(language, "", text[: starts[0].start()] if starts else text)}
     for start, end in zip(starts, ends, strict=True):
         name = next(value for key, value in start.groupdict().items() if key.startswith("name") and value)
@@ -182,7 +182,7 @@ _LANGUAGES = (
     ),
     _Language(
         files=re.compile(r"\.rs$"),
-        start=re.compile(r"(?P<marks>(?:#\[[^\]]*\]\s*)+)(?:pub\s+)?(?:async\s+)?fn\s+(?P<name>\w+)"),
+        start=re.compile(r"(?P<marks>(?:#\[[^\]]{0,200}\]\s*){1,12})(?:pub\s+)?(?:async\s+)?fn\s+(?P<name>\w+)"),
         is_test=lambda marks: re.search(r"#\[(?:[\w:]*::)?(?:test|rstest|proptest)\b", marks) is not None,
         asserts=re.compile(r"\b(?:debug_)?assert\w*!\s*\(|\bpanic!\s*\(|\bprop_assert\w*!"),
         trivial=re.compile(r"\bassert!\s*\(\s*true\b|\bassert_eq!\s*" + _SAME),
@@ -192,7 +192,7 @@ _LANGUAGES = (
         files=re.compile(r"\.(?:java|kt|scala|groovy)$"),
         among_tests=True,
         start=re.compile(
-            r"(?P<marks>(?:@\w+(?:\((?:[^()]|\([^()]*\))*\))?\s+)+)"
+            r"(?P<marks>(?:@\w{1,80}(?:\((?:[^()]|\([^()]{0,200}\)){0,300}\))?\s+){1,12})"
             r"(?:(?:public|private|protected|internal|static|final|suspend|override)\s+)*"
             r"(?:void|fun|def)\s+`?(?P<name>[^`(]+?)`?\s*\("
         ),
@@ -205,7 +205,7 @@ _LANGUAGES = (
         files=re.compile(r"\.cs$"),
         among_tests=True,
         start=re.compile(
-            r"(?P<marks>(?:\[[^\]]+\]\s*)+)(?:(?:public|private|async|static|override)\s+)*(?:void|Task)\s+(?P<name>\w+)\s*\("
+            r"(?P<marks>(?:\[[^\]]{1,200}\]\s*){1,12})(?:(?:public|private|async|static|override)\s+)*(?:void|Task)\s+(?P<name>\w+)\s*\("
         ),
         is_test=lambda marks: re.search(r"\[(?:Fact|Theory|Test|TestCase|TestMethod)\b", marks) is not None,
         asserts=re.compile(r"\bAssert\.\w+|\.Should\w*\("),
@@ -217,15 +217,15 @@ _LANGUAGES = (
         among_tests=True,
         hash_comments=True,
         start=re.compile(
-            r"(?m)^\s*(?P<marks>[xf]?(?:it|specify|test|scenario))\s*\(?\s*(?P<q>[\"'])(?P<name>.*?)(?P=q)"
-            r"|^\s*def\s+(?P<name2>test_\w+)"
+            r"(?m)^[ \t]*(?P<marks>[xf]?(?:it|specify|test|scenario))\s*\(?\s*(?P<q>[\"'])(?P<name>.*?)(?P=q)"
+            r"|^[ \t]*def\s+(?P<name2>test_\w+)"
         ),
         asserts=re.compile(r"\bexpect\b|\bassert\w*\b|\brefute\w*\b|\.must_\w+|\.should\b"),
         trivial=re.compile(r"\bassert[ (]\s*true\b|\bexpect\(true\)\.to (?:be|eq\(?) ?\(?true\b"),
         idle=re.compile(
-            r"(?m)^\s*(?:xit|xspecify|xtest|xscenario|xdescribe|xcontext)\b|^\s*(?:skip|pending)\b|[,:]\s*:?skip\b"
+            r"(?m)^[ \t]*(?:x(?:it|specify|test|scenario|describe|context)|skip|pending)\b|[,:]\s*:?skip\b"
         ),
-        alone=re.compile(r"(?m)^\s*(?:fit|fdescribe|fcontext)\b|\bfocus:\s*true|,\s*:focus\b"),
+        alone=re.compile(r"(?m)^[ \t]*(?:fit|fdescribe|fcontext)\b|\bfocus:\s*true|,\s*:focus\b"),
     ),
     _Language(
         files=re.compile(r"\.php$"),
@@ -238,7 +238,7 @@ _LANGUAGES = (
     _Language(
         files=re.compile(r"_test\.exs$"),
         hash_comments=True,
-        start=re.compile(r"(?P<marks>(?:@tag[^\n]*\n\s*)*)\btest\s+\"(?P<name>[^\"]+)\""),
+        start=re.compile(r"(?P<marks>(?:@tag[^\n]{0,200}\n\s*){0,12})\btest\s+\"(?P<name>[^\"]+)\""),
         asserts=re.compile(r"\b(?:assert|refute)\w*\b"),
         trivial=re.compile(r"\bassert\s+true\b"),
         idle=re.compile(r"@(?:module|describe)?tag\s+:?skip\b"),
@@ -247,8 +247,8 @@ _LANGUAGES = (
         files=re.compile(r"\.bats$"),
         hash_comments=True,
         start=re.compile(r"(?m)^(?P<marks>)@test\s+[\"'](?P<name>.+?)[\"']"),
-        asserts=re.compile(r"(?m)^\s*(?:\[|run\b|assert|diff\b|grep\b|test\b)"),
-        trivial=re.compile(r"(?m)^\s*(?:\[ 1 (?:=|-eq) 1 \]|true)\s*$"),
-        idle=re.compile(r"(?m)^\s*skip\b"),
+        asserts=re.compile(r"(?m)^[ \t]*(?:\[|run\b|assert|diff\b|grep\b|test\b)"),
+        trivial=re.compile(r"(?m)^[ \t]*(?:\[ 1 (?:=|-eq) 1 \]|true)\s*$"),
+        idle=re.compile(r"(?m)^[ \t]*skip\b"),
     ),
 )

@@ -145,7 +145,7 @@ def _targets(text: str) -> dict[str, str]:
         if line.startswith("\t"):
             for name in names:
                 found[name] += f"\n{line.strip()}"
-        elif match := re.match(r"([\w.%/ -]+?)\s*::?(?!=)\s*(.*)", line):
+        elif match := re.match(r"([\w.%/-][\w.%/ -]{0,300}?) ?::?(?!=)\s*(.*)", line):
             names = [name for name in match[1].split() if name != ".PHONY"]
             for name in names:
                 found[name] = f"{name}: {match[2].strip()}"

@@ -18,7 +18,7 @@ NAMED = 6
 
 _ENDS_THE_RUN = re.compile(
     r"\bos\._exit\(|\bsys\.exit\(\s*0\s*\)|\bpytest\.exit\(|\bprocess\.exit\(\s*0?\s*\)|\bSystem\.exit\(\s*0\s*\)"
-    r"|\bos\.Exit\(\s*0\s*\)|\bstd::process::exit\(\s*0\s*\)|^\s*exit!?[ (]?0?\)?\s*$"
+    r"|\bos\.Exit\(\s*0\s*\)|\bstd::process::exit\(\s*0\s*\)|^[ \t]*exit!?[ (]?0?\)?\s*$"
 )
 
 
