@@ -138,9 +138,14 @@ class Scrutiny:
         which = f"{len(new)} new test{'s' if len(new) != 1 else ''}"
         if end is End.PASSED:
             return (f"its {which} pass without its change too, so they do not show that the change works",)
-        if end is End.FAILED and self.verification.passed_on(command, work.base) is not None:
+        if end is End.FAILED and self._passes_before(command, work):
             return (f"its {which} fail without its change, as they should",)
         return ()
+
+    def _passes_before(self, command: CheckCommand, work: Work) -> bool:
+        if self.verification.passed_on(command, work.base) is not None:
+            return True
+        return self.verification.try_out(command, work.base, limit_s=ADVICE_LIMIT_S) is End.PASSED
 
     def _as_before(self, work: Work, compared: Compared) -> CheckRun | None:
         """Run the check with the tests as they were before; None when there is nothing to put back."""

@@ -291,6 +291,7 @@ class Repository:
 
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Write a tree that is *tree* with *paths* as they are in *like*; what is absent there is absent."""
+        tree = self.tree(tree)
         listed = self.git("ls-tree", "-r", "-z", "--full-tree", like, "--", *paths).names if paths else []
         found = {entry.partition("\t")[2]: entry.partition("\t")[0].split() for entry in listed}
         lines = []
@@ -299,7 +300,7 @@ class Repository:
             lines.append(f"{mode} {blob}\t{path}\0")
         with self.scratch() as scratch:
             env = {"GIT_INDEX_FILE": str(scratch / "index")}
-            self.git("read-tree", self.tree(tree), env=env)
+            self.git("read-tree", tree, env=env)
             self.git("update-index", "-z", "--index-info", env=env, input=os.fsencode("".join(lines)))
             return self.git("write-tree", env=env).text
 
