@@ -79,6 +79,7 @@ def ask(tmp_path: Path) -> Iterator[Asking]:
     asking.call("stop", "--now", "--wait")
 
 
+@pytest.mark.timeout(600)  # some sixty commands, and runs in between
 def test_every_answer_of_every_verb_is_as_its_schema_says(ask: Asking, tmp_path: Path) -> None:
     an_untouched_project(ask)
     delivered = a_plan_that_is_run(ask)
@@ -142,7 +143,10 @@ def looking(ask: Asking) -> None:
     now = ask("status")
     assert now["supervisor"]["running"] and now["waiting"] and now["failed"] and now["holds"] and now["running"]
     assert {one["state"] for one in now["goals"]} >= {"executing", "completed", "failed", "cancelled"}
-    assert {one["waits_for"] for one in now["waiting"]} >= {"claude (on hold)", "think-for-long (running)"}
+    waits = {one["waits_for"] for one in now["waiting"]}
+    assert "think-for-long (running)" in waits
+    assert any(re.fullmatch(r"claude until .*\d\d:\d\d \(usage limit\)", why) for why in waits), waits
+    assert [one["state"] for one in ask("status", "--failed")["failed"]] == ["failed"]
     one_line_of_watch(ask)
     what_is_shared(ask, ask("task", now["running"][0]["task"])["goal"])
     ask("agents")
@@ -188,6 +192,7 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     (agent,) = ask("agents")
     ask("kill", agent["id"])
     ask("stop", "--wait")
+    assert [one["provider"] for one in ask("resume")["released"]] == ["claude"]
     ask("retry", failed["id"])
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")
@@ -197,6 +202,9 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     assert ask("review", delivered["goal"])["items"]
     assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"
+    put = ask("restore", failed["id"])
+    assert put["restored"][0]["branch"].startswith("orchestrate/restored/") and put["checkpoints"][0]["is_default"]
+    assert ask("restore", failed["id"], "--list")["restored"] == []
     assert ask("cleanup")["freed"] == []
     assert ask("cleanup", "--yes")["freed"]
 

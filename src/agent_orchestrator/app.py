@@ -18,8 +18,9 @@ from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, No
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
-    from agent_orchestrator.domain.ids import GoalId
+    from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
+    from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Project, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Confined, Project, Sandbox, Setup, Workspaces
 
 
 class App:
@@ -98,7 +100,15 @@ class App:
         """What is remembered."""
         from agent_orchestrator.stores.sqlite import SqliteStore
 
-        return SqliteStore(self.database, create=self._create)
+        # By a function of its own: looking at a project needs no secrets and loads nothing for them.
+        return SqliteStore(self.database, create=self._create, redact=lambda text: self.redact(text))
+
+    @cached_property
+    def redact(self) -> "Redactor":
+        """Takes secrets out of text: the values of this environment's keys, and what looks like a key."""
+        from agent_orchestrator.domain.redaction import Redactor
+
+        return Redactor(self.environ)
 
     @cached_property
     def notifier(self) -> "Notifier":
@@ -137,6 +147,7 @@ class App:
             goals=self.goals,
             tasks=self.tasks,
             max_attempts=self.settings.max_attempts,
+            task_budget=self.settings.task_budget,
             decompose=self.decompose,
             single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
             providers=lambda: self.providers,
@@ -147,10 +158,18 @@ class App:
     @cached_property
     def tasks(self) -> "TaskQueue":
         """The queue."""
+        from agent_orchestrator.services.retries import Retries
         from agent_orchestrator.services.tasks import TaskQueue
 
         pause = timedelta(seconds=self.settings.retry_seconds)
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause)
+        retries = Retries(store=self.store, budgets=self.budgets, tier_above=self._tier_above)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+
+    def _tier_above(self, provider: str, tier: "Tier") -> "Tier | None":
+        """Return the next tier for which *provider* uses another model than for *tier*; None without one."""
+        from agent_orchestrator.runtime.roles import tier_above
+
+        return tier_above(provider, tier, chosen=self.chosen_models().get(provider), by_tier=self.tier_models())
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -193,7 +212,7 @@ class App:
         """Money."""
         from agent_orchestrator.services.budget import Budgets
 
-        return Budgets(self.store, self.clock)
+        return Budgets(self.store, self.clock, self.events)
 
     @cached_property
     def context(self) -> "ContextManager":
@@ -247,6 +266,7 @@ class App:
             opencode_model=self.settings.opencode_model,
             generic_command=self.settings.generic_command,
             demo_pace=self.settings.demo_pace,
+            own_prices=self.settings.own_prices(),
         )
 
     def installed(self, name: str) -> "Installed":
@@ -433,15 +453,50 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
         )
 
     @cached_property
     def housekeeping(self) -> "Housekeeping":
         """What ended work left behind."""
-        from agent_orchestrator.runtime.housekeeping import Housekeeping
+        from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
 
-        return Housekeeping(store=self.store, clock=self.clock, state=self.state, workspaces=lambda: self.workspaces)
+        return Housekeeping(
+            store=self.store,
+            clock=self.clock,
+            state=self.state,
+            workspaces=lambda: self.workspaces,
+            saves=self.saves,
+            retention=Retention(
+                checkouts=timedelta(days=self.settings.checkout_days),
+                transcripts=timedelta(days=self.settings.transcript_days),
+                disk_bytes=self.settings.disk_gib * 2**30,
+            ),
+        )
+
+    @cached_property
+    def saves(self) -> "Checkpoints":
+        """Checkpoints of attempts' work. Needs neither the user's repository nor a setting."""
+        from agent_orchestrator.workspaces.saves import Saves
+
+        return Saves(folder=self.folder, state=self.state)
+
+    @cached_property
+    def restoring(self) -> "Restoring":
+        """The way back out of checkpoints."""
+        from agent_orchestrator.runtime.restoring import Restoring
+
+        def resolve(name: str) -> "TaskId | GoalId":
+            try:
+                return self.tasks.resolve(name, loosely=True).id
+            except NotFound as error:
+                try:
+                    return self.goals.resolve(name).id
+                except NotFound:
+                    raise error from None
+
+        return Restoring(saves=self.saves, state=self.state, resolve=resolve)
 
     @cached_property
     def workspaces(self) -> "Workspaces":
@@ -508,9 +563,43 @@ class App:
             checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
             check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
             tree_of=self.workspaces.tree,
+            confine=self._confined_check,
+            redact=self.redact,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,
         )
+
+    @cached_property
+    def sandbox(self) -> "Sandbox":
+        """What agents, set-up and checks are shut in here. Raises NotReady when ``strict`` cannot be had."""
+        import sys
+
+        from agent_orchestrator.workspaces.reach import Reach
+        from agent_orchestrator.workspaces.sandbox import choose
+
+        project = self.project()
+        reach = Reach(
+            home=Path(self.environ.get("HOME") or Path.home()),
+            environ=self.environ,
+            project=project.root or self.folder,
+            state=self.state,
+            strict=False,
+            write=self.settings.sandbox_write,
+            programs=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent),
+        )
+        return choose(self.settings.sandbox, reach)
+
+    def _confined_check(self, argv: tuple[str, ...], folder: Path) -> "Confined":
+        """Put a check into the sandbox: it writes to the checkout that it is in, whose top may lie above *folder*."""
+        top = self.state.resolve() / "checks" / "files"
+        return self.sandbox.around(argv, write=(top if folder.is_relative_to(top) else folder,))
+
+    def _shared_files(self) -> tuple[Path, ...]:
+        """Return what agents write to when they call ``orchestrate``: queue and artifacts are shared with them."""
+        artifacts = self.state / "artifacts"
+        artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = [self.database.with_name(f"{self.database.name}{end}") for end in ("", "-wal", "-shm")]
+        return (*files, artifacts, self.state / "bell")
 
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
@@ -594,6 +683,24 @@ class App:
         except NotFound as error:
             raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
 
+    def resume(self, provider: str | None = None) -> "list[dict[str, Any]]":
+        """Release *provider*, or all that are on hold, by hand; return the holds as ``status`` tells them.
+
+        Raises:
+            BadInput: there is no such provider.
+            NothingToDo: it is not on hold.
+        """
+        from agent_orchestrator.services.reports import hold_json
+
+        held = {hold.provider for hold in self.holds.current()}
+        if provider is not None and provider not in held:
+            self.provider(provider)
+        released = self.holds.release(provider)
+        if not released:
+            who = provider or "no provider"
+            raise NothingToDo(f"{who} is {'not ' if provider else ''}on hold", hint="orchestrate status shows holds")
+        return [hold_json(hold) for hold in released]
+
     def undo(self, name: str) -> "Goal":
         """Take the delivered goal that *name* names back out of the user's branch; its own branches stay.
 
@@ -637,6 +744,7 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from agent_orchestrator.domain.budget import parse_budget
         from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
@@ -652,6 +760,7 @@ class App:
             queue=self.tasks,
             holds=self.holds,
             budgets=self.budgets,
+            attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
             notifier=self.notifier,
             spawner=self._spawner(),
             landing=self._landing(abandon_checks.is_set),
@@ -662,6 +771,8 @@ class App:
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
             ),
             state=self.state,
+            saves=self.saves,
+            checkpoint_every_s=self.settings.checkpoint_seconds,
             vigil=vigil(
                 self.settings,
                 store=self.store,
@@ -671,6 +782,7 @@ class App:
                 environ=self.environ,
                 log=log,
             ),
+            redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
 
@@ -707,6 +819,8 @@ class App:
             ),
             lock=self.state / "supervisor.lock",
             cli=write_launcher(self.state, self.folder, self.environ),
+            sandbox=self.sandbox,
+            shared_files=self._shared_files,
             models=self.chosen_models(),
             tier_models=self.tier_models(),
         )
@@ -741,7 +855,8 @@ class App:
         from agent_orchestrator.workspaces import Setup
 
         environment = allowed(self.environ, self.settings.pass_env)
-        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment)
+        sandbox = self.sandbox if self.settings.setup else None
+        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment, sandbox=sandbox)
 
 
 def build(

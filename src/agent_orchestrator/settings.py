@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.sandbox import SandboxMode
 from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
@@ -49,6 +50,13 @@ def _isolation(text: str) -> Isolation | None:
         raise ValueError("must be auto, checkout, worktree or shared") from error
 
 
+def _sandbox(text: str) -> SandboxMode:
+    try:
+        return SandboxMode(text or "auto")
+    except ValueError as error:
+        raise ValueError("must be auto, off or strict") from error
+
+
 def _optional(text: str) -> str | None:
     return text or None
 
@@ -64,6 +72,27 @@ def _tier_models(text: str) -> tuple[str, ...]:
             raise ValueError(f"must be entries like claude.light=haiku, with a tier of {', '.join(Tier)}")
         found[parts[1]] = parts[2] or ""
     return tuple(f"{name}={model}" for name, model in found.items())
+
+
+_PRICE = re.compile(r"(\*|[A-Za-z0-9][\w.:/@\[\]+-]{0,199})=(\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?){2,3})")
+
+
+def _prices(text: str) -> tuple[str, ...]:
+    for entry in _words(text):
+        if _PRICE.fullmatch(entry) is None:
+            raise ValueError("must be entries like gpt-6=5/0.5/30: dollars per million tokens in, cached, out")
+    return _words(text)
+
+
+def _budget(text: str) -> str | None:
+    if text:
+        from agent_orchestrator.domain.budget import parse_budget
+
+        try:
+            parse_budget(text)
+        except BadInput as error:
+            raise ValueError(f"is no budget: {error.hint}") from error
+    return text or None
 
 
 def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
@@ -98,6 +127,15 @@ class Settings:
         None,
         _isolation,
         "Where attempts work: checkout, worktree or shared; auto takes a checkout where git allows it.",
+    )
+    sandbox: SandboxMode = _setting(
+        SandboxMode.AUTO,
+        _sandbox,
+        "How agents, set-up and checks are shut in. auto: by bubblewrap, else Landlock, else not, and it says which; "
+        "strict: the home folder is hidden too, and without a sandbox nothing starts; off.",
+    )
+    sandbox_write: tuple[str, ...] = _setting(
+        (), _words, "Further folders that may be written to in the sandbox, such as ~/.cache-of-mine/."
     )
     verify: str | None = _setting(
         None,
@@ -135,11 +173,51 @@ class Settings:
     retry_seconds: int = _setting(
         5, _whole(0, 3600), "Seconds before a failed task's second attempt; doubles each time, with jitter."
     )
+    task_budget: str | None = _setting(
+        None,
+        _budget,
+        "What each task of a goal may use over all its attempts, such as 2, 500k tokens or 90m. Empty means no limit.",
+    )
+    attempt_budget: str | None = _setting(
+        None, _budget, "What one attempt may use before it is ended, written in the same way. Empty means no limit."
+    )
+    prices: tuple[str, ...] = _setting(
+        (),
+        _prices,
+        "Own prices where an agent reports no dollars, as model=input/cached/output, with a fourth for cache writes, "
+        "in dollars per million tokens; * is any model that is not known.",
+    )
     stop_seconds: int = _setting(
         10, _whole(0, 600), "Seconds an agent gets to end after we asked it to, before it is killed."
     )
+    checkpoint_seconds: int = _setting(
+        60,
+        _whole(0, 3600),
+        "Seconds between two checkpoints of a running agent's work, which orchestrate restore brings back. A minute is "
+        "what an agent that destroys its work can lose; 0 takes one only as it ends.",
+    )
+    checkout_days: int = _setting(
+        7,
+        _whole(0, 3650),
+        "Days a checkout with work on no branch stays where it is; then cleanup may take it, once a checkpoint holds "
+        "all of it. A week: long enough to look at what a weekend left.",
+    )
+    transcript_days: int = _setting(
+        30,
+        _whole(0, 3650),
+        "Days after which cleanup may take transcripts, and checkpoints that are not needed to bring back unlanded "
+        "work. A month: by then a question about a change has been asked.",
+    )
+    disk_gib: int = _setting(
+        20,
+        _whole(1, 100_000),
+        "GiB that all of a project's checkouts, transcripts and checkpoints may take before cleanup takes checkpointed "
+        "checkouts that are not old, the oldest first. Twenty is forty checkouts of half a GiB.",
+    )
     hold_minutes: int = _setting(
-        15, _whole(1, 1440), "Minutes a provider waits after a limit that did not say until when."
+        15,
+        _whole(1, 1440),
+        "Minutes a provider waits after a usage limit that did not say until when; doubles up to an hour.",
     )
     generic_command: str | None = _setting(
         None,
@@ -201,6 +279,14 @@ class Settings:
             name, _, model = entry.partition("=")
             provider, _, tier = name.rpartition(".")
             found[provider, Tier(tier)] = model
+        return found
+
+    def own_prices(self) -> dict[str, tuple[float, ...]]:
+        """Return the setting ``prices`` by model: input, cached, output and, if given, cache write."""
+        found = {}
+        for entry in self.prices:
+            model, _, figures = entry.rpartition("=")
+            found[model] = tuple(float(figure) for figure in figures.split("/"))
         return found
 
 

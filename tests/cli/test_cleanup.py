@@ -2,11 +2,15 @@
 
 import os
 import time
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent_orchestrator.app import build
+from agent_orchestrator.runtime.housekeeping import Leftover, Retention
 from calling import Caller, wait_for
 
 
@@ -91,6 +95,106 @@ def test_a_checkout_whose_branch_is_gone_stays(rejected: Caller) -> None:
     assert "no branch holds its work" in found.json["kept"][0]["about"]
 
 
+@pytest.fixture
+def unsaved(rejected: Caller) -> Caller:
+    """A failed attempt's checkout whose branch somebody deleted: its work is nowhere in the repository."""
+    drop_branches(rejected)
+    return rejected
+
+
+def drop_branches(call: Caller) -> None:
+    listed = call.git("branch", "--format=%(refname:short)").splitlines()
+    call.git("branch", "-D", *(name for name in listed if name[-1].isdigit()))
+
+
+def test_work_that_is_on_no_branch_goes_when_it_is_old_and_comes_back_whole(unsaved: Caller, tmp_path: Path) -> None:
+    call = unsaved
+    put = Path(call("cleanup", "--json").json["kept"][0]["path"])
+    (put / "late.txt").write_text("written after everything was collected")
+
+    assert "checkout" not in kinds(call("cleanup", "--yes", "--json").json["freed"])
+    wait_for(lambda: "checkout" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
+    found = call("cleanup", "--older-than", "1s", "--yes", "--json").json
+    (gone,) = [one for one in found["freed"] if one["kind"] == "checkout"]
+
+    assert not put.exists()
+    assert "a checkpoint does" in gone["about"]
+    assert call(*gone["command"].split()[1:], "--into", str(tmp_path / "back")).code == 0
+    assert (tmp_path / "back" / "late.txt").read_text() == "written after everything was collected"
+    assert (tmp_path / "back" / "work.txt").read_text() == "work\nwork\n"
+
+
+def test_the_disk_budget_takes_the_oldest_saved_checkouts_first(unsaved: Caller) -> None:
+    call = unsaved
+    (first,) = call("cleanup", "--json").json["kept"]
+    (Path(first["path"]) / "bulk").write_bytes(os.urandom(2**20))
+    call("submit", "Too little again", "--verify", "false", "--max-attempts", "1")
+    call("run")
+    drop_branches(call)
+    assert len(call("cleanup", "--json").json["kept"]) == 2
+
+    size = sum(file.lstat().st_size for file in state(call).rglob("*") if file.is_file() and not file.is_symlink())
+    within = housekeeping(call, disk_bytes=size - 1)
+
+    assert next((one.path, one.free) for one in within if one.kind == "checkout") == (Path(first["path"]), True)
+    assert [one.free for one in within if one.kind == "checkout"] == [True, False]
+    assert not any(one.free for one in housekeeping(call, disk_bytes=size + 2**20) if one.kind == "checkout")
+
+
+def housekeeping(call: Caller, *, disk_bytes: int) -> list[Leftover]:
+    app = build(call.folder, environ=call.environ)
+    week = timedelta(days=7)
+    keep = replace(app.housekeeping, retention=Retention(checkouts=week, transcripts=week, disk_bytes=disk_bytes))
+    try:
+        return keep.leftovers()
+    finally:
+        app.close()
+
+
+def test_a_checkout_with_a_file_that_no_checkpoint_holds_stays_however_old(unsaved: Caller) -> None:
+    call = unsaved
+    put = Path(call("cleanup", "--json").json["kept"][0]["path"])
+    (put / "id_ed25519").write_text("made by the agent")
+
+    wait_for(lambda: "transcripts" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
+    found = call("cleanup", "--older-than", "1s", "--yes", "--json").json
+
+    (stays,) = found["kept"]
+    assert "id_ed25519" in stays["about"]
+    assert stays["command"] == f"cp -a {put} FOLDER"
+    assert (put / "id_ed25519").exists()
+
+
+def test_a_dry_run_says_what_would_go_and_frees_nothing_whatever_else_is_said(rejected: Caller) -> None:
+    call = rejected
+    before = call("cleanup", "--json").json["would_free"]
+
+    said = call("cleanup", "--dry-run", "--yes")
+
+    assert said.code == 0
+    assert "would free" in said.err and "checkouts: 1" in said.err
+    assert call("cleanup", "--json").json["would_free"] == before
+    assert call("cleanup", "--dry-run", "--json").json["freed"] == []
+
+
+def test_checkpoints_of_what_is_not_landed_are_thinned_and_never_all_gone(unsaved: Caller, tmp_path: Path) -> None:
+    call = unsaved
+    put = Path(call("cleanup", "--json").json["kept"][0]["path"])
+    for number in range(3):
+        (put / "more.txt").write_text("more" * number)
+        call("cleanup")
+    name = put.name
+    assert len(call("restore", name, "--list", "--json").json["checkpoints"]) >= 3
+
+    wait_for(lambda: "checkpoints" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
+    call("cleanup", "--older-than", "1s", "--yes")
+
+    (left,) = call("restore", name, "--list", "--json").json["checkpoints"]
+    assert call("restore", name, "--into", str(tmp_path / "back")).code == 0
+    assert (tmp_path / "back" / "more.txt").read_text() == "moremore"
+    assert left["is_default"]
+
+
 def test_what_a_task_may_go_on_in_stays(call: Caller) -> None:
     call("submit", "More")
     call("run", "--detach", AGENT_SLEEP="60")
@@ -113,7 +217,8 @@ def test_transcripts_go_when_their_goal_ended_long_enough_ago(call: Caller) -> N
 
     wait_for(lambda: "transcripts" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
     freed = call("cleanup", "--older-than", "1s", "--yes", "--json").json["freed"]
-    assert sorted(kinds(freed)) == ["spare", "transcripts"]
+    assert sorted(kinds(freed)) == ["checkpoints", "spare", "transcripts"]
+    assert all(one["count"] == 1 for one in freed)
     assert call("report", "last").code == 0
 
 

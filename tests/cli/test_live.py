@@ -19,6 +19,7 @@ import pytest
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import live, render
 from agent_orchestrator.domain.attempt import Outcome
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.services.alive import process_identity
@@ -298,7 +299,7 @@ def test_the_drawing_shows_states_without_colour(here: App) -> None:
 
 def test_the_drawing_shows_ceilings_and_what_holds_everything_up(here: App) -> None:
     plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
-    here.goals.accept(plan, Submission(text="Build it", budget_micro_usd=400_000))
+    here.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_micro_usd=400_000)))
     with here.store.transaction():
         options = {"identity": process_identity(os.getpid()), "budget_micro_usd": 2_000_000}
         here.store.leadership.begin(pid=os.getpid(), max_agents=3, options=options, now=here.clock.now())

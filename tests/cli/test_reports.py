@@ -14,6 +14,7 @@ import pytest
 
 from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState
@@ -117,7 +118,7 @@ def test_status_with_many_goals_shows_the_first_in_line_and_how_many_follow(here
 
 def test_status_shows_spend_beside_its_ceiling(here: App) -> None:
     plan = Plan(goal="Build it", source="rules", tasks=(planned("a"),))
-    here.goals.accept(plan, Submission(text="Build it", budget_micro_usd=5_000_000))
+    here.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_micro_usd=5_000_000)))
     attempt = replace(here.tasks.started(claim(here)), usage=Usage(cost_micro_usd=1_250_000))
     here.tasks.progressed(attempt)
 

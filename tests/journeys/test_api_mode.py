@@ -11,7 +11,7 @@ import pytest
 
 from calling import Caller
 from doubles import real_clis
-from doubles.model_scripts import Answer, Failure, Shell, Turn, Write
+from doubles.model_scripts import Answer, Failure, Shell, Turn, Usage, Write
 from doubles.model_server import ModelServer
 
 pytestmark = pytest.mark.timeout(300)
@@ -144,6 +144,25 @@ def test_a_goal_is_planned_and_done_by_the_api_through_a_limit_a_red_check_and_a
     assert second["usage"]["cost_usd"] > 0 and second["usage"]["cost_is_estimate"] is True
     assert "return a - b" in (here.folder / "sub.py").read_text()
     assert len(here.git("log", "--format=%h", "main").splitlines()) == 4, "one commit a task, and the base"
+
+
+def test_an_attempt_that_uses_more_than_it_may_is_ended_while_it_works(here: Caller, server: ModelServer) -> None:
+    turns = [
+        Turn(text="On.", actions=[Shell(command=f"echo {n} >> n.txt; sleep 0.3")], usage=Usage(input_tokens=60_000))
+        for n in range(100)
+    ]
+    server.when("Count", turns)
+    here.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "300k tokens"
+    here("submit", "Count", "--max-attempts", "1")
+
+    ran = here("run", "--budget", "350k tokens", "--json")
+
+    (attempt,) = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert (ran.code, attempt["outcome"]) == (6, "failed")
+    assert ran.err.count("of the budget of this run is used") == 1, "said once, at four fifths"
+    assert attempt["reason"].startswith("it used more than an attempt may: ")
+    assert len(server.requests) < 50
+    assert "n.txt" in here.git("show", "--stat", attempt["branch"]), "what it wrote is kept"
 
 
 def test_an_error_of_the_api_fails_the_attempts_and_is_never_called_done(here: Caller, server: ModelServer) -> None:

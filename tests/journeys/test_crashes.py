@@ -203,7 +203,13 @@ def test_work_of_a_provider_that_was_taken_away_meanwhile_is_given_back(begin: B
 KILLED_AT = Path(__file__).parent / "killed_at.py"
 
 
-@pytest.mark.parametrize("step", [2, 5, 8, 11, 14, 17, 20, 24, 28, 32, 36, 40, 45, 50, 60])
+EVERY_STEP = "ORCHESTRATE_EVERY_STEP"
+"""Set: the run is killed at each of its durable steps, which takes ten minutes. Not set: at every tenth."""
+LAST_STEP = 165
+"""A run of two tasks has some 140 durable steps; a number beyond the last kills nobody."""
+
+
+@pytest.mark.parametrize("step", range(1, LAST_STEP) if os.environ.get(EVERY_STEP) else range(3, LAST_STEP, 10))
 def test_a_run_killed_at_a_durable_step_is_finished_by_the_next(begin: Begin, tmp_path: Path, step: int) -> None:
     assert_survives_step(begin, tmp_path, step)
 

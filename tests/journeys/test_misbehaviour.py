@@ -119,3 +119,5 @@ def test_work_that_conflicts_with_what_landed_is_done_again_on_top_of_it(begin: 
         ["succeeded"],
     ]
     assert (project.folder / "f.txt").read_text() == "left and right\n"
+    notes = [note for attempts in ended for one in attempts if one["evidence"] for note in one["evidence"]["notes"]]
+    assert len(notes) == 2 and all("after the conflict, lines of" in note for note in notes), notes

@@ -1,6 +1,8 @@
 """Whole goals with the real ``claude`` and the real ``codex``, against a model server on loopback."""
 
+import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from calling import Caller
 from doubles import real_clis
-from doubles.model_scripts import Answer, Failure, Turn, Write
+from doubles.model_scripts import Answer, Failure, Shell, Turn, Usage, Write
 from doubles.model_server import ModelServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -55,13 +57,13 @@ def cli(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def project(tmp_path: Path, server: ModelServer, cli: str) -> Caller:
+def project(tmp_path: Path, server: ModelServer, cli: str, *, subscription: bool = False) -> Caller:
     """Return a repository in which the real *cli* works, shut in with the model server."""
     home = tmp_path / "home"
     home.mkdir()
     caller = Caller(tmp_path / "project")
     caller.environ = {
-        **real_clis.clean_env(home, server),
+        **real_clis.clean_env(home, server, subscription=subscription),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "ORCHESTRATE_RETRY_SECONDS": "0",
         "ORCHESTRATE_PROVIDER": cli,
@@ -185,6 +187,53 @@ def release(here: Caller, provider: str) -> None:
     app.store.close()
 
 
+def test_a_usage_limit_is_waited_out_and_the_same_session_goes_on_within_a_minute_of_the_reset(
+    tmp_path: Path, cli: str
+) -> None:
+    resets_in_s = 20
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli, subscription=True)
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        limited = Turn(text="Done.", failure=Failure(kind="usage_limit", times=1, resets_in_seconds=resets_in_s))
+        server.when("Add multiplication", [Turn(text="Writing.", actions=(mul,)), limited, Turn(text="Done.")])
+        server.when(AGAIN, [Turn(text="Nothing is missing.")])
+        here("submit", "Add multiplication", "--max-attempts", "1")
+
+        ran = here("run", "--json", timeout_s=240)
+
+        assert ran.code == 0, ran.err
+        assert server.outside == ()
+    first, second = ran.json["goals"][0]["tasks"][0]["attempts"]
+    assert (first["outcome"], second["outcome"]) == ("limited", "succeeded")
+    assert (second["session"], second["workspace"]) == (first["session"], first["workspace"])
+    assert ran.json["goals"][0]["tasks"][0]["attempts_used"] == 0
+    hold = json.loads(here("events", "--type", "hold.started", "--json").out)
+    assert (hold["data"]["kind"], hold["data"]["stated"]) == ("usage_limit", True)
+    refused, again = (datetime.fromisoformat(one) for one in (first["ended_at"], second["started_at"]))
+    assert again - refused < timedelta(seconds=resets_in_s + 60)
+    assert (here.folder / "mul.py").exists()
+
+
+def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Path, cli: str) -> None:
+    if cli == "codex":
+        pytest.skip("codex tells what it used when it has ended, and has no ceiling of its own")
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        look = Shell(command="ls")
+        dear = Turn(text="Once more.", actions=(look,), usage=Usage(input_tokens=500_000, output_tokens=10_000))
+        server.when("Add multiplication", [dear])
+        here.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "1"
+        here("submit", "Add multiplication", "--max-attempts", "1")
+
+        ran = here("run", "--json")
+
+    task = ran.json["goals"][0]["tasks"][0]
+    (attempt,) = task["attempts"]
+    assert (ran.code, attempt["outcome"]) == (6, "failed")
+    assert "budget" in attempt["reason"]
+    assert attempt["usage"]["cost_usd"] >= 1
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -288,7 +337,7 @@ def test_a_role_files_model_tools_and_turns_reach_the_cli_and_what_it_cannot_kee
 
 
 def test_the_model_of_the_tasks_tier_reaches_the_cli_and_is_recorded(tmp_path: Path, cli: str) -> None:
-    model = {"claude": "claude-haiku-4-5", "codex": "gpt-5-mini"}[cli]
+    model = {"claude": "claude-haiku-4-5", "codex": "gpt-5.4-mini"}[cli]
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
         here.environ["ORCHESTRATE_MODELS"] = f"{cli}.light={model}"
@@ -301,3 +350,7 @@ def test_the_model_of_the_tasks_tier_reaches_the_cli_and_is_recorded(tmp_path: P
 
     assert {request.body["model"] for request in asked} == {model}
     assert attempt["model"] == model
+    if cli == "codex":
+        used = attempt["usage"]
+        dollars = (used["input_tokens"] * 0.75 + used["cached_tokens"] * 0.075 + used["output_tokens"] * 4.52) / 1e6
+        assert used["cost_usd"] == pytest.approx(dollars, abs=1e-6), "by the price of that model, not the dearest"

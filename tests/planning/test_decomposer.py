@@ -153,7 +153,7 @@ def test_a_goal_that_is_empty_or_endless_is_bad_input(goal: str) -> None:
 def test_any_text_gives_a_valid_plan_without_a_model(goal: str) -> None:
     plan = TaskDecomposer(roster=ROSTER).decompose(goal)
 
-    assert plan_from_json(plan_to_json(plan)) == plan
+    assert plan_from_json(plan_to_json(plan)).with_phases() == plan
     assert 1 <= len(plan.tasks) <= 50
     assert all(task.title.isprintable() and 0 < len(task.title) <= 80 for task in plan.tasks)
 

@@ -110,6 +110,15 @@ def test_used_tokens_are_never_free_even_of_a_model_nobody_knows() -> None:
     assert spent.usage.cost_is_estimate
 
 
+def test_tokens_are_priced_by_the_model_that_the_tasks_tier_chose() -> None:
+    line = json.dumps({"type": "turn.completed", "usage": {"input_tokens": 1_000_000, "output_tokens": 0}})
+
+    (spent,) = read(Codex().for_model("gpt-5.4-mini"), [line]).of(Spent)
+
+    assert isinstance(spent, Spent)
+    assert spent.usage.cost_micro_usd == 750_000
+
+
 def test_an_error_that_is_being_retried_is_not_the_end() -> None:
     lines = recording("codex-invalid-key")
 
@@ -153,7 +162,7 @@ def test_a_usage_limit_holds_until_the_date_in_its_text_read_in_the_machines_zon
     limited = ending(Codex(clock=CLOCK, zone=ZoneInfo("Asia/Tokyo")), [line], 1).limited
 
     assert limited is not None
-    assert limited.until == datetime(2026, 11, 22, 19, 15, tzinfo=UTC)
+    assert limited.until == datetime(2026, 11, 22, 19, 16, tzinfo=UTC), "the seconds are cut off"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,15 @@ def test_a_time_of_day_that_has_only_just_passed_is_not_waited_for_until_tomorro
     assert reset_time("resets 6pm (UTC)", passed + timedelta(seconds=1)) == at("2026-11-21 18:00")
 
 
+def test_a_time_whose_seconds_are_cut_off_means_the_end_of_its_minute() -> None:
+    in_that_minute = at("2026-11-20 18:00:40")
+
+    assert reset_time("try again at 6:00 PM.", in_that_minute, UTC, cut_to_minute=True) == at("2026-11-20 18:01")
+    assert reset_time("try again at 9:05 PM.", NOW, UTC, cut_to_minute=True) == at("2026-11-20 21:06")
+    assert reset_time("try again at 6:00 PM.", at("2026-11-20 18:01"), UTC, cut_to_minute=True) is None, "late"
+    assert reset_time("Please try again in 35 seconds", NOW, UTC, cut_to_minute=True) == at("2026-11-20 18:30:35")
+
+
 def test_a_date_without_a_year_is_the_next_one() -> None:
     assert reset_time("resets Jan 2 at 10:30am (UTC)", at("2026-12-30 12:00")) == at("2027-01-02 10:30")
 

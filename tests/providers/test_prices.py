@@ -35,6 +35,16 @@ def test_a_model_that_is_not_known_costs_as_much_as_the_dearest(model: str | Non
     assert unknown == max(prices.estimated(SMALL, known).cost_micro_usd for known in prices.PRICES)
 
 
+def test_a_users_own_prices_take_the_place_of_the_tables_and_stand_for_any_model() -> None:
+    table = prices.with_own({"gpt-6": (1.0, 0.1, 2.0, 3.0), "*": (0.0, 0.0, 0.0)})
+    used = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+
+    costs = [table.estimated(used, model).cost_micro_usd for model in ("gpt-6", "gpt-5.4-mini", "mine-at-home", None)]
+
+    assert costs == [3_000_000, 5_270_000, 0, 0]
+    assert table.estimated(Usage(), "gpt-6", cache_write_tokens=1_000_000).cost_micro_usd == 3_000_000
+
+
 def test_the_table_in_the_docstring_is_the_table() -> None:
     rows = {
         line.split()[0]: line.replace("as input", "-").split()[1:]

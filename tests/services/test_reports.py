@@ -1,11 +1,13 @@
 """What the one snapshot promises to every view drawn from it."""
 
 import os
+import re
 from dataclasses import replace
 from datetime import timedelta, timezone
 
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.attempt import Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.goal import Delivery, GoalState
 from agent_orchestrator.domain.hold import HoldKind
@@ -51,7 +53,9 @@ def test_a_hold_is_named_only_when_no_other_provider_can_do_the_work(app: App) -
     assert waits(app)["a"] == "a free agent"
 
     app.holds.start("codex", HoldKind.USAGE_LIMIT, until=None, reason="limit")
-    assert waits(app)["a"] == "claude, codex (on hold)"
+    assert re.fullmatch(
+        r"claude until \d\d:\d\d \(usage limit\) or codex until \d\d:\d\d \(usage limit\)", waits(app)["a"]
+    )
 
 
 def test_a_pause_after_a_failure_says_so(app: App) -> None:
@@ -139,7 +143,7 @@ def test_an_attempt_is_live_until_its_agent_has_ended(app: App) -> None:
 
 def test_a_goal_whose_budget_is_used_up_says_so_and_shows_the_budget(app: App) -> None:
     plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
-    app.goals.accept(plan, Submission(text="Build it", budget_micro_usd=2_000_000))
+    app.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_micro_usd=2_000_000)))
     supervise(app, "claude")
     assert waits(app)["b"] == "a free agent"
 

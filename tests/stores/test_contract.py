@@ -12,6 +12,7 @@ import pytest
 
 from agent_orchestrator.domain.agent import Agent, AgentState
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.context import Entry, Kind
 from agent_orchestrator.domain.errors import NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.event import Event
@@ -372,7 +373,7 @@ def test_a_goal_comes_with_its_ceiling(store: Store) -> None:
     assert store.goals.get(goal.id).budget_micro_usd is None
 
     with store.transaction():
-        store.budgets.put(goal.id, 5_000_000)
+        store.budgets.put(goal.id, Budget(limit_micro_usd=5_000_000))
 
     assert store.goals.get(goal.id).budget_micro_usd == store.goals.list()[0].budget_micro_usd == 5_000_000
 
@@ -410,11 +411,11 @@ def test_holds_messages_and_budgets_are_kept(store: Store) -> None:
         store.holds.put(hold)
         store.holds.put(replace(hold, reason="again"))
         store.messages.add(Message(id=0, goal=goal.id, author="user", to="@all", body="hello", at=NOW))
-        store.budgets.put(goal.id, 5)
+        store.budgets.put(goal.id, Budget(limit_micro_usd=5))
 
     assert [one.reason for one in store.holds.list()] == ["again"]
     assert [one.body for one in store.messages.of_goal(goal.id)] == ["hello"]
-    assert store.budgets.get(goal.id) == 5
+    assert store.budgets.get(goal.id) == Budget(limit_micro_usd=5)
     with store.transaction():
         assert store.holds.drop("claude") and not store.holds.drop("claude")
 

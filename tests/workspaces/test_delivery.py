@@ -259,9 +259,30 @@ def test_undo_never_touches_a_dirty_tree(
 
 
 def test_undo_of_what_is_not_there_says_so(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
-    assert not workspaces.undo(into="main", moved_from=base, moved_to=result).done
     assert not workspaces.undo(into="gone", moved_from=base, moved_to=result).done
     assert not workspaces.undo(into=None, moved_from=base, moved_to=result).done
+    assert repo.git("rev-parse", "main") == base
+
+
+def test_undo_of_what_an_undo_that_was_killed_took_out_is_done(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    again = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert again.done and "already" in again.note
+    assert repo.git("rev-parse", "main") == base
+
+
+def test_undo_works_in_a_project_whose_files_were_copied(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    repo.git("merge", "-q", "--ff-only", result)
+    for file in repo.root.glob("*.txt"):
+        file.write_bytes(file.read_bytes())
+
+    undone = workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+    assert undone.done, undone.note
     assert repo.git("rev-parse", "main") == base
 
 

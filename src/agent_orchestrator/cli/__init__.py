@@ -29,10 +29,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run", "Work on the queue with up to N agents until it is done."),
         "demo": ("run", "See the whole thing at work on a sample project, without keys or agents."),
         "stop": ("run", "Ask the running supervisor to stop, saving and requeueing work."),
+        "resume": ("run", "Use a provider again that is on hold, without waiting for its reset."),
         "kill": ("agents", "Stop one agent; its task goes back to the queue."),
         "retry": ("tasks", "Give a failed or cancelled task new attempts."),
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
+        "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),
         "cleanup": ("cleanup", "Free what ended work left behind; shows what it would free first."),
     },
     "Look": {

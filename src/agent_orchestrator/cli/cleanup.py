@@ -1,56 +1,79 @@
 """Free what ended work left behind: cleanup."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from agent_orchestrator.cli import columns, doors, exits, wording
-from agent_orchestrator.runtime.housekeeping import Leftover
+from agent_orchestrator.cli import columns, doors, exits, render, wording
+from agent_orchestrator.runtime.housekeeping import Kind, Leftover
+
+_NAMES = {
+    Kind.CHECKOUT: "checkouts",
+    Kind.SPARE: "spare checkouts",
+    Kind.TRANSCRIPTS: "attempts' transcripts",
+    Kind.ARTIFACTS: "folders of artifacts",
+    Kind.QUESTION: "forgotten questions",
+    Kind.CHECKPOINTS: "checkpoints",
+}
 
 
 @click.command()
 @click.option("-y", "--yes", is_flag=True, help="Free it without asking.")
-@click.option("--older-than", default="7d", show_default=True, metavar="SPAN", help="Age of transcripts that may go.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would free.")
+@click.option(
+    "--older-than",
+    metavar="SPAN",
+    help="Age of what may go, such as 7d, instead of the settings checkout_days and transcript_days.",
+)
 @wording.as_json
-def cleanup(yes: bool, older_than: str, as_json: bool) -> int:
+def cleanup(yes: bool, dry_run: bool, older_than: str | None, as_json: bool) -> int:
     """Free what ended work left behind; shows what it would free first.
 
-    Checkouts whose work stands on a branch, transcripts of goals that ended a while ago, forgotten questions. Work
-    that is on no branch stays, and so does what an agent is using. Exits 3 when there is nothing to free.
+    Checkouts whose work stands on a branch, or is old and in a checkpoint; transcripts and checkpoints of goals that
+    ended a while ago; forgotten questions. Work that is not saved stays, and so does what an agent is using. Exits 3
+    when there is nothing to free.
     """
     from agent_orchestrator.domain.deadline import parse_span
 
     app = doors.app(create=False)
-    span = parse_span(older_than)
+    span = parse_span(older_than) if older_than else None
     found = app.housekeeping.leftovers(older_than=span)
     goes, stays = [one for one in found if one.free], [one for one in found if not one.free]
+    yes = yes and not dry_run
     if not as_json:
-        columns.show([(one.kind, _size(one.bytes), one.about, one.path) for one in goes])
+        columns.show([(one.kind, one.count, render.size(one.bytes), one.about, one.path) for one in goes])
         for one in stays:
-            doors.tell(f"stays: {one.path} ({one.about})")
-        if goes and not yes and doors.interactive():
-            yes = click.confirm(f"Free {_size(sum(one.bytes for one in goes))}?", default=False, err=True)
+            take = f"; its work: {one.command}" if one.command else ""
+            doors.tell(f"stays: {one.path} ({one.about}){take}")
+        if goes and not yes and not dry_run and doors.interactive():
+            yes = click.confirm(f"Free {_sum(goes)}?", default=False, err=True)
     freed = app.housekeeping.free(older_than=span) if yes else []
     if as_json:
         kept = [_json(one) for one in stays]
         doors.answer({"would_free": [_json(one) for one in goes], "freed": [_json(one) for one in freed], "kept": kept})
     elif yes:
-        doors.tell(f"freed {_size(sum(one.bytes for one in freed))}")
+        doors.tell(f"freed {_sum(freed)}")
     elif goes:
-        doors.tell("nothing was freed; orchestrate cleanup --yes frees it")
+        doors.tell(f"would free {_sum(goes)}" + ("" if dry_run else "; orchestrate cleanup --yes does"))
     else:
         doors.tell("nothing to free")
     return 0 if goes else exits.NOTHING_TO_DO
+
+
+def _sum(leftovers: Sequence[Leftover]) -> str:
+    """Return how much that is, and of what."""
+    counts = {kind: sum(one.count for one in leftovers if one.kind is kind) for kind in Kind}
+    told = ", ".join(f"{_NAMES[kind]}: {count}" for kind, count in counts.items() if count)
+    return f"{render.size(sum(one.bytes for one in leftovers))}" + (f" ({told})" if told else "")
 
 
 def _json(leftover: Leftover) -> dict[str, Any]:
     return {
         "kind": leftover.kind,
         "path": str(leftover.path),
+        "count": leftover.count,
         "bytes": leftover.bytes,
         "about": leftover.about,
+        "command": leftover.command or None,
     }
-
-
-def _size(count: int) -> str:
-    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.0f} KiB"

@@ -61,6 +61,15 @@ def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     )
 
 
+def held(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the providers that are on hold."""
+    return _items(
+        lambda app: (
+            (hold.provider, hold.reason) for hold in app.store.holds.list() if hold.provider.startswith(incomplete)
+        )
+    )
+
+
 def shared(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer what is shared in the goal that ``--goal`` names, else in the newest one."""
 

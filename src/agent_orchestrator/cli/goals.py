@@ -35,7 +35,8 @@ from agent_orchestrator.services.submissions import Request
 @click.option("-c", "--context", default="", metavar="TEXT", help="Words (or JSON) for the agent beside the goal.")
 @click.option("--provider", metavar="NAME", help="Insist on this kind of agent.")
 @click.option("--planner", type=click.Choice(wording.PLANNERS), help="Who splits the goal, with --decompose.")
-@click.option("--budget", metavar="USD", help="Ceiling on what the goal may cost.")
+@click.option("--budget", metavar="BUDGET", help="Ceiling for the goal: 5 (dollars), 2M tokens, 90m, or 5,8h.")
+@click.option("--task-budget", metavar="BUDGET", help="The same for each task, over all its attempts.")
 @click.option("--max-attempts", type=click.IntRange(1, 20), help="Attempts before a task goes to a person.")
 @click.option("--no-change", is_flag=True, help="The result is an answer; no file needs to change.")
 @click.option("--dry-run", is_flag=True, help="Show what would be queued, and queue nothing.")
@@ -75,7 +76,8 @@ def _request(text: str, given: dict[str, Any]) -> Request:
         verify=given["verify"],
         context=given["context"],
         provider=given["provider"],
-        budget_usd=given["budget"],
+        budget=given["budget"],
+        task_budget=given["task_budget"],
         expects_change=not given["no_change"],
     )
 

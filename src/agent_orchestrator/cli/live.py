@@ -209,8 +209,8 @@ def _lines(snapshot: Json) -> list["Text"]:
         found.append(
             row((f"{goal['id']} ", "bold"), (f"{goal['state']}{verdict}{demo} ", style), (line(goal["title"]), ""))
         )
-        if goal["budget_usd"] is not None:
-            found.append(row((f"    {render.spend(goal['spend'], goal['budget_usd'])}", "")))
+        if "budget" in (told := render.goal_spend(goal)):
+            found.append(row((f"    {told}", "")))
         for phase in goal["phases"]:
             parts = [(f" {phase['phase']:>2} ", "dim")]
             for task in phase["tasks"]:

@@ -124,7 +124,7 @@ def verdict(goal: Json) -> list[str]:
         asleep = render.age(sum(one["seconds"] for one in goal["slept"]))
         times = f"{len(goal['slept'])} times, " if len(goal["slept"]) > 1 else ""
         took += f", of which the machine slept {times}{asleep}"
-    found.append(f"Took {took}. Cost: {render.spend(goal['spend'], goal['budget_usd'])}.")
+    found.append(f"Took {took}. Cost: {render.goal_spend(goal)}.")
     return found
 
 
@@ -154,13 +154,23 @@ def _standing(goal: Json) -> str:
         case "completed", "rejected":
             return "Completed, and broken: the check fails on everything landed together, so it was not delivered."
         case "completed", "verified":
-            return "Completed and verified: every task's checks ran here, on everything landed together, and passed."
+            how = (
+                "and passed" if not _excused(goal) else "without a new failure; what failed before the work still fails"
+            )
+            return f"Completed and verified: every task's checks ran here, on everything landed together, {how}."
         case "completed", _:
             return f"Completed, not verified as a whole: {counts}."
         case ("ready" | "executing") as state, _:
             return f"Not finished ({state}): {counts}."
         case state, _:
             return f"{state.capitalize()}: {goal['reason'] or counts}."
+
+
+def _excused(goal: Json) -> bool:
+    """Say whether a check of what landed failed, in nothing but what had failed before the work."""
+    landed = [attempt for task in goal["tasks"] for attempt in task.get("attempts", ())[-1:]]
+    checks = [check for attempt in landed for check in (attempt.get("evidence") or {}).get("checks", ())]
+    return any(check["result"] == "no_new_failures" for check in checks)
 
 
 def _base(goal: Json) -> list[str]:

@@ -103,7 +103,7 @@ def _drawn(drawing: str, title: str) -> Iterator[str]:
 
 
 def _spend(goal: Json) -> Iterator[str]:
-    yield f"<p>{text(render.spend(goal['spend'], goal['budget_usd']))}</p>"
+    yield f"<p>{text(render.goal_spend(goal))}</p>"
     yield from _drawn(drawings.spend(goal), "What was spent when")
 
 

@@ -230,9 +230,12 @@ def money(usage: Json) -> str:
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
 
 
-def spend(usage: Json, budget_usd: float | None) -> str:
-    """Return a cost beside its ceiling, if it has one."""
-    return money(usage) if budget_usd is None else f"{money(usage)}, budget ${budget_usd:,.2f}"
+def goal_spend(goal: Json) -> str:
+    """Return what a goal has cost beside all its ceilings."""
+    limits = [f"${goal['budget_usd']:,.2f}"] if goal["budget_usd"] is not None else []
+    limits += [f"{goal['budget_tokens']:,} tokens"] if goal["budget_tokens"] is not None else []
+    limits += [f"{goal['budget_minutes']:,.0f} minutes of work"] if goal["budget_minutes"] is not None else []
+    return money(goal["spend"]) + (f", budget {', '.join(limits)}" if limits else "")
 
 
 def counts(found: Mapping[str, int]) -> str:
@@ -259,3 +262,10 @@ def markdown(text: object) -> str:
     plain = " ".join(clean(str(text or "")).split())
     escaped = re.sub(r"([\\`*_\[\]|~#!]|^[-+=]|(?<=:)//|(?<=\bwww)\.|(?<=^\d)[.)])", r"\\\1", plain)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    if count < 1024:
+        return f"{count} bytes"
+    return f"{count / 1024**2:.1f} MiB" if count >= 1024**2 else f"{count / 1024:.0f} KiB"

@@ -34,14 +34,41 @@ BATCH = 500
 
 
 @click.command()
+@click.option("--failed", "only_failed", is_flag=True, help="Only the tasks that failed, with all that was tried.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
-def status(as_json: bool) -> None:
+def status(only_failed: bool, as_json: bool) -> None:
     """What is going on: goals, agents, what waits and why, spend."""
-    snapshot = doors.app(create=False).reports.snapshot()
+    reports = doors.app(create=False).reports
+    if only_failed:
+        dead = reports.failed()
+        if as_json:
+            doors.answer({"failed": dead})
+        else:
+            render.say(failed_lines(dead))
+        return
+    snapshot = reports.snapshot()
     if as_json:
         doors.answer(snapshot)
     else:
         render.say(status_lines(snapshot))
+
+
+def failed_lines(dead: list[Json]) -> list[str]:
+    """Return the dead letter for a person: each task with how every attempt ended, and what can be done."""
+    if not dead:
+        return ["No task has failed."]
+    lines = []
+    for task in dead:
+        where = f"{line(task['key'], 40)} ({line(task['specialist'], 30)}) of goal {task['goal']}"
+        lines += [*render.table([(render.word("failed"), task["id"], where)]), f"      {line(task['title'], 100)}"]
+        for attempt in task["attempts"]:
+            who = attempt["provider"] + (f" {attempt['model']}" if attempt["model"] else "")
+            ended = f"{render.state(attempt['outcome'] or 'running')} ({line(who, 60)})"
+            lines.append(f"      attempt {attempt['number']}: {ended}: {line(attempt['reason'], 300)}")
+        lines.append(f"      why no more: {line(task['reason'], 300) or 'no reason is known'}")
+        lines.append(f"      look: orchestrate task {task['id']}    diff: orchestrate diff {task['id']}")
+        lines.append(f'      try again with a word from you: orchestrate retry {task["id"]} --comment "…"')
+    return lines
 
 
 def status_lines(snapshot: Json) -> list[str]:
@@ -81,6 +108,12 @@ def bounds(snapshot: Json) -> list[str]:
     if supervisor["budget_usd"] is not None:
         spent = supervisor["spent_usd"] or 0
         found.append(f"This run has spent ${spent:,.2f} of its budget of ${supervisor['budget_usd']:,.2f}")
+    if supervisor["budget_tokens"] is not None:
+        used = supervisor["spent_tokens"] or 0
+        found.append(f"This run has used {used:,} of its {supervisor['budget_tokens']:,} tokens")
+    if supervisor["budget_minutes"] is not None:
+        worked, minutes = supervisor["spent_minutes"] or 0, supervisor["budget_minutes"]
+        found.append(f"Its agents have worked {worked:,.0f} of {minutes:,.0f} minutes, added up")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
     if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:
@@ -100,18 +133,16 @@ def _goal_lines(snapshot: Json) -> list[str]:
             lines += [f"    phase {phase['phase']:<2} {render.counts(phase['counts'])}" for phase in goal["phases"]]
         else:
             lines.append(f"    {render.counts(goal['counts'])}")
-        if goal["budget_usd"] is not None or goal["spend"]["cost_usd"]:
-            lines.append(f"    {render.spend(goal['spend'], goal['budget_usd'])}")
+        told = render.goal_spend(goal)
+        if goal["spend"]["cost_usd"] or "budget" in told:
+            lines.append(f"    {told}")
     if len(open_ones) > GOALS_SHOWN:
         lines.append(f"  … and {len(open_ones) - GOALS_SHOWN} more, later in line")
     if ended:
         lines += ["", render.heading("Ended")]
     for goal in ended:
         lines += goal_head(goal)
-        lines.append(
-            f"    {render.counts(goal['counts'])}; {render.spend(goal['spend'], goal['budget_usd'])}; "
-            f"orchestrate report {goal['id']}"
-        )
+        lines.append(f"    {render.counts(goal['counts'])}; {render.goal_spend(goal)}; orchestrate report {goal['id']}")
     return lines
 
 

@@ -14,6 +14,7 @@ from agent_orchestrator.app import App, begin_demo, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
+from agent_orchestrator.domain.sandbox import SandboxMode
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.supervisor import RunOptions
@@ -22,7 +23,8 @@ LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""
 
 PLACES = ("auto", *(one.value for one in Isolation))
-PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
+SANDBOXES = tuple(one.value for one in SandboxMode)
+PASSED_ON = ("max_agents", "budget", "provider", "isolation", "sandbox", "goal")
 """Options with a value that a run in the background gets as they were given."""
 
 
@@ -30,9 +32,10 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @click.option("--until", metavar="TIME", help="Start nothing new after HH:MM or an ISO time; commit and report.")
 @click.option("--for", "span", metavar="SPAN", help="The same after 8h, 90m, …")
-@click.option("--budget", metavar="USD", help="Ceiling on what this run may cost.")
+@click.option("--budget", metavar="BUDGET", help="Ceiling for this run: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
+@click.option("--sandbox", type=click.Choice(SANDBOXES), help="How agents are shut in; strict hides your home.")
 @click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
 @click.option("--watch", is_flag=True, help="Stay and wait for new work.")
 @click.option("--detach", is_flag=True, help="Run in the background.")
@@ -75,7 +78,8 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
     isolation = given["isolation"]
-    chosen = wording.chosen(max_agents=given["max_agents"], provider=given["provider"])
+    sandbox = SandboxMode(given["sandbox"]) if given["sandbox"] else None
+    chosen = wording.chosen(max_agents=given["max_agents"], provider=given["provider"], sandbox=sandbox)
     return chosen if isolation in {None, "auto"} else {**chosen, "isolation": Isolation(isolation)}
 
 
@@ -197,6 +201,28 @@ def _demo_environ(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATE_")}
     kept.pop("MAX_AGENTS", None)
     return {"XDG_STATE_HOME": str(place / "state"), **kept, "XDG_CONFIG_HOME": str(place / "config")}
+
+
+def _was_held(hold: dict[str, Any]) -> str:
+    return f"it was on hold until {render.local(hold['until'], None)} ({hold['kind'].replace('_', ' ')})"
+
+
+@click.command()
+@click.argument("provider", required=False, shell_complete=completing.held)
+@wording.as_json
+def resume(provider: str | None, as_json: bool) -> None:
+    """Use a provider again that is on hold, without waiting for its reset.
+
+    Without PROVIDER all are released. When it still refuses, it waits again. Exits 3 when none is on hold.
+    """
+    app = doors.app(create=False)
+    released = app.resume(provider)
+    running = app.supervision.current() is not None
+    if as_json:
+        doors.answer({"released": released, "supervisor_running": running})
+        return
+    columns.show([(one["provider"], "is used again", _was_held(one)) for one in released])
+    doors.tell("the running supervisor takes it up" if running else "start it: orchestrate run")
 
 
 @click.command()

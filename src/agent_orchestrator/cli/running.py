@@ -64,6 +64,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
             doors.tell("DEMO: the agents follow a script; no model is asked and the work is a show")
         else:
             doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
+    doors.tell(f"sandbox: {app.sandbox.description}")
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
@@ -131,9 +132,9 @@ def exit_code(goals: list[Goal], stopped_by: str) -> int:
 
 def budget(text: str | None) -> Budget | None:
     """Parse ``--budget``. Raises BadInput."""
-    from agent_orchestrator.domain.budget import parse_usd
+    from agent_orchestrator.domain.budget import parse_budget
 
-    return Budget(limit_micro_usd=parse_usd(text)) if text else None
+    return parse_budget(text) if text else None
 
 
 def deadline(until: str | None, span: str | None, now: datetime) -> datetime | None:

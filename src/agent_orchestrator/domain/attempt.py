@@ -77,5 +77,7 @@ class Attempt:
     prompt_sha256: str | None = None
     feedback: str = ""
     """What the next attempt must know: failing tests, conflict, reason. Goes into its prompt."""
+    summary: str = ""
+    """What its agent said it did, cleaned and capped. Data, not evidence."""
     started_at: datetime | None = None
     ended_at: datetime | None = None

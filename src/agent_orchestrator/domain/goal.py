@@ -75,6 +75,9 @@ class Goal(NamedTuple):
     priority: int = PRIORITY_DEFAULT
     budget_micro_usd: int | None = None
     """Ceiling on what it may cost. None means none."""
+    budget_tokens: int | None = None
+    budget_seconds: int | None = None
+    """Ceiling on how long its agents may work, added up."""
     source: str = "single"
     """Who made its plan: ``single`` (a plain submit), ``rules``, a provider's name, ``file``, ``demo``."""
     notice: str = ""

@@ -77,7 +77,7 @@ class Verdict(StrEnum):
     """What we say of finished work. "Claimed done" and "verified" never look the same."""
 
     VERIFIED = "verified"
-    """Its checks ran here, on the union with everything landed before, and passed."""
+    """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
     UNVERIFIED = "unverified"
     """Work exists, and nothing vouches for it: no check was available, the base was red already, or the work tampered
     with what was to judge it."""
@@ -162,6 +162,8 @@ class Task(NamedTuple):
     attempt: AttemptId | None = None
     """The latest attempt. None means never started."""
     cancel_wished: bool = False
+    avoid: str = ""
+    """Provider that failed at it in the same way again and again: another takes it if one may. Empty means none."""
     verdict: Verdict | None = None
     summary: str = ""
     """What its agent said it did, cleaned and capped. Data, not evidence."""

@@ -7,20 +7,24 @@ the first specialist leads; a low one is shown as a guess.
 
 A specialist of the user's or the project's that names no words of its own is
 found by its name and description, which say less; see :func:`_own_words`.
+
+Weights learned from the titles of pull requests settle what the words leave
+open: with them 55 of 100 development titles go right instead of 49 (2026-11,
+whole repositories left out). They speak for the specialists that come with us.
 """
 
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from agent_orchestrator.domain.plan import Routing
 from agent_orchestrator.domain.specialist import GENERALIST, Specialist
+from agent_orchestrator.planning import learned
 from agent_orchestrator.planning.roster import ORIGINS, Roster
 from agent_orchestrator.planning.vocabulary import COMMON_WORDS, DETERMINERS, ENGLISH_VERBS, PRONOUNS, ROLE_WORDS
+from agent_orchestrator.planning.words import Phrase, normal, normal_words, spellings
 
 TITLE_WEIGHT = 1.0
 BODY_WEIGHT = 0.35
@@ -45,6 +49,12 @@ OWNED_PATH_WEIGHT = 4.0
 
 NAMED_PATH_WEIGHT = 2.0
 
+LEARNED_WEIGHT = 0.2
+"""Weight of what was learned from labelled titles. Leaving out whole repositories, 0.15 to 0.4 did alike."""
+
+LEAST_EVIDENCE = 0.3
+"""Below it the generalist gets the task: of 329 labelled titles 24 had so little, and 2 of them would be right."""
+
 DOUBT = 1.0
 """Evidence that every decision is measured against: one plain word without rival is confidence 0.5."""
 
@@ -53,13 +63,7 @@ LONGEST_PHRASE = 3
 TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
-_RAW_WORD = re.compile(r"[^\W_]+")
-_CAMEL_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_HAS_CAMEL = re.compile(r"[a-z][A-Z]")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _PATH = re.compile(r"(?:[\w.@-]+/)+[\w.@*-]+|\.?[\w-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\b")
-
-_Phrase = tuple[str, ...]
 
 
 def route(title: str, description: str, roster: Roster, paths: Sequence[str] = ()) -> Routing:
@@ -85,6 +89,13 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     for phrase in _found(description, index) - in_title:
         for name, weight in index.words[phrase]:
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
+    own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
+    # Nothing was learned of the user's and the project's specialists: beside them only words are fair.
+    for name, (weight, told) in learned.evidence(title, description).items() if not own_ones else ():
+        if name in index.nearness:
+            scores[name] += weight * LEARNED_WEIGHT
+            if weight > 0 and not reasons[name]:
+                reasons[name].append((0.0, told))
     named = dict.fromkeys(_PATH.findall(f"{title}\n{description}")[:20])
     for path in named:
         owners = index.owners(path)
@@ -102,10 +113,10 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
 
 
 def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[float, str]]]) -> Routing:
-    if not ranked:
+    if not ranked or ranked[0][1] < LEAST_EVIDENCE:
         return Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
     name, best = ranked[0]
-    second = max((score for _, score in ranked[1:]), default=0.0)
+    second = max([0.0, *(score for _, score in ranked[1:])])
     strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: -item[0]))
     return Routing(
         specialist=name,
@@ -119,15 +130,15 @@ class _Index:
     """A roster turned round: from a phrase to who it speaks for."""
 
     def __init__(self, roster: Roster) -> None:
-        claims: defaultdict[_Phrase, dict[str, float]] = defaultdict(dict)
-        derived: defaultdict[_Phrase, dict[str, float]] = defaultdict(dict)
-        self.shown: dict[_Phrase, str] = {}
+        claims: defaultdict[Phrase, dict[str, float]] = defaultdict(dict)
+        derived: defaultdict[Phrase, dict[str, float]] = defaultdict(dict)
+        self.shown: dict[Phrase, str] = {}
         self.paths: list[tuple[str, str]] = []
         self.nearness = {member.name: -ORIGINS.index(member.origin) for member in roster}
         for member in roster:
             for entry in member.words:
                 hint = entry.endswith("?")
-                for phrase in _spellings(entry.rstrip("?")):
+                for phrase in spellings(entry.rstrip("?")):
                     weight = (HINT_WEIGHT if hint else 1.0) * PHRASE_WEIGHT[min(len(phrase), LONGEST_PHRASE)]
                     claims[phrase][member.name] = max(weight, claims[phrase].get(member.name, 0.0))
                     self.shown.setdefault(phrase, entry.rstrip("?"))
@@ -135,7 +146,7 @@ class _Index:
                 derived[(word,)][member.name] = weight
                 self.shown.setdefault((word,), word)
             self.paths += [(glob.casefold(), member.name) for glob in member.paths]
-        self.words: dict[_Phrase, list[tuple[str, float]]] = defaultdict(list)
+        self.words: dict[Phrase, list[tuple[str, float]]] = defaultdict(list)
         for kind in (claims, derived):  # apart: a hundred descriptions must not thin out what a list of words says
             for phrase, names in kind.items():
                 self.words[phrase] += [(name, weight / len(names)) for name, weight in names.items()]
@@ -156,13 +167,9 @@ def _own_words(member: Specialist) -> dict[str, float]:
     """
     if member.origin == ORIGINS[0] or member.words or not member.can_write:
         return {}
-    told = [word for word in _normal(member.description) if word not in _NO_EVIDENCE and len(word) > 2]
+    told = [word for word in normal_words(member.description) if word not in _NO_EVIDENCE and len(word) > 2]
     found = dict.fromkeys(list(dict.fromkeys(told))[:DESCRIPTION_WORDS_LIMIT], DESCRIPTION_WEIGHT)
-    return found | dict.fromkeys((w for w in _normal(member.name) if w not in _NO_EVIDENCE), NAME_WEIGHT)
-
-
-def _normal(text: str) -> list[str]:
-    return [word for raw in _RAW_WORD.findall(text) for word in _normal_words(raw)]
+    return found | dict.fromkeys((w for w in normal_words(member.name) if w not in _NO_EVIDENCE), NAME_WEIGHT)
 
 
 _INDEXES: WeakKeyDictionary[Roster, _Index] = WeakKeyDictionary()
@@ -176,10 +183,10 @@ def _index(roster: Roster) -> _Index:
     return index
 
 
-def _found(text: str, index: _Index) -> set[_Phrase]:
+def _found(text: str, index: _Index) -> set[Phrase]:
     """Return the roster's phrases in *text*, the longest at each place, whether words are written joined or apart."""
-    found: set[_Phrase] = set()
-    for words in _spellings(text):
+    found: set[Phrase] = set()
+    for words in spellings(text):
         at = 0
         while at < len(words):
             for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
@@ -191,56 +198,6 @@ def _found(text: str, index: _Index) -> set[_Phrase]:
             else:
                 at += 1
     return found
-
-
-def _spellings(text: str) -> set[_Phrase]:
-    """Return the normal words of *text*: once as written, and once with ``camelCase`` taken apart."""
-    raw = [word for word in _RAW_WORD.findall(text) if word]
-    joined = tuple(normal for word in raw for normal in _normal_words(word))
-    if not any(_HAS_CAMEL.search(word) for word in raw):
-        return {joined}
-    apart = [part for word in raw for part in (_CAMEL_PARTS.findall(word) if _HAS_CAMEL.search(word) else [word])]
-    return {joined, tuple(normal for word in apart for normal in _normal_words(word))}
-
-
-def _normal_words(word: str) -> Iterator[str]:
-    if word.isascii():
-        yield normal(word.lower())
-        return
-    at = 0
-    for run in _CJK.finditer(word):  # no spaces between words there: every pair of characters may be one
-        if run.start() > at:
-            yield normal(_folded(word[at : run.start()]))
-        characters = run.group()
-        yield from (characters[i : i + 2] for i in range(max(1, len(characters) - 1)))
-        at = run.end()
-    if at < len(word):
-        yield normal(_folded(word[at:]))
-
-
-def _folded(word: str) -> str:
-    """Return *word* in small letters without accents."""
-    parts = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(character for character in parts if not unicodedata.combining(character))
-
-
-@lru_cache(maxsize=8192)
-def normal(word: str) -> str:
-    """Return one form for a small-letter English word's singular and plural, ``-ing`` and ``-ed``.
-
-    It need not be a word, only the same for both: "caching", "cached" and "caches" all become "cach".
-    """
-    if len(word) < 4 or not word.isalpha():
-        return word
-    for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and not word.endswith(("ss", "us", "is")):
-            stem = word[: -len(ending)]
-            if len(stem) >= 3 and re.search(r"[aeiouy]", stem):
-                word = stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsz" else stem
-                break
-    if word.endswith("i"):  # policies, policy
-        word = word[:-1] + "y"
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
 _NO_EVIDENCE = frozenset(map(normal, COMMON_WORDS | DETERMINERS | PRONOUNS | ENGLISH_VERBS | ROLE_WORDS))

@@ -42,6 +42,8 @@ class Briefing:
     denied_tools: tuple[str, ...] = ()
     max_turns: int | None = None
     """Turns of the model after which the attempt ends. None means no limit."""
+    max_micro_usd: int | None = None
+    """What the attempt may cost, for CLIs that end themselves by it; who runs it watches too. None means no limit."""
     session: str | None = None
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +62,10 @@ class Command:
     """Variables to take out, such as a key that must not be billed."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Name within the run folder to content, written with mode 0600 before the start."""
+    writes: tuple[str, ...] = ()
+    """Where the program keeps its own state: it must write there in a sandbox too. As `Sandbox.around` takes them."""
+    guards: tuple[str, ...] = ()
+    """Below those, the settings by which the user's own later runs execute something: they stay as they are."""
     keeps: frozenset[str] = frozenset()
     """Which limits of the briefing the command makes hold: of ``tools``, ``denied_tools``, ``max_turns``.
 
@@ -238,6 +244,10 @@ class Provider(Protocol):
 
     def command(self, briefing: Briefing) -> Command:
         """Return what to start for *briefing*."""
+        ...
+
+    def for_model(self, model: str) -> "Provider":
+        """Return this provider as it reads the lines of an attempt with *model*, for CLIs that do not name it there."""
         ...
 
     def read(self, line: str) -> tuple[Meaning, ...]:

@@ -24,6 +24,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -80,6 +81,8 @@ class Api:
     zone: tzinfo | None = None
     python: str = field(default_factory=lambda: sys.executable)
     models: Mapping[Tier, str] = field(default_factory=lambda: MODELS)
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "api"
     title: str = "Anthropic API"
     binary: str | None = None
@@ -109,13 +112,19 @@ class Api:
             argv += ["--max-turns", str(briefing.max_turns)]
         if briefing.tools or briefing.denied_tools:
             argv += ["--tools", ",".join(_offered(briefing))]
-        return Command(argv=tuple(argv), stdin=briefing.prompt, files=files, keeps=KEEPS)
+        conversations = (f"{conversation.parent}/",)
+        return Command(argv=tuple(argv), stdin=briefing.prompt, files=files, keeps=KEEPS, writes=conversations)
 
     def _child(self) -> tuple[str, ...]:
         return (self.python, "-I", str(Path(api_child.__file__)))
 
     def _model(self, chosen: str | None, tier: Tier) -> str:
         return ALIASES.get(chosen, chosen) if chosen else self.models[tier]
+
+    def for_model(self, model: str) -> Provider:
+        """It is the same with every model: its lines name it, or cost nothing."""
+        del model
+        return self
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one of the child's lines means. A retry and a tool's result mean nothing to us."""
@@ -136,7 +145,7 @@ class Api:
                 tool = fields.text(event.get("name"), 80) or "tool"
                 return (UsedTool(tool=tool, detail=fields.one_line(event.get("detail"))),)
             case "usage":
-                return _spent(event)
+                return _spent(event, self.table)
             case "limit":
                 return self._limit(event)
             case "result":
@@ -199,7 +208,7 @@ def _offered(briefing: Briefing) -> list[str]:
     return [name for name in everything if name in wanted - denied]
 
 
-def _spent(event: dict[str, object]) -> tuple[Meaning, ...]:
+def _spent(event: dict[str, object], table: prices.Table) -> tuple[Meaning, ...]:
     usage = Usage(
         input_tokens=fields.count(event.get("input_tokens")),
         cached_tokens=fields.count(event.get("cache_read_tokens")),
@@ -208,7 +217,7 @@ def _spent(event: dict[str, object]) -> tuple[Meaning, ...]:
     written = fields.count(event.get("cache_write_tokens"))
     if not (usage.input_tokens or usage.cached_tokens or usage.output_tokens or written):
         return ()
-    priced = prices.estimated(usage, fields.text(event.get("model"), 200), cache_write_tokens=written)
+    priced = table.estimated(usage, fields.text(event.get("model"), 200), cache_write_tokens=written)
     return (Spent(usage=priced, whole_session=False),)
 
 

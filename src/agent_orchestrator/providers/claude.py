@@ -22,6 +22,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -83,6 +84,15 @@ CLOUDS = {
 
 ROLE_FILE = "role.md"
 
+_FOLDER = "${CLAUDE_CONFIG_DIR:-~/.claude}"
+WRITES = (f"{_FOLDER}/", "~/.claude.json", "${CLAUDE_CODE_TMPDIR}/")
+"""Sessions, the login's renewal, and a file of states in the home, which it also writes in place when it may not
+replace it."""
+GUARDS = tuple(
+    f"{_FOLDER}/{name}"
+    for name in (*("settings.json", "settings.local.json", "CLAUDE.md", "hooks"), *("agents", "commands", "skills"))
+)
+
 KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
 """Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
@@ -123,6 +133,8 @@ class Claude:
     """Whether a claude.ai login exists; see :func:`logged_in`."""
     uses_key: bool = False
     """The user's word that ANTHROPIC_API_KEY is to be billed although there is a login."""
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "claude"
     title: str = "Claude Code"
     binary: str | None = "claude"
@@ -154,6 +166,8 @@ class Claude:
             environment=self._variables(briefing.environment),
             without=self._withheld(briefing.environment),
             files=files,
+            writes=WRITES,
+            guards=GUARDS,
             keeps=KEEPS,
             notes=notes,
         )
@@ -170,6 +184,11 @@ class Claude:
         """
         keeps = self.uses_key or not self.has_login or environment.get("ANTHROPIC_BASE_URL")
         return ENCLOSING if keeps else ENCLOSING | {"ANTHROPIC_API_KEY"}
+
+    def for_model(self, model: str) -> Provider:
+        """It is the same with every model: its lines name it, or cost nothing."""
+        del model
+        return self
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one line of ``--output-format stream-json`` means.
@@ -215,7 +234,7 @@ class Claude:
             error=error,
             answer=None if error or answer is None else json.dumps(answer),
         )
-        return (*_spent(event), *((limited,) if limited else ()), finished)
+        return (*_spent(event, self.table), *((limited,) if limited else ()), finished)
 
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
         """Say how the attempt ended. An interrupt (SIGINT) exits 0, so the last result counts before the exit code.
@@ -302,6 +321,8 @@ def _limited(briefing: Briefing) -> tuple[list[str], tuple[str, ...]]:
         argv += ["--disallowedTools", ",".join(briefing.denied_tools)]
     if briefing.max_turns is not None:
         argv += ["--max-turns", str(briefing.max_turns)]
+    if briefing.max_micro_usd is not None:
+        argv += ["--max-budget-usd", f"{max(briefing.max_micro_usd, 10_000) / 1_000_000:.2f}"]
     return argv, tuple(notes)
 
 
@@ -386,7 +407,7 @@ def _kind(event: dict[str, object], said: str) -> HoldKind | None:
     return kind or (HoldKind.OVERLOADED if limits.trouble(said) else None)
 
 
-def _spent(event: dict[str, object]) -> tuple[Meaning, ...]:
+def _spent(event: dict[str, object], table: prices.Table) -> tuple[Meaning, ...]:
     """Read ``modelUsage`` and ``total_cost_usd``, which both count from the session's beginning and with subagents.
 
     ``usage`` counts this run and this result only, and leaves subagents out; it is used when the other is missing.
@@ -408,5 +429,5 @@ def _spent(event: dict[str, object]) -> tuple[Meaning, ...]:
     if not (usage.input_tokens or cached or output or usage.cost_micro_usd):
         return ()
     if not usage.cost_micro_usd:
-        usage = prices.estimated(usage, next(iter(fields.mapping(event.get("modelUsage"))), None))
+        usage = table.estimated(usage, next(iter(fields.mapping(event.get("modelUsage"))), None))
     return (Spent(usage=usage, whole_session=True),)

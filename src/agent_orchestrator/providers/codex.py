@@ -6,7 +6,7 @@ stand in ``tests/providers/recordings``.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -43,6 +44,13 @@ ENVIRONMENT = (
     "AZURE_OPENAI_*",
 )
 
+_HOME = "${CODEX_HOME:-~/.codex}"
+WRITES = (f"{_HOME}/",)
+"""Sessions, the login's renewal, logs."""
+GUARDS = tuple(
+    f"{_HOME}/{name}" for name in ("config.toml", "AGENTS.md", "AGENTS.override.md", "prompts", "rules", "skills")
+)
+
 ENCLOSING = frozenset({"CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID"})
 """Marks of an agent run that we may ourselves be inside of."""
 
@@ -63,6 +71,8 @@ class Codex:
     model: str | None = None
     """The model to use where a briefing names none, and whose price estimates the cost: codex prints no dollars and
     does not say which model it used. None leaves the choice to codex and prices at the dearest known."""
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "codex"
     title: str = "Codex"
     binary: str | None = "codex"
@@ -93,7 +103,11 @@ class Codex:
         if briefing.session:
             argv.append(briefing.session)
         argv.append("-")
-        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING)
+        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
+
+    def for_model(self, model: str) -> Provider:
+        """Return it with *model*, whose price its figures are to be estimated by."""
+        return replace(self, model=model)
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one line of ``codex exec --json`` means.
@@ -124,10 +138,10 @@ class Codex:
         )
         if found == Usage():
             return ()
-        return (Spent(usage=prices.estimated(found, self.model), whole_session=True),)
+        return (Spent(usage=self.table.estimated(found, self.model), whole_session=True),)
 
     def _failed(self, error: dict[str, object]) -> tuple[Meaning, ...]:
-        """Codex gives text only, no status, so the text decides."""
+        """Codex gives text only, no status, so the text decides. Its times have no seconds: they are cut off."""
         words = fields.text(error.get("message")) or "codex gave no reason"
         finished = Finished(ok=False, summary="", error=words)
         kind = limits.refusal(words) or (HoldKind.OVERLOADED if limits.trouble(words) else None)
@@ -135,7 +149,11 @@ class Codex:
             kind = HoldKind.LOGIN
         if kind is None:
             return (finished,)
-        until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
+        until = (
+            None
+            if kind == HoldKind.LOGIN
+            else limits.reset_time(words, self.clock.now(), self.zone, cut_to_minute=True)
+        )
         return (Limited(kind=kind, until=until, text=words[: fields.DETAIL_LIMIT]), finished)
 
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:

@@ -19,6 +19,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -50,6 +51,11 @@ class Demo:
         return Command(
             argv=(self.python, "-I", script), stdin=briefing.prompt, environment={"ORCHESTRATE_DEMO_PACE": self.pace}
         )
+
+    def for_model(self, model: str) -> Provider:
+        """It is the same with every model: its lines name it, or cost nothing."""
+        del model
+        return self
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one of the scripted agent's lines means; see ``demo_child``."""

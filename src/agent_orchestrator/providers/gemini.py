@@ -30,6 +30,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -51,6 +52,14 @@ ENVIRONMENT = (
     "GOOGLE_VERTEX_BASE_URL",
 )
 """What the CLI documents for its own set-up (``docs/reference/configuration.md`` of its package, 0.61.0)."""
+
+_FOLDER = "${GEMINI_CLI_HOME:-~}/.gemini"
+WRITES = (f"{_FOLDER}/",)
+"""Sessions, the login's renewal, an installation id."""
+GUARDS = tuple(
+    f"{_FOLDER}/{name}"
+    for name in (".env", "settings.json", "GEMINI.md", "commands", "extensions", "policies", "skills")
+)
 
 ENCLOSING = frozenset(
     {
@@ -77,6 +86,8 @@ class Gemini:
     clock: Clock = field(default_factory=SystemClock)
     zone: tzinfo | None = None
     """Zone of stated times that name none. None means the machine's."""
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "gemini"
     title: str = "Gemini CLI"
     binary: str | None = "gemini"
@@ -100,7 +111,12 @@ class Gemini:
             argv += ["--resume", briefing.session]
         elif briefing.role:
             prompt = f"{briefing.role}\n\n{prompt}"
-        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING)
+        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
+
+    def for_model(self, model: str) -> Provider:
+        """It is the same with every model: its lines name it, or cost nothing."""
+        del model
+        return self
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one line of ``-o stream-json`` means.
@@ -119,7 +135,7 @@ class Gemini:
             case "error" if event.get("severity") == "error":
                 return self._failed(fields.text(event.get("message")) or "gemini gave no reason")
             case "result":
-                return (*_spent(fields.mapping(event.get("stats"))), *self._result(event))
+                return (*_spent(fields.mapping(event.get("stats")), self.table), *self._result(event))
             case _:
                 return ()
 
@@ -179,7 +195,7 @@ def _detail(given: object) -> str:
     return next((shown for key in _TOOL_DETAILS if (shown := fields.one_line(parameters.get(key)))), "")
 
 
-def _spent(stats: dict[str, object]) -> tuple[Meaning, ...]:
+def _spent(stats: dict[str, object], table: prices.Table) -> tuple[Meaning, ...]:
     """Read what this run used, model by model; a run that resumes starts at zero again.
 
     ``input_tokens`` includes the cached ones, ``input`` does not. What is in the total beyond input and output is what
@@ -192,5 +208,5 @@ def _spent(stats: dict[str, object]) -> tuple[Meaning, ...]:
         output = max(fields.count(model.get("output_tokens")), fields.count(model.get("total_tokens")) - read)
         used = Usage(input_tokens=max(0, read - cached), cached_tokens=cached, output_tokens=output)
         if used != Usage():
-            whole = whole.plus(prices.estimated(used, name))
+            whole = whole.plus(table.estimated(used, name))
     return () if whole == Usage() else (Spent(usage=whole, whole_session=False),)

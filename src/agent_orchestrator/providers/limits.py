@@ -14,6 +14,7 @@ JUST_PASSED = timedelta(minutes=30)
 """A stated time of day this recently gone is a reset that is late, not one of tomorrow: waiting a day would be worse
 than asking again soon, so it counts as not stated."""
 
+MINUTE = timedelta(minutes=1)
 FARTHEST = timedelta(days=35)
 """A reset farther away than a month, the longest window in use, is a misreading; asking again costs less."""
 
@@ -52,14 +53,17 @@ _DATED = re.compile(
 _OF_DAY = re.compile(_LEAD + _TIME + _ZONE, re.I)
 
 
-def reset_time(text: str, now: datetime, local: tzinfo | None = None) -> datetime | None:
+def reset_time(
+    text: str, now: datetime, local: tzinfo | None = None, *, cut_to_minute: bool = False
+) -> datetime | None:
     """Return the moment in UTC at which *text* says that a limit ends, or None: it does not say, or cannot mean it.
 
     *now* is aware. *local* is the zone of times without one; None means the machine's, as codex prints them.
-    Structured fields beat sentences; a time of day that is over today means tomorrow.
+    Structured fields beat sentences; a time of day that is over today means tomorrow. *cut_to_minute* says that who
+    prints a time leaves its seconds out: it means the end of that minute, and this very minute is not over yet.
     """
     try:
-        moment = _read(text, now, local)
+        moment = _read(text, now, local, MINUTE if cut_to_minute else timedelta(0))
     except (ValueError, OverflowError, OSError):  # the 31st of June, a year 99999, a broken zone file
         return None
     return None if moment is None else _ahead(moment, now)
@@ -78,7 +82,7 @@ def _ahead(moment: datetime, now: datetime) -> datetime | None:
     return moment if timedelta(0) < moment - now <= FARTHEST else None
 
 
-def _read(text: str, now: datetime, local: tzinfo | None) -> datetime | None:
+def _read(text: str, now: datetime, local: tzinfo | None, later: timedelta) -> datetime | None:
     if found := _EPOCH.search(text):
         return from_epoch(int(found["epoch"]), now)
     if found := _SECONDS.search(text):
@@ -89,11 +93,12 @@ def _read(text: str, now: datetime, local: tzinfo | None) -> datetime | None:
         parts = _PART.findall(found["span"])
         return now + timedelta(seconds=sum(float(number) * _UNIT_SECONDS[unit.lower()] for number, unit in parts))
     if found := _DATED.search(text):
-        return _dated(found, now, local)
+        return _dated(found, now, local) + later
     if found := _ISO.search(text):
         return _in_utc(datetime.fromisoformat(found["iso"].upper().replace(" ", "T")), local)
     if found := _OF_DAY.search(text):
-        return _of_day(found, now, local)
+        moment = _of_day(found, now - later, local)
+        return moment + later if moment is not None else None
     return None
 
 

@@ -17,7 +17,7 @@ What a user should know of it, seen there:
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from agent_orchestrator.providers import (
     Finished,
     Limited,
     Meaning,
+    Provider,
     Question,
     Said,
     Spent,
@@ -58,6 +59,22 @@ FIXED = {"OPENCODE_DISABLE_AUTOUPDATE": "1"}  # an update in the night replaces 
 CONFIG = "OPENCODE_CONFIG_CONTENT"
 """Configuration in a variable. It is merged with the user's files; lists, such as ``instructions``, are joined."""
 
+_CONFIG_FOLDER = "${XDG_CONFIG_HOME:-~/.config}/opencode"
+WRITES = (
+    "${XDG_DATA_HOME:-~/.local/share}/opencode/",
+    "${XDG_STATE_HOME:-~/.local/state}/opencode/",
+    "${XDG_CACHE_HOME:-~/.cache}/opencode/",
+    f"{_CONFIG_FOLDER}/",
+)
+"""Sessions and login, locks, programs it fetched; it also puts the types of its plug-ins beside its configuration."""
+GUARDS = tuple(
+    f"{_CONFIG_FOLDER}/{name}"
+    for name in (
+        *("opencode.json", "opencode.jsonc", "config.json", "AGENTS.md"),
+        *("agent", "agents", "command", "commands", "plugin", "plugins", "tool", "tools", "skill", "skills"),
+    )
+)
+
 ENCLOSING = frozenset({"OPENCODE", "OPENCODE_PID", "OPENCODE_CLIENT", "OPENCODE_SERVER_PASSWORD"})
 """Marks of an agent run that we may ourselves be inside of."""
 
@@ -81,6 +98,8 @@ class OpenCode:
     """Zone of stated times that name none. None means the machine's."""
     model: str | None = None
     """The model whose price estimates the cost where opencode reports none; it does not say which one it used."""
+    table: prices.Table = prices.KNOWN
+    """What tokens cost where the CLI reports no dollars."""
     name: str = "opencode"
     title: str = "opencode"
     binary: str | None = "opencode"
@@ -107,7 +126,19 @@ class OpenCode:
             environment[CONFIG] = _with_instructions(
                 briefing.environment.get(CONFIG, ""), str(briefing.run_dir / ROLE_FILE)
             )
-        return Command(argv=tuple(argv), stdin=briefing.prompt, environment=environment, without=ENCLOSING, files=files)
+        return Command(
+            argv=tuple(argv),
+            stdin=briefing.prompt,
+            environment=environment,
+            without=ENCLOSING,
+            files=files,
+            writes=WRITES,
+            guards=GUARDS,
+        )
+
+    def for_model(self, model: str) -> Provider:
+        """Return it with *model*, whose price its figures are to be estimated by."""
+        return replace(self, model=model)
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         """Return what one line of ``--format json`` means.
@@ -148,7 +179,7 @@ class OpenCode:
         if used == Usage():
             return ()
         if not used.cost_micro_usd:
-            used = prices.estimated(used, (self.model or "").rpartition("/")[2] or None)
+            used = self.table.estimated(used, (self.model or "").rpartition("/")[2] or None)
         return (Spent(usage=used, whole_session=False),)
 
     def _failed(self, error: dict[str, object]) -> tuple[Meaning, ...]:

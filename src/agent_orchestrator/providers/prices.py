@@ -21,12 +21,14 @@ The last line is for a request of claude-haiku-5-5 with more than 100,000 tokens
 Sources: OpenAI models from the Codex rate card as published on 13 May 2026 (25 credits are 1 US dollar); Claude models
 from what claude 2.1.329 itself charged per token in its ``total_cost_usd``, measured in November 2026 against a model
 server that reported chosen counts of tokens. A model that is not in the table counts as the dearest of it, so that a
-budget stops too early rather than too late. What is paid in truth stands in the provider's own console.
+budget stops too early rather than too late. What is paid in truth stands in the provider's own console. A user's own
+prices, from the setting ``prices``, take the place of these.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from agent_orchestrator.domain.attempt import Usage
 
@@ -75,20 +77,50 @@ _DATED = re.compile(r"-20\d{6}$")
 """How the name of a model's snapshot ends."""
 
 
-def estimated(usage: Usage, model: str | None, *, cache_write_tokens: int = 0) -> Usage:
-    """Return *usage* with its cost estimated for *model*; never zero when any token was used.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Prices by model."""
 
-    *cache_write_tokens* are those that were read and also put into a cache, which some are paid more for; they come on
-    top of the input in *usage* and are input in what is returned.
-    """
-    price = PRICES.get(_DATED.sub("", model or ""), UNKNOWN_MODEL)
-    whole = usage._replace(input_tokens=usage.input_tokens + cache_write_tokens)
-    if price.beyond is not None and whole.input_tokens + whole.cached_tokens > price.beyond.tokens:
-        price = price.beyond.price
-    dollars_e6 = (
-        usage.input_tokens * price.input
-        + cache_write_tokens * (price.input if price.cache_write is None else price.cache_write)
-        + usage.cached_tokens * price.cached
-        + usage.output_tokens * price.output
-    )
-    return whole._replace(cost_micro_usd=math.ceil(dollars_e6), cost_is_estimate=True)
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
+    unknown: Price = UNKNOWN_MODEL
+    """For a model that is not in it."""
+
+    def estimated(self, usage: Usage, model: str | None, *, cache_write_tokens: int = 0) -> Usage:
+        """Return *usage* with its cost estimated for *model*; never zero when a token was used that has a price.
+
+        *cache_write_tokens* are those that were read and also put into a cache, which some are paid more for; they
+        come on top of the input in *usage* and are input in what is returned.
+        """
+        name = model or ""
+        price = self.prices.get(name) or self.prices.get(_DATED.sub("", name), self.unknown)
+        whole = usage._replace(input_tokens=usage.input_tokens + cache_write_tokens)
+        if price.beyond is not None and whole.input_tokens + whole.cached_tokens > price.beyond.tokens:
+            price = price.beyond.price
+        dollars_e6 = (
+            usage.input_tokens * price.input
+            + cache_write_tokens * (price.input if price.cache_write is None else price.cache_write)
+            + usage.cached_tokens * price.cached
+            + usage.output_tokens * price.output
+        )
+        return whole._replace(cost_micro_usd=math.ceil(dollars_e6), cost_is_estimate=True)
+
+
+KNOWN = Table()
+"""The table above."""
+ANY_MODEL = "*"
+"""Stands in a user's prices for every model that has none of its own there or here."""
+
+
+def with_own(entries: Mapping[str, tuple[float, ...]]) -> Table:
+    """Return the table with a user's *entries*: input, cached, output and, if it differs, cache write."""
+    own = {
+        name: Price(input=parts[0], cached=parts[1], output=parts[2], cache_write=parts[3] if len(parts) > 3 else None)
+        for name, parts in entries.items()
+    }
+    unknown = own.pop(ANY_MODEL, UNKNOWN_MODEL)
+    return Table(prices={**PRICES, **own}, unknown=unknown)
+
+
+def estimated(usage: Usage, model: str | None, *, cache_write_tokens: int = 0) -> Usage:
+    """Return *usage* with its cost estimated by the table above; see :meth:`Table.estimated`."""
+    return KNOWN.estimated(usage, model, cache_write_tokens=cache_write_tokens)

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
+from agent_orchestrator.domain.hold import Hold, HoldKind
 from agent_orchestrator.providers import Ending
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.process import ExitRecord, Why
@@ -24,8 +25,22 @@ def ending_of(follower: Follower) -> Ending:
     if ending.outcome is Outcome.LIMITED:
         return ending
     if ours:
-        return Ending(outcome=Outcome.CANCELLED, reason=ours)
+        return Ending(outcome=Outcome.FAILED if follower.own_doing else Outcome.CANCELLED, reason=ours)
     return _by_limit(record, said_ok) or ending
+
+
+def told_of_hold(hold: Hold) -> str:
+    """Say who waits until when and why: the first time loudly when a person must act, then in few words."""
+    until = f"{hold.until:%Y-%m-%d %H:%M} UTC"
+    if hold.kind is HoldKind.LOGIN:
+        if hold.refusals > 1:
+            return f"{hold.provider}'s login is still refused; looked at again at {until}"
+        return (
+            f"LOGIN REFUSED: {hold.provider} waits for you. Log in, then: orchestrate resume {hold.provider}. "
+            f"It is looked at again at {until}. ({hold.reason})"
+        )
+    again = f", refused {hold.refusals} times in a row" if hold.refusals > 1 else ""
+    return f"{hold.provider} waits until {until} ({hold.kind.replace('_', ' ')}{again}): {hold.reason}"
 
 
 def told_of_base(check: CheckRun) -> str:

@@ -1,9 +1,11 @@
 """One running attempt as the supervisor knows it: its process, its transcript, and what its lines said so far."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Usage
+from agent_orchestrator.domain.budget import Budget, Used
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.providers import (
     Finished,
@@ -39,12 +41,18 @@ class Follower:
     """None when it had ended before we took over: there is a transcript, and nothing to ask to stop."""
     workspace: Workspace | None
     tailer: Tailer
+    redact: Callable[[str], str] = lambda text: text
+    """Takes secrets out of what it prints, before anything is made of it."""
     last: Finished | None = None
     limited: Limited | None = None
     finished_at: float | None = None
     """Monotonic time of the agent's last word; it must end soon after, unless it goes on working."""
     asked_to_stop: str = ""
     """Why we asked it to stop; empty if we did not."""
+    own_doing: bool = False
+    """True when we asked it to stop for something that it did: then the attempt counts."""
+    budget: Budget | None = None
+    """What the attempt may use. None means no ceiling."""
     changed: bool = False
     """True when something was learned that is not in the database yet."""
     cwd_seen: str | None = None
@@ -82,7 +90,7 @@ class Follower:
 
     def stderr(self) -> str:
         """Return the end of what it wrote to standard error, cleaned."""
-        return tail(Path(self.attempt.run_dir) / "stderr.log", STDERR_LIMIT)
+        return self.redact(tail(Path(self.attempt.run_dir) / "stderr.log", STDERR_LIMIT))
 
     def exit(self) -> ExitRecord | None:
         """Return its exit record, or None when it vanished without one."""
@@ -101,7 +109,7 @@ class Follower:
         return clean(said).strip()[:SUMMARY_LIMIT]
 
     def _take(self, line: Line, now: float) -> None:
-        for meaning in self.provider.read(line.text):
+        for meaning in self.provider.read(self.redact(line.text)):
             self.changed = True
             self.limited = still_limited(self.limited, meaning)
             self._acted = self._acted or isinstance(meaning, Said | UsedTool | Spent)
@@ -128,6 +136,11 @@ class Follower:
                     self._doing(f"limited: {meaning.text}")
                 case Finished():
                     self.last, self.finished_at = meaning, now
+
+    @property
+    def over_budget(self) -> str:
+        """Say in words how it has used more than an attempt may; nothing when it has not. The minder bounds time."""
+        return self.budget.passed(Used.of(self.attempt.usage)) if self.budget is not None else ""
 
     def _doing(self, text: str) -> None:
         words = " ".join(clean(text).split())[:ACTION_LIMIT]

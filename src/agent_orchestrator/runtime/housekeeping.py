@@ -1,30 +1,33 @@
 """What ended work left behind, and giving it back. Nothing goes that is not safe elsewhere or was never work.
 
 A checkout goes when everything that was done in it stands on a branch of the
-user's repository, or when it was collected and nothing had changed. What an
-open attempt uses, what a task may go on in, and what was never collected stay.
+user's repository, or when it was collected and nothing had changed. Work that is
+on no branch stays where it is for a while; then, or when the disk budget is
+spent, it goes too, once a checkpoint holds every file of it. What an open
+attempt uses and what a task may go on in stay.
 """
 
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.goal import GOAL_OPEN
+from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
 from agent_orchestrator.runtime import process
+from agent_orchestrator.runtime.restoring import chosen
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Workspace, Workspaces
+from agent_orchestrator.workspaces import SECRET, Checkpoint, Checkpoints, Workspace, Workspaces
 
-KEPT_FOR = timedelta(days=7)
-"""How long transcripts of ended goals are kept: long enough for a week's reviews."""
 QUESTION_LASTS = timedelta(hours=1)
 """A planner may think for an hour at most; a question's folder that is older was left by a crash."""
 
@@ -42,6 +45,24 @@ class Kind(StrEnum):
     ARTIFACTS = "artifacts"
     """Files that agents of an ended goal kept for each other."""
     QUESTION = "question"
+    CHECKPOINTS = "checkpoints"
+    """Of goals that ended long ago: all of what is landed; of what is not, all but what would be restored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is kept, and how much of it."""
+
+    checkouts: timedelta
+    """How long a checkout with work on no branch stays where it is, after its attempt ended."""
+    transcripts: timedelta
+    """How long what was said, kept and checkpointed stays after a goal, or its task, has ended."""
+    disk_bytes: int
+    """What all of it together may take before checkouts go that are not old yet."""
+
+    def older_than(self, span: timedelta) -> "Retention":
+        """Return the same with *span* in place of both times."""
+        return Retention(checkouts=span, transcripts=span, disk_bytes=self.disk_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +76,15 @@ class Leftover:
     """Why it may go, or why it stays."""
     free: bool = True
     """False: it is listed only to say why it stays."""
+    count: int = 1
+    """How many it holds: attempts' folders of transcripts, or checkpoints."""
+    command: str = ""
+    """How to get the work that lies there; empty when there is none."""
     workspace: Workspace | None = None
     """Set for a checkout."""
+    waits_since: datetime | None = None
+    """Set when it stays only because it is not old enough: when its attempt ended."""
+    checkpoints: tuple[Checkpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,29 +96,56 @@ class Housekeeping:
     state: Path
     """The project's folder in the state directory. Nothing outside it is ever freed."""
     workspaces: Callable[[], Workspaces]
+    saves: Checkpoints
+    retention: Retention
 
-    def leftovers(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
-        """Return everything of ended work, what may go first. Changes nothing."""
-        before = self.clock.now() - older_than
-        found = [*self._checkouts(), *self._spares(), *self._questions()]
-        found += self._of_ended_goals("runs", Kind.TRANSCRIPTS, before)
-        found += self._of_ended_goals("artifacts", Kind.ARTIFACTS, before)
+    def leftovers(self, *, older_than: timedelta | None = None) -> list[Leftover]:
+        """Return everything of ended work, what may go first. Removes nothing; takes checkpoints.
+
+        *older_than* takes the place of both times of the retention.
+        """
+        keep = self.retention if older_than is None else self.retention.older_than(older_than)
+        now = self.clock.now()
+        found = [*self._checkouts(now - keep.checkouts), *self._spares(), *self._questions()]
+        found += self._of_ended_goals("runs", Kind.TRANSCRIPTS, now - keep.transcripts)
+        found += self._of_ended_tasks(now - keep.transcripts)
+        found += self._of_ended_goals("artifacts", Kind.ARTIFACTS, now - keep.transcripts)
+        found += self._checkpoints(now - keep.transcripts)
+        found = self._within(keep.disk_bytes, found)
         return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
 
-    def free(self, *, older_than: timedelta = KEPT_FOR) -> list[Leftover]:
+    def free(self, *, older_than: timedelta | None = None) -> list[Leftover]:
         """Look anew, free what may go, and return what is gone."""
         freed = []
         for leftover in self.leftovers(older_than=older_than):
             if not leftover.free or not self._is_inside(leftover.path):
                 continue
+            if leftover.kind is Kind.CHECKPOINTS:
+                freed.append(replace(leftover, bytes=self.saves.forget(leftover.checkpoints)))
+                continue
             if leftover.workspace is not None:
-                self.workspaces().close(leftover.workspace)  # it knows what git must be told
+                try:
+                    self.workspaces().close(leftover.workspace)  # it takes a last checkpoint, and tells git
+                except (OrchestratorError, OSError):
+                    continue  # its work could not be kept a moment ago: the disk is full, say
             self._remove(leftover.path)
             if not leftover.path.exists():
                 freed.append(leftover)
-        for spare in self._spares():  # what was closed just now was kept as a spare
-            self._remove(spare.path)
+        if any(one.kind is Kind.CHECKOUT for one in freed):
+            for spare in self._spares():  # what was closed just now was kept as a spare
+                self._remove(spare.path)
         return freed
+
+    def _within(self, disk_bytes: int, found: list[Leftover]) -> list[Leftover]:
+        """Let checkouts that are kept, but not old, go too while all is more than *disk_bytes*, the oldest first."""
+        excess = _size(self.state) - sum(one.bytes for one in found if one.free) - disk_bytes
+        let_go = set()
+        for one in sorted((one for one in found if one.waits_since), key=lambda one: one.waits_since or one.path):
+            if excess > 0:
+                let_go.add(one.path)
+                excess -= one.bytes
+        over = f"more than the disk budget of {disk_bytes / 2**30:.0f} GiB is kept"
+        return [replace(one, free=True, about=f"{one.about}; {over}") if one.path in let_go else one for one in found]
 
     def _remove(self, folder: Path) -> None:
         """Take *folder* away in one step, so that a supervisor that wants a spare gets it whole or not at all."""
@@ -100,7 +155,7 @@ class Housekeeping:
             folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
-    def _checkouts(self) -> Iterator[Leftover]:
+    def _checkouts(self, before: datetime) -> Iterator[Leftover]:
         by_place: dict[Path, list[tuple[Task, Attempt]]] = {}
         for task, attempt in self._attempts():
             if attempt.workspace and self._is_inside(Path(attempt.workspace)):
@@ -110,27 +165,67 @@ class Housekeeping:
                 continue
             last = max((attempt for _, attempt in users), key=lambda one: one.token)
             workspace = self.workspaces().reopen(place, base=last.base_commit)
-            if workspace is None or not self._is_inside(workspace.root):
-                continue
-            stays = self._why_it_stays(users, last)
-            about = f"attempt {last.id}: {stays or self._why_it_goes(last)}"
-            yield Leftover(
-                kind=Kind.CHECKOUT,
-                path=workspace.root,
-                bytes=_size(workspace.root),
-                about=about,
-                free=not stays,
-                workspace=workspace,
-            )
+            if workspace is not None and self._is_inside(workspace.root):
+                yield self._judged(workspace, users, last, before)
+        yield from self._half_made(set(by_place))
 
-    def _why_it_stays(self, users: list[tuple[Task, Attempt]], last: Attempt) -> str:
-        """Return why a checkout stays, or nothing."""
+    def _half_made(self, used: set[Path]) -> Iterator[Leftover]:
+        """Find checkouts that were being made when a crash came: nobody worked in them yet."""
+        for folder in _folders(self.state / "checkouts"):
+            if any(place.is_relative_to(folder) for place in used):
+                continue
+            task = next(iter(self.store.tasks.find(folder.name.rpartition(".")[0])), None)
+            attempts = self.store.attempts.of_task(task.id) if task is not None else []
+            its_own = next((one for one in attempts if one.id == folder.name), None)
+            if its_own is not None and its_own.outcome is not None and its_own.workspace is None:
+                about = f"attempt {its_own.id}: it was never begun; its checkout is half made"
+                yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
+
+    def _judged(
+        self, workspace: Workspace, users: list[tuple[Task, Attempt]], last: Attempt, before: datetime
+    ) -> Leftover:
+        """Say whether a checkout may go, and why."""
+        stays = Leftover(
+            kind=Kind.CHECKOUT,
+            path=workspace.root,
+            bytes=_size(workspace.root),
+            about="",
+            free=False,
+            command=self._command(users),
+        )
+        about = f"attempt {last.id}: "
         if any(attempt.outcome is None for _, attempt in users):
-            return "is still at work"
+            return replace(stays, about=f"{about}is still at work")
         if any(task.state in OPEN for task, _ in users):
-            return "its task may go on in it"
+            return replace(stays, about=f"{about}its task may go on in it")
+        by_hand = f"cp -a {shlex.quote(str(workspace.root))} FOLDER"
+        try:
+            kept = self.workspaces().checkpoint(workspace, attempt=last.id, why="before its checkout may go")
+        except OrchestratorError as error:
+            return replace(stays, about=f"{about}its work cannot be kept: {error.message}", command=by_hand)
+        unsafe = self._why_unsafe(last)
+        # What git was told to commit is on the branch whatever its name; a checkpoint has no place for secrets.
+        missing = [note for note in kept.left_out if unsafe or not note.endswith(SECRET)]
+        if missing:
+            told = "; ".join(missing[:3]) + ("; …" if len(missing) > 3 else "")
+            return replace(stays, about=f"{about}no checkpoint holds all of it ({told})", command=by_hand)
+        if not unsafe:
+            return replace(stays, about=about + self._why_it_goes(last), free=True, workspace=workspace, command="")
+        command = self._command(users)
+        about += f"{unsafe}; a checkpoint does" if command else "nothing differs from what it began with"
+        goes = replace(stays, about=about, workspace=workspace, command=command)
+        ended = last.ended_at or self.clock.now()
+        return replace(goes, free=True) if ended <= before else replace(goes, waits_since=ended)
+
+    def _command(self, users: list[tuple[Task, Attempt]]) -> str:
+        """Return how to get the work of a checkout that several attempts may have gone on in."""
+        newest_first = sorted((attempt for _, attempt in users), key=lambda one: one.token, reverse=True)
+        return next((f"orchestrate restore {one.id}" for one in newest_first if self.saves.of(one.id)), "")
+
+    def _why_unsafe(self, last: Attempt) -> str:
+        """Return why the user's repository does not hold an attempt's work, or nothing."""
         if last.commit is None and last.outcome not in {Outcome.NO_EVIDENCE, Outcome.SUCCEEDED}:
-            return "its work was never collected"
+            return "its work was never collected, no branch holds it"
         if last.commit is not None and not self._is_safe(last):
             return f"no branch holds its work ({last.commit[:10]})"
         return ""
@@ -160,7 +255,45 @@ class Housekeeping:
             if goal.ended_at is None or goal.ended_at > before or at_work:
                 continue
             about = f"goal {goal.id}, {goal.state} on {goal.ended_at:%Y-%m-%d}"
-            yield Leftover(kind=kind, path=folder, bytes=_size(folder), about=about)
+            count = len(_folders(folder)) if kind is Kind.TRANSCRIPTS else 1
+            yield Leftover(kind=kind, path=folder, bytes=_size(folder), about=about, count=count)
+
+    def _of_ended_tasks(self, before: datetime) -> Iterator[Leftover]:
+        """Find the transcripts of tasks that are over, in goals that still go on."""
+        for task, attempt in self._attempts():
+            ended = attempt.ended_at
+            folder = self.state / "runs" / attempt.goal / attempt.id
+            if task.state in OPEN or ended is None or ended > before or not folder.is_dir():
+                continue
+            if self.store.goals.get(attempt.goal).state in GOAL_OPEN:
+                about = f"attempt {attempt.id}, ended on {ended:%Y-%m-%d}; its goal goes on"
+                yield Leftover(kind=Kind.TRANSCRIPTS, path=folder, bytes=_size(folder), about=about)
+
+    def _checkpoints(self, before: datetime) -> Iterator[Leftover]:
+        """Find checkpoints of ended goals that are not needed to bring unlanded work back."""
+        by_attempt: dict[str, list[Checkpoint]] = {}
+        for one in self.saves.all():
+            by_attempt.setdefault(one.attempt, []).append(one)
+        old = []
+        for attempt, found in by_attempt.items():
+            id = attempt.rpartition(".")[0]
+            task = next((task for task in self.store.tasks.find(id) if task.id == id), None) if id else None
+            goals = self.store.goals.find(task.goal if task else attempt)
+            goal = next((goal for goal in goals if goal.id == (task.goal if task else attempt)), None)
+            if goal is None or goal.state in GOAL_OPEN or not goal.ended_at or goal.ended_at > before:
+                continue  # of what the database does not know, nothing is known that would let it go
+            landed = task.state is TaskState.DONE if task else goal.delivery is Delivery.DELIVERED
+            needed = () if landed else (chosen(found), found[-1])
+            old += [one for one in found if one not in needed]
+        if old:
+            yield Leftover(
+                kind=Kind.CHECKPOINTS,
+                path=self.state / "saves.git",
+                bytes=min(sum(one.bytes for one in old), _size(self.state / "saves.git")),
+                about="of goals that ended; the size is at most this",
+                count=len(old),
+                checkpoints=tuple(old),
+            )
 
     def _questions(self) -> Iterator[Leftover]:
         for folder in _folders(self.state / "questions"):

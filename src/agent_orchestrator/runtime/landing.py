@@ -17,6 +17,7 @@ from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.resolutions import missing
 from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judged, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
@@ -87,7 +88,7 @@ class Landing:
     def give_back(self, workspace: Workspace, collected: Collected) -> None:
         """Let the next attempt have the checkout of work that is landed, unless something was left out of that."""
         if workspace.isolation is not Isolation.SHARED and not collected.notes:
-            self.workspaces.close(workspace)
+            self.workspaces.close(workspace, is_safe=True)
 
     def _land(
         self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str
@@ -102,7 +103,8 @@ class Landing:
             if union.tree is None:
                 return self._conflict(attempt, union, collected, evidence)
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
-            evidence = replace(evidence, checks=(check,), notes=collected.notes)
+            notes = (*collected.notes, *self._dropped(attempt, union.tree, onto))
+            evidence = replace(evidence, checks=(check,), notes=notes)
             if verdict(check) is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
             work = Work(task=task, base=onto, tree=union.tree, check=check, suite=self.suite(task, goal))
@@ -276,6 +278,15 @@ class Landing:
         self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=said, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
+
+    def _dropped(self, attempt: Attempt, tree: str, onto: str) -> tuple[str, ...]:
+        """Return which lines of either side are gone from work that was done again after a conflict, for a reviewer."""
+        before = [one for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
+        conflicted = next((one for one in reversed(before) if one.outcome is Outcome.CONFLICT), None)
+        if conflicted is None or conflicted.commit is None or conflicted.base_commit is None:
+            return ()
+        diff, base = self.workspaces.diff, conflicted.base_commit
+        return missing(diff(base, conflicted.commit), diff(base, onto), diff(base, tree))
 
     def _conflict(self, attempt: Attempt, union: Union, collected: Collected, evidence: Evidence) -> Outcome:
         """Give the task back once with both sides of the conflict; the second conflict goes to a person."""

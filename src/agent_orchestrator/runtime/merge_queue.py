@@ -2,7 +2,8 @@
 
 What one attempt left is saved side by side with the others'. Verifying, landing
 and delivering are the merge queue: a single thread, so that nothing moves a
-result branch between its check and its move. Each tells the supervisor's loop
+result branch between its check and its move. The oldest and most blocking goes
+first. Each tells the supervisor's loop
 by a happening that it is through; the database says what came of it.
 """
 
@@ -23,6 +24,8 @@ from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
+from agent_orchestrator.runtime.line import Line, Rank
+from agent_orchestrator.runtime.process import State, state, sweep
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.verification import verdict
@@ -33,6 +36,9 @@ from agent_orchestrator.workspaces import Collected, Workspace
 
 TAIL_CHARACTERS = 2_000
 """Of a goal check's output that its event keeps."""
+FIRST: Rank = (0,)
+"""What goes before every landing: the base's check, by which they are judged, what a crash left half done, and the
+delivery of a goal in which nothing is left to land."""
 SAVED_AT_ONCE = 4
 """Attempts whose work is saved at the same time; each is a few processes of git."""
 
@@ -52,9 +58,11 @@ class MergeQueue:
     _saving: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=SAVED_AT_ONCE, thread_name_prefix="save")
     )
-    _one_by_one: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="merge-queue")
-    )
+    _line: Line = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the line."""
+        self._line = Line("merge-queue", lambda error: self.log(f"internal error: {type(error).__name__}: {error}"))
 
     def take(self, follower: Follower, ending: Ending) -> None:
         """Save what an ended attempt left; then land it, or give its task back."""
@@ -62,15 +70,15 @@ class MergeQueue:
 
     def take_again(self, attempt: Attempt) -> None:
         """Take work that was in the queue when an earlier supervisor died."""
-        self._one_by_one.submit(self._recover, attempt)
+        self._line.put(FIRST, lambda: self._recover(attempt))
 
     def deliver(self, goal: Goal) -> None:
         """Deliver a completed goal. A failed goal's work stays on its branch."""
-        self._one_by_one.submit(self._deliver, goal)
+        self._line.put(FIRST, lambda: self._deliver(goal))
 
     def check_base(self, goal: Goal) -> None:
         """Run the project's check on the goal's base, and write down what it showed."""
-        self._one_by_one.submit(self._check_base, goal)
+        self._line.put(FIRST, lambda: self._check_base(goal))
 
     def give_back(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
         """End an attempt that nothing is landed of, at once; its task is tried again, or not, as its rules say."""
@@ -82,18 +90,19 @@ class MergeQueue:
     def shut_down(self) -> None:
         """Wait until all that was taken is through."""
         self._saving.shutdown(wait=True)
-        self._one_by_one.shutdown(wait=True)
+        self._line.close()
 
     def _settle(self, follower: Follower, ending: Ending) -> None:
         """Save what is there. Then the one thread has it, or its task is given back."""
         attempt, workspace = follower.attempt, follower.workspace
 
         def save() -> bool:
+            self._end_leftovers(attempt)
             if ending.outcome is not None or workspace is None:
                 self._save_and_give_back(follower, ending)
                 return True
             collected = self.landing.save(attempt, workspace)
-            self._one_by_one.submit(self._stage, attempt, lambda: land(workspace, collected))
+            self._line.put(self._rank(attempt), lambda: self._stage(attempt, lambda: land(workspace, collected)))
             return False
 
         def land(workspace: Workspace, collected: Collected) -> bool:
@@ -104,6 +113,21 @@ class MergeQueue:
             return True
 
         self._stage(attempt, save)
+
+    def _end_leftovers(self, attempt: Attempt) -> None:
+        """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
+        run_dir = Path(attempt.run_dir)
+        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
+            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
+
+    def _rank(self, attempt: Attempt) -> Rank:
+        """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
+
+        It is the order in which tasks are claimed: a goal gains with its age, and of its tasks the one goes first on
+        which the longest rest of the plan waits. A small change that nothing waits for cannot hold that up.
+        """
+        task = self.store.tasks.get(attempt.task)
+        return (1, task.goal_rank, task.task_rank)
 
     def _stage(self, attempt: Attempt, stage: Callable[[], bool]) -> None:
         """Take one step of settling an attempt; tell the loop when it was the last one, or went wrong."""

@@ -14,6 +14,7 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.context import Entry
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.message import Message
+from agent_orchestrator.domain.retries import is_charged
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.services.context import Result, Told
@@ -27,6 +28,9 @@ CONTEXT_LIMIT = 40_000
 """Characters of all that others said: about 10,000 tokens. What does not fit is counted, and its file is named."""
 REASON_LIMIT = 500
 """Characters of the line that says how an attempt ended; the evidence below it has room for more."""
+SHOWN_WHOLE = 2
+"""Attempts of which the next is told everything; of those before only how they ended."""
+LINES_OF_HISTORY = 20
 EVIDENCE_HEADING = "## What happened before: evidence from the last attempt"
 """Stands above the evidence in a retry's prompt."""
 
@@ -59,15 +63,25 @@ def first(
 
 
 def again(
-    task: Task, *, check: str | None, told: Told, messages: Sequence[Message], before: Attempt, view: Path
+    task: Task,
+    *,
+    check: str | None,
+    told: Told,
+    messages: Sequence[Message],
+    before: Attempt,
+    view: Path,
+    earlier: Sequence[Attempt] = (),
 ) -> str:
-    """Return the prompt of an attempt that goes on in the session of *before*, which has the task in its memory."""
+    """Return the prompt of an attempt that goes on in the session of *before*, which has the task in its memory.
+
+    *earlier* are all attempts before it, of other sessions too.
+    """
     wanted, messages = _wanted(task, messages, before)
     how = "is landed, and is in this checkout with all that landed since" if wanted else "is not accepted yet"
     parts = [
         f"Your work on task {task.id} ({task.key}): {task.title} {how}. Go on in this checkout.",
         wanted,
-        _history([before]),
+        _history(earlier or [before], in_session=before.session),
         *_context(told, messages, view),
         _rules(task, check),
         _sharing(task, view),
@@ -171,18 +185,59 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _history(earlier: Sequence[Attempt]) -> str:
-    told = [attempt for attempt in earlier if attempt.feedback or attempt.reason]
+def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> str:
+    """Return how every attempt ended, and of the last two what was tried and what the checks said.
+
+    What was said in the session *in_session* its agent remembers by itself.
+    """
+    landed = max((place for place, one in enumerate(earlier, 1) if one.outcome is Outcome.SUCCEEDED), default=0)
+    told = [one for one in earlier[landed:] if (one.feedback or one.reason) and one.outcome is not Outcome.LIMITED]
+    if earlier[landed:] and earlier[-1].outcome is Outcome.LIMITED:
+        told.append(earlier[-1])
     if not told:
         return ""
     parts = [EVIDENCE_HEADING]
-    for attempt in told[-2:]:
-        reason = _line(attempt.reason)
-        parts.append(f"Attempt {attempt.number} ended as {attempt.outcome or 'unknown'}: {reason}")
+    if len(told) > SHOWN_WHOLE:
+        parts += [_ended(attempt) for attempt in told[:-SHOWN_WHOLE][-LINES_OF_HISTORY:]]
+    for attempt in told[-SHOWN_WHOLE:]:
+        parts.append(_ended(attempt))
+        remembered = in_session is not None and attempt.session == in_session
+        if attempt.summary and not remembered:
+            author = f"the agent of attempt {attempt.number}"
+            parts += ["What it tried, in its own words:", _data(attempt.summary, author)]
+        if attempt.commit and attempt.base_commit and not remembered:
+            parts.append(f"What it changed, to look at: git diff {attempt.base_commit[:12]} {attempt.commit[:12]}")
         if attempt.feedback:
             parts.append(_data(attempt.feedback, "the orchestrator's own checks"))
-    parts.append("Find the cause of this and mend it; do not repeat what failed.")
+    alike = _alike(told)
+    if alike > 1:
+        parts.append(
+            f"The last {alike} attempts ended in the same way. Doing the same once more will not help: question what "
+            "they took for granted, and take another way."
+        )
+    if is_charged(told[-1].outcome):
+        parts.append("Find the cause of this and mend it; do not repeat what failed.")
+    else:
+        parts.append(
+            "The last attempt was interrupted from outside. Look at what is there (git status, git diff), and go on."
+        )
     return "\n".join(parts)
+
+
+def _ended(attempt: Attempt) -> str:
+    who = f" ({attempt.provider})" if attempt.provider else ""
+    return f"Attempt {attempt.number}{who} ended as {attempt.outcome or 'unknown'}: {_line(attempt.reason)}"
+
+
+def _alike(told: Sequence[Attempt]) -> int:
+    """Return how many of the last charged attempts ended with the same outcome and reason."""
+    charged = [attempt for attempt in told if is_charged(attempt.outcome)]
+    count = 0
+    for attempt in reversed(charged):
+        if (attempt.outcome, attempt.reason) != (charged[-1].outcome, charged[-1].reason):
+            break
+        count += 1
+    return count
 
 
 def _rules(task: Task, check: str | None) -> str:

@@ -14,12 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.domain.sandbox import Mechanism
 from agent_orchestrator.planning.project_tests import ProjectTest
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.clis import Installed, find
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import NEEDS_FILES, Project
+from agent_orchestrator.workspaces import NEEDS_FILES, Project, Sandbox
 
 GIT_NEEDED = (2, 38)
 """``git merge-tree --write-tree`` came with 2.38 (October 2022); landing merges with it."""
@@ -72,6 +73,8 @@ class Readiness:
     verify: str | None
     """The check that the settings name; it beats the detected one."""
     store: Callable[[], Store]
+    sandbox: Callable[[], Sandbox]
+    """Raises NotReady when the one that was asked for cannot be had."""
     roster_problems: Callable[[], Sequence[str]] = tuple
     """Names the files of specialists that could not be read."""
 
@@ -85,6 +88,7 @@ class Readiness:
             ("agents", self._agents),
             ("api mode", self._api_mode),
             ("proxy", self._proxy),
+            ("sandbox", self._sandbox),
             ("state", self._state),
             ("disk", self._disk),
             ("database", self._database),
@@ -169,6 +173,13 @@ class Readiness:
     def _proxy(self) -> Iterator[Check]:
         names = [name for name in PROXIES if self.environ.get(name) or self.environ.get(name.lower())]
         yield Check(name="proxy", level=Level.OK, detail=f"{', '.join(names)} set" if names else "none set")
+
+    def _sandbox(self) -> Iterator[Check]:
+        found = self.sandbox()
+        level, hint = Level.OK, ""
+        if found.mechanism is Mechanism.NONE:
+            level, hint = Level.WARN, "agents can reach what you can reach; on Linux install bubblewrap"
+        yield Check(name="sandbox", level=level, detail=found.description, hint=hint)
 
     def _state(self) -> Iterator[Check]:
         elsewhere = "set XDG_STATE_HOME to a folder of yours on a local disk"

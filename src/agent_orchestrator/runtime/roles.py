@@ -40,6 +40,22 @@ def model_for(
     return chosen or (role.model if knows_model(role, provider) else None) or by_tier.get((provider, tier)) or None
 
 
+def tier_above(
+    provider: str, tier: Tier, *, chosen: str | None, by_tier: Mapping[tuple[str, Tier], str]
+) -> Tier | None:
+    """Return the next tier above *tier* in which *provider* would use another model; None when there is none.
+
+    A model that the user *chose* for all work of the provider is used in every tier. The model of a role beats the
+    tier's too, but roles change: a task that is raised in vain costs nothing.
+    """
+    if chosen:
+        return None
+    tiers = list(Tier)
+    now = by_tier.get((provider, tier)) or None
+    above = tiers[tiers.index(tier) + 1 :]
+    return next((one for one in above if (by_tier.get((provider, one)) or None) != now), None)
+
+
 def knows_model(role: Specialist, provider: str) -> bool:
     """Say whether *provider* can be asked for the role's model; True for a role that names none."""
     if role.model is None:

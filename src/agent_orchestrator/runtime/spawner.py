@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.goal import Goal, Isolation
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.domain.specialist import Specialist
@@ -23,7 +24,7 @@ from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Setup, Workspace, Workspaces
+from agent_orchestrator.workspaces import Confined, Sandbox, Setup, Workspace, Workspaces
 
 FRESH_START = frozenset({Outcome.CONFLICT})
 """Outcomes after which going on in the old checkout cannot help: its base is what no longer fits."""
@@ -39,6 +40,8 @@ class Launch:
     provider: Provider
     workspace: Workspace
     spawn: Spawn
+    sandbox: str
+    """What the agent is shut in, in a few words."""
     notes: tuple[str, ...] = ()
     """What the user must know of this start, such as a limit of the role that this agent cannot keep."""
 
@@ -67,13 +70,19 @@ class AgentSpawner:
     """The supervisor's lock file; minders watch it to learn whether they are orphans."""
     cli: Path
     """The command by which an agent calls ``orchestrate`` for its project, wherever it stands."""
+    sandbox: Sandbox
+    """Where agents are shut in."""
+    shared_files: Callable[[], tuple[Path, ...]] = field(default=tuple)
+    """What agents write to by calling ``orchestrate``: the database and its like."""
     models: Mapping[str, str] = field(default_factory=dict)
     """Provider to the model the user chose for all its tasks."""
     tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
     """Provider and tier to the model; empty leaves it to the CLI."""
 
-    def prepare(self, task: Task, goal: Goal, attempt: Attempt) -> Launch:
+    def prepare(self, task: Task, goal: Goal, attempt: Attempt, budget: Budget | None = None) -> Launch:
         """Make the attempt's checkout, prompt and command. Slow; safe to run in a thread.
+
+        *budget* is what the attempt may use: its time bounds the process, its dollars are told to CLIs that heed them.
 
         Raises:
             WorkspaceProblem, NotReady: it cannot be made ready; nothing was started.
@@ -106,6 +115,7 @@ class AgentSpawner:
             tools=role.tools,
             denied_tools=role.denied_tools,
             max_turns=role.max_turns,
+            max_micro_usd=budget.limit_micro_usd if budget else None,
             session=before.session if before else None,
             environment=inherited,
         )
@@ -128,22 +138,36 @@ class AgentSpawner:
             session=before.session if before else None,
             prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
         )
+        confined = self._confined(command, workspace, run_dir, view)
         spawn = Spawn(
             run_dir=run_dir,
             run_id=attempt.id,
-            argv=command.argv,
+            argv=confined.argv,
+            has_watcher=confined.has_watcher,
             cwd=workspace.path,
-            env=self._environment(inherited, command, task, goal, attempt, view),
+            env={**self._environment(inherited, command, task, goal, attempt, view), **confined.environment},
             stdin=prompt_file,
-            limits=self.limits,
+            limits=self._limits(budget),
             supervisor_lock=self.lock,
             watch=workspace.path,
         )
-        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn, notes=notes)
+        return Launch(
+            attempt=known,
+            provider=provider,
+            workspace=workspace,
+            spawn=spawn,
+            sandbox=self.sandbox.description,
+            notes=notes,
+        )
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""
         return Process.start(launch.spawn)
+
+    def _limits(self, budget: Budget | None) -> Limits:
+        if budget is None or budget.limit_seconds is None:
+            return self.limits
+        return replace(self.limits, wall_s=max(1, min(self.limits.wall_s, budget.limit_seconds)))
 
     def reopen(self, attempt: Attempt, goal: Goal) -> Workspace | None:
         """Return the checkout an attempt of an earlier supervisor worked in, or None when it is gone."""
@@ -165,12 +189,26 @@ class AgentSpawner:
                 return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
 
+    def _confined(self, command: Command, workspace: Workspace, run_dir: Path, view: Path) -> Confined:
+        """Return the command in the sandbox: it writes to its checkout, its view, its own state and our shared files.
+
+        Its run folder it may only read: what it printed and how it ended is written there by its minder.
+        """
+        return self.sandbox.around(
+            command.argv,
+            write=(workspace.root, *workspace.git_writes, view, *command.writes, *self.shared_files()),
+            read=(run_dir, self.cli, Path(command.argv[0]).resolve()),
+            guard=(*command.guards, *workspace.git_guards),
+        )
+
     def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
         check = self.check_for(task, goal)
         messages = self.store.messages.of_goal(goal.id, task=task.id)
         told = self.context.told(task, since=before.started_at if before else None)
         if before is not None:
-            return prompt.again(task, check=check, told=told, messages=messages, before=before, view=view)
+            return prompt.again(
+                task, check=check, told=told, messages=messages, before=before, view=view, earlier=earlier
+            )
         return prompt.first(task, goal, check=check, told=told, messages=messages, view=view, earlier=earlier)
 
     def _environment(

@@ -7,8 +7,10 @@ queue. Agents write to files; this loop reads on where it stopped. Whatever
 dies, the database and the files say how to go on.
 """
 
+import math
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -21,12 +23,13 @@ from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
-from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.providers import Ending, Provider
-from agent_orchestrator.runtime.endings import ending_of, told_of_base
+from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.runtime.checkpointing import Checkpointing
+from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
     BaseChecked,
@@ -45,11 +48,13 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
-from agent_orchestrator.runtime.scheduling import Decision, Situation, decide
+from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
+from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.budget import Budgets
@@ -58,6 +63,7 @@ from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
+from agent_orchestrator.workspaces import Checkpoints
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -118,6 +124,8 @@ class Pieces:
     queue: TaskQueue
     holds: Holds
     budgets: Budgets
+    attempt_budget: Budget | None
+    """What each attempt may use."""
     notifier: Notifier
     spawner: AgentSpawner
     landing: Landing
@@ -129,7 +137,11 @@ class Pieces:
     """Providers that are installed, for tasks that insist on one."""
     state: Path
     """The project's folder in the state directory."""
+    saves: Checkpoints
+    checkpoint_every_s: float
+    """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
+    redact: Redactor
 
 
 class Supervisor:
@@ -154,10 +166,29 @@ class Supervisor:
         self._stand_in: str | None = None
         """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
+        self._shortly = shortly_before(options.until, pieces.clock.now())
+        self._told_holds: dict[str, tuple[datetime, datetime]] = {}
+        self._answered: set[AttemptId] = set()
+        """Attempts whose provider was seen to answer."""
         self._wishes_at = 0.0
         self._wishes_due = True
-        self._began = pieces.clock.now()
+        self._spending = Spending(
+            budgets=pieces.budgets,
+            run=options.budget,
+            each_attempt=pieces.attempt_budget,
+            began=pieces.clock.now(),
+            log=log,
+        )
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
+        self._checkpoints = Checkpointing(
+            workspaces=pieces.spawner.workspaces,
+            saves=pieces.saves,
+            store=pieces.store,
+            events=pieces.events,
+            clock=pieces.clock,
+            every_s=pieces.checkpoint_every_s,
+            log=log,
+        )
         self._merge_queue = MergeQueue(
             store=pieces.store,
             queue=pieces.queue,
@@ -184,6 +215,9 @@ class Supervisor:
                 "until": self.options.until.isoformat() if self.options.until else None,
                 "goal": self.options.goal,
                 "budget_micro_usd": self.options.budget.limit_micro_usd if self.options.budget else None,
+                "budget_tokens": self.options.budget.limit_tokens if self.options.budget else None,
+                "budget_seconds": self.options.budget.limit_seconds if self.options.budget else None,
+                "set_aside": pieces.attempt_budget.limits if pieces.attempt_budget else None,
             },
         )
         bell = pieces.notifier.listen()
@@ -201,6 +235,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
@@ -271,6 +306,7 @@ class Supervisor:
         now = self.pieces.clock.monotonic()
         for follower in list(self.running.values()):
             self._follow(follower, now)
+        self._checkpoints.look(list(self.running.values()), now)
         if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
             self._wishes_due, self._wishes_at = False, now
             self._read_wishes(self.pieces.leader.renew())
@@ -293,17 +329,21 @@ class Supervisor:
         )
 
     def _heed_deadline(self) -> None:
-        """Wind down when the time is over: agents are asked to end, their work is saved, the report is written."""
+        """Wind down before the time is over: agents are asked to end and their work is saved; then the rest stops."""
         until = self.options.until
-        if until is not None and not self.outlook.stopping and self.pieces.clock.now() >= until:
-            self.outlook.stopped_by = "deadline"
-            self._stop(1)
+        if until is None or self.outlook.stopping == 2:
+            return
+        now = self.pieces.clock.now()
+        if now >= until - self._shortly.wind_down:
+            self.outlook.stopped_by = "deadline" if not self.outlook.stopping else self.outlook.stopped_by
+            self._stop(2 if now >= until else 1)
 
     # Starting
 
     def _fill(self) -> None:
         """Start as many agents as may start now."""
         goals = self._claimable_goals()
+        self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = self._decision = decide(self._situation(goals))
         if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
             self._log(f"no new starts: the {decision.stopped_by} is reached")
@@ -314,6 +354,7 @@ class Supervisor:
             claimed = self.pieces.queue.claim(
                 decision.provider,
                 others=decision.others,
+                stand_ins=decision.stand_ins,
                 goals=decision.goals,
                 run_dir=lambda task, number: run_folder(self.pieces.state, task.goal, AttemptId(f"{task.id}.{number}")),
             )
@@ -323,7 +364,7 @@ class Supervisor:
             self.preparing[attempt.id] = attempt
             if attempt.provider == decision.provider:
                 self._tell_stand_in(attempt.provider)
-            self._making_ready.submit(self._prepare, task, attempt)
+            self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
 
     def _tell_unusable(self) -> None:
         for name, reason in self.options.unusable.items():
@@ -351,25 +392,29 @@ class Supervisor:
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
         held = frozenset(hold.provider for hold in pieces.holds.current())
-        per_goal: dict[GoalId, int] = {}
-        for attempt in [*self.preparing.values(), *(one.attempt for one in self.running.values())]:
-            per_goal[attempt.goal] = per_goal.get(attempt.goal, 0) + 1
-        budget = self.options.budget
+        working = [*self.preparing.values(), *(one.attempt for one in self.running.values())]
+        per_goal = Counter(attempt.goal for attempt in working)
+        per_provider = Counter(attempt.provider for attempt in working)
+        used = self._spending.used()
         in_place = pieces.spawner.workspaces.isolation is Isolation.SHARED
         return Situation(
             now=pieces.clock.now(),
             providers=self.options.providers,
             held=held,
+            room={name: width - per_provider[name] for name, width in pieces.holds.widths().items()},
             max_agents=self._max_agents,
             # In the shared folder an attempt's files are looked at before the next agent changes them.
             busy=len(self.preparing) + len(self.running) + (len(self.settling) if in_place else 0),
             one_at_a_time=in_place,
             stopping=bool(self.outlook.stopping),
             until=self.options.until,
-            budget=budget,
-            spent_micro_usd=pieces.budgets.spent(since=self._began).cost_micro_usd if budget else 0,
+            last_start=self._shortly.last_start,
+            budget=self._spending.run,
+            spent_micro_usd=used.micro_usd,
+            spent_tokens=used.tokens,
+            worked_s=used.seconds,
             goals=goals,
-            exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
+            exhausted=frozenset(pieces.budgets.exhausted(goals, per_goal, pieces.attempt_budget)),
             task_providers={
                 name: True
                 for name in pieces.store.tasks.providers()
@@ -432,11 +477,11 @@ class Supervisor:
         self._log(f"goal {goal.id} begins: {goal.title}")
         self._merge_queue.check_base(opened)
 
-    def _prepare(self, task: Task, attempt: Attempt) -> None:
+    def _prepare(self, task: Task, attempt: Attempt, budget: Budget | None) -> None:
         """Make an attempt ready, in a thread."""
         try:
             goal = self.pieces.store.goals.get(task.goal)
-            self.inbox.put(Prepared(self.pieces.spawner.prepare(task, goal, attempt)))
+            self.inbox.put(Prepared(self.pieces.spawner.prepare(task, goal, attempt, budget)))
         except OrchestratorError as error:
             self.inbox.put(NotPrepared(attempt.id, error.message))
         except Exception as error:  # a bug of ours must cost one attempt, not the night
@@ -459,7 +504,7 @@ class Supervisor:
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)
         try:
-            self.pieces.queue.started(started, notes=launch.notes)
+            self.pieces.queue.started(started, sandbox=launch.sandbox, notes=launch.notes)
         except StaleLease as error:
             process.kill()
             process.close()
@@ -477,11 +522,13 @@ class Supervisor:
         workspace = launch.workspace if launch is not None else self.pieces.spawner.reopen(attempt, goal)
         follower = Follower(
             attempt=attempt,
-            provider=provider,
+            provider=provider.for_model(attempt.model) if attempt.model else provider,
             process=process,
             workspace=workspace,
             # Read from the beginning: what an earlier supervisor had read is in the transcript, its memory is not.
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
+            budget=self._spending.of_attempt(attempt),
+            redact=self.pieces.redact,
         )
         if attempt.resumes is not None:
             follower.continues(self._paid_before(attempt))
@@ -511,7 +558,15 @@ class Supervisor:
         attempt = follower.attempt
         workspace = follower.workspace
         if follower.cwd_seen and workspace is not None and not _same_place(follower.cwd_seen, workspace.path):
-            self._ask_to_stop(follower, f"its CLI works in {follower.cwd_seen}, not in its checkout", hard=True)
+            follower.own_doing = True
+            where = f"{SESSION_LOST}its CLI works in {follower.cwd_seen}, not in its checkout"
+            self._ask_to_stop(follower, where, hard=True)
+        # What has said its last word is paid, and its work is looked at: many tell what they used only then.
+        if not follower.asked_to_stop and follower.finished_at is None and (over := follower.over_budget):
+            follower.own_doing = True
+            self._ask_to_stop(follower, f"it used more than an attempt may: {over}")
+        if follower.limited is None and not follower.did_nothing:
+            self._worked(attempt)
         if follower.finished_at is not None and now - follower.finished_at > RESULT_GRACE_S and follower.process:
             follower.asked_to_stop = follower.asked_to_stop or "finished"
             follower.process.stop()
@@ -574,7 +629,10 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         follower.close()
+        self._checkpoints.ended(follower, may_land=ending.outcome is None)
+        mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
+            follower.attempt = replace(follower.attempt, summary=follower.summary)
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
             self._hold(follower, ending)
@@ -587,14 +645,32 @@ class Supervisor:
             return
         self._merge_queue.take(follower, ending)
 
+    def _worked(self, attempt: Attempt) -> None:
+        """Take note, once for each attempt, that its provider answers."""
+        if attempt.id in self._answered:
+            return
+        self._answered.add(attempt.id)
+        began = attempt.started_at
+        pace = self.pieces.store.holds.pace(attempt.provider)
+        if pace is not None and began is not None and began >= pace.since:
+            self.pieces.holds.worked(attempt.provider)
+
     def _hold(self, follower: Follower, ending: Ending) -> None:
         limited = ending.limited
         assert limited is not None
+        attempt = follower.attempt
+        at_work = [one.attempt.provider for one in self.running.values()] + [attempt.provider]
         hold = self.pieces.holds.start(
-            follower.attempt.provider, limited.kind, until=limited.until, reason=ending.reason or limited.text
+            attempt.provider,
+            limited.kind,
+            until=limited.until,
+            reason=ending.reason or limited.text,
+            began=attempt.started_at,
+            running=at_work.count(attempt.provider),
         )
-        what = "its login is refused" if limited.kind is HoldKind.LOGIN else limited.kind.value.replace("_", " ")
-        self._log(f"{hold.provider} waits until {hold.until:%Y-%m-%d %H:%M} UTC ({what}): {hold.reason}")
+        if self._told_holds.get(hold.provider) != (hold.since, hold.until):  # its other agents meet the same one
+            self._told_holds[hold.provider] = (hold.since, hold.until)
+            self._log(told_of_hold(hold))
 
     def _settled(self, attempt_id: AttemptId, trouble: str) -> None:
         attempt = self.settling.pop(attempt_id, None)
@@ -604,14 +680,23 @@ class Supervisor:
             return
         task = self.pieces.store.tasks.get(attempt.task)
         ended = self.pieces.store.attempts.get(attempt_id)
+        self._checkpoints.settled(ended, landed=ended.outcome is Outcome.SUCCEEDED)
         if task.state is TaskState.DONE:
             self._log(f"{task.key} is landed: {task.verdict}")
             return
         after = {
             TaskState.FAILED: "it goes to the dead letter",
             TaskState.CANCELLED: "it is cancelled",
-        }.get(task.state, "it will be tried again")
+        }.get(task.state, f"it will be tried again{self._otherwise(attempt)}")
         self._log(f"{task.key}, attempt {attempt.number}: {ended.outcome or 'ended'}, {ended.reason}; {after}")
+
+    def _otherwise(self, attempt: Attempt) -> str:
+        """Say what will be different in the attempt after this one."""
+        told = self.pieces.events.last(1, task=attempt.task, types=("task.escalated",))
+        if not told or told[0].attempt != attempt.id:
+            return ""
+        tier, instead = told[0].data.get("tier"), told[0].data.get("instead_of")
+        return f", with a {tier} model" if tier else f", by another provider than {instead}"
 
     def _close_goals(self) -> None:
         """End the goals from which nothing more can come, and deliver those that are complete."""
@@ -683,13 +768,15 @@ class Supervisor:
         moments = [hold.until for hold in self.pieces.holds.current()]
         due = self.pieces.store.tasks.next_due()
         moments += [due] if due else []
-        moments += [self.options.until] if self.options.until else []
+        until = self.options.until
+        moments += [until - self._shortly.wind_down, until] if until else []
         waits = [max(0.05, (moment - now).total_seconds()) for moment in moments]
         return min([IDLE_S, *waits])
 
     def _shut_down(self) -> None:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
         self._merge_queue.shut_down()
+        self._checkpoints.shut_down()
         for follower in self.running.values():
             follower.close()
         self.inbox.close()

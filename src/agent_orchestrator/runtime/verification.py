@@ -30,6 +30,7 @@ from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Reco
 from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
 from agent_orchestrator.runtime.process import Limits, Why
+from agent_orchestrator.workspaces import Confined
 
 LIMIT_S = 30 * 60.0
 """How long a check may take: longer than most test suites, short enough that a hanging one does not cost the night."""
@@ -119,6 +120,10 @@ class Verification:
     """Tree of a tree or commit. With it, a landed union that was checked needs no new run as the next task's base."""
     limit_s: float = LIMIT_S
     silence_s: float = SILENCE_S
+    confine: Callable[[tuple[str, ...], Path], Confined] = field(default=lambda argv, _: Confined(argv=argv))
+    """Puts a check that runs in the folder into a sandbox: what it runs is an agent's work."""
+    redact: Callable[[str], str] = field(default=lambda text: text)
+    """Takes secrets out of what checks print, before it is kept."""
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
 
@@ -330,8 +335,9 @@ class Verification:
                 grace_s=min(2.0, self.limit_s),
             ),
             stop_wished=self.stop_wished,
+            confine=lambda argv: self.confine(argv, folder),
         )
-        return _look_of(ended, folder, self.limit_s)
+        return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
 
 
 def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock, to_ms
 from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import (
@@ -57,7 +58,10 @@ class Submission:
     context: str = ""
     provider: str | None = None
     max_attempts: int = MAX_ATTEMPTS_DEFAULT
-    budget_micro_usd: int | None = None
+    budget: Budget | None = None
+    """What the goal may use."""
+    task_budget: Budget | None = None
+    """What each of its tasks may use, over all attempts."""
     demo: bool = False
 
 
@@ -86,7 +90,9 @@ class Goals:
             title=title_of(text),
             state=GoalState.READY,
             priority=submission.priority,
-            budget_micro_usd=submission.budget_micro_usd,
+            budget_micro_usd=submission.budget.limit_micro_usd if submission.budget else None,
+            budget_tokens=submission.budget.limit_tokens if submission.budget else None,
+            budget_seconds=submission.budget.limit_seconds if submission.budget else None,
             source=plan.source,
             notice=plan.notice,
             verify=submission.verify,
@@ -101,8 +107,8 @@ class Goals:
         with self.store.transaction():
             self.store.goals.add(goal)
             self.store.tasks.add(tasks, needs)
-            if submission.budget_micro_usd is not None:
-                self.store.budgets.put(goal.id, submission.budget_micro_usd)
+            if submission.budget or submission.task_budget:
+                self.store.budgets.put(goal.id, submission.budget, submission.task_budget)
             self.events.record("goal.accepted", goal=goal, title=goal.title, tasks=len(tasks), source=plan.source)
         self.notifier.wake()
         return goal, self.store.tasks.of_goal(goal.id)

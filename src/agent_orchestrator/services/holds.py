@@ -1,10 +1,11 @@
-"""Providers that must wait, and until when."""
+"""Providers that must wait, until when, and how carefully they are used afterwards."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agent_orchestrator.domain.clock import Clock, spelt
-from agent_orchestrator.domain.hold import DEFAULT_HOLD, Hold, HoldKind
+from agent_orchestrator.domain.clock import Clock, from_ms, spelt, to_ms
+from agent_orchestrator.domain.hold import BRIEF, DEFAULT_HOLD, Hold, HoldKind, after_refusal
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
@@ -20,33 +21,104 @@ class Holds:
     notifier: Notifier
     default: timedelta = DEFAULT_HOLD
 
-    def start(self, provider: str, kind: HoldKind, *, until: datetime | None, reason: str) -> Hold:
-        """Hold *provider* until its stated reset, else for the default time. A reset in the past counts as unstated."""
-        now = self.clock.now()
-        stated = until is not None and until > now
-        hold = Hold(
-            provider=provider,
-            kind=kind,
-            until=until if stated and until is not None else now + self.default,
-            stated=stated,
-            reason=reason,
-            since=now,
-        )
+    def start(
+        self,
+        provider: str,
+        kind: HoldKind,
+        *,
+        until: datetime | None,
+        reason: str,
+        began: datetime | None = None,
+        running: int = 1,
+    ) -> Hold:
+        """Hold *provider* until its stated reset, else for as long as the refusals in a row make advisable.
+
+        *began* is when the refused agent started and *running* how many of the provider's were at work with it. Agents
+        that began before the provider's last refusal meet the same limit, not one more: then the hold that is on stays,
+        unless a later reset is stated.
+        """
+        now = from_ms(to_ms(self.clock.now()))  # as it will be read back
+        until = from_ms(to_ms(until)) if until is not None else None
         with self.store.transaction():
+            current = next((one for one in self.store.holds.list() if one.provider == provider), None)
+            if current is not None and current.until <= now:
+                current = None
+            pace = self.store.holds.pace(provider)
+            if current is not None and (current.kind is kind or kind in BRIEF):
+                if until is None or until <= current.until:
+                    return current
+                hold = replace(current, until=until, stated=True)
+                if pace is not None:
+                    self.store.holds.set_pace(replace(pace, until=until, stated=True))
+            else:
+                same = pace is not None and began is not None and began <= pace.since
+                before = replace(pace, refusals=max(0, pace.refusals - 1)) if same and pace is not None else pace
+                pace = after_refusal(
+                    before, provider, kind, stated=until, now=now, running=running, default=self.default
+                )
+                self.store.holds.set_pace(pace)
+                hold = Hold(
+                    provider=provider,
+                    kind=kind,
+                    until=pace.until,
+                    stated=until is not None and pace.until == until,
+                    reason=reason,
+                    since=now,
+                    refusals=pace.refusals,
+                )
             self.store.holds.put(hold)
             self.events.record(
-                "hold.started", provider=provider, kind=kind, until=spelt(hold.until), stated=stated, reason=reason
+                "hold.started",
+                provider=provider,
+                kind=kind,
+                until=spelt(hold.until),
+                stated=hold.stated,
+                reason=reason,
+                refusals=hold.refusals,
             )
         return hold
 
+    def worked(self, provider: str) -> None:
+        """Take note that *provider* has answered an agent again: its next refusal is the first of a row."""
+        pace = self.store.holds.pace(provider)
+        if pace is None:
+            return
+        with self.store.transaction():
+            if pace.kind not in BRIEF:
+                self.store.holds.drop_pace(provider)
+            elif pace.refusals:
+                self.store.holds.set_pace(replace(pace, refusals=0))
+
+    def widths(self) -> Mapping[str, int]:
+        """Return how many agents may work at once of each provider that refused lately."""
+        now = self.clock.now()
+        return {pace.provider: pace.width_at(now) for pace in self.store.holds.paces()}
+
     def end(self, provider: str) -> bool:
-        """Release *provider* by hand or because its time has come; say whether it was held."""
+        """Release *provider* because its time has come; say whether it was held."""
         with self.store.transaction():
             held = self.store.holds.drop(provider)
             if held:
                 self.events.record("hold.ended", provider=provider)
         self.notifier.wake()
         return held
+
+    def release(self, provider: str | None = None) -> list[Hold]:
+        """Release *provider*, or all, by hand, and forget how it refused; return the holds that were on."""
+        now = self.clock.now()
+        released = []
+        with self.store.transaction():
+            for hold in self.store.holds.list():
+                if provider in {None, hold.provider}:
+                    self.store.holds.drop(hold.provider)
+                    if hold.until > now:
+                        released.append(hold)
+                        self.events.record("hold.ended", provider=hold.provider, by="user")
+            for pace in self.store.holds.paces():
+                if provider in {None, pace.provider}:
+                    self.store.holds.drop_pace(pace.provider)
+        self.notifier.wake()
+        return released
 
     def current(self) -> list[Hold]:
         """Return the holds that are still on, ending those whose time has come."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.budget import Used
     from agent_orchestrator.domain.clock import Clock
     from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.evidence import CheckRun, Concern, Evidence
@@ -33,10 +34,14 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+RUN_BUDGET = ("budget_micro_usd", "budget_tokens", "budget_seconds")
+"""A run's ceilings, by their names among what its supervisor was started with."""
 RECENT_GOALS = 5
 """Ended goals that a snapshot shows beside the open ones."""
 WAITING_SHOWN = 50
 """Waiting tasks listed one by one; beyond that their number must do."""
+DEAD_SHOWN = 1000
+"""Failed tasks that the dead letter lists."""
 WAITING = (TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED)
 """States of a task in which something else must come next, the nearest to its end first."""
 GOALS_AT_ONCE = 20
@@ -68,7 +73,7 @@ class Reports:
         now = self.clock.now()
         leadership = self.store.leadership.get()
         alive = is_alive(leadership)
-        run_spend = self._run_spend(leadership) if alive else None
+        run_used = self._run_used(leadership, now) if alive else None
         goals = self.store.goals.list(states=GOAL_OPEN, in_turn=True)
         recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
         holds = self._holds(now)
@@ -86,16 +91,31 @@ class Reports:
                 "until": _time(_until(leadership)) if alive else None,
                 "goal": _option(leadership, "goal") if alive else None,
                 "budget_usd": _usd(_option(leadership, "budget_micro_usd")) if alive else None,
-                "spent_usd": _usd(run_spend),
+                "spent_usd": _usd(run_used.micro_usd) if run_used else None,
+                "budget_tokens": _option(leadership, "budget_tokens") if alive else None,
+                "spent_tokens": run_used.tokens if run_used else None,
+                "budget_minutes": _minutes(_option(leadership, "budget_seconds")) if alive else None,
+                "spent_minutes": _minutes(run_used.seconds) if run_used else None,
             },
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
             "goals": [self._goal(goal, tasks[goal.id]) for goal in [*goals, *recent]],
             "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
-            "waiting": self._waiting(goals, tasks, leadership if alive else None, run_spend, holds, now),
+            "waiting": self._waiting(goals, tasks, leadership if alive else None, run_used, holds, now),
             "failed": [_task(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
-            "holds": [_hold(hold) for hold in holds],
+            "holds": [hold_json(hold) for hold in holds],
             "spend": _usage(self.store.attempts.spent()),
         }
+
+    def failed(self) -> list[Json]:
+        """Return the dead letter: every failed task with all its attempts."""
+        return [
+            {
+                **_task(task),
+                "depends_on": [self.store.tasks.get(need).key for need in self.store.tasks.needs(task.id)],
+                "attempts": [self._attempt(attempt) for attempt in self.store.attempts.of_task(task.id)],
+            }
+            for task in self.store.tasks.in_states([TaskState.FAILED], limit=DEAD_SHOWN)
+        ]
 
     def goal(self, goal: Goal) -> Json:
         """Return everything about one goal: what needs a person, its base, its tasks in order with their attempts."""
@@ -252,6 +272,8 @@ class Reports:
             "isolation": goal.isolation.value if goal.isolation else None,
             "priority": goal.priority,
             "budget_usd": _usd(goal.budget_micro_usd),
+            "budget_tokens": goal.budget_tokens,
+            "budget_minutes": _minutes(goal.budget_seconds),
             "created_at": _time(goal.created_at),
             "started_at": _time(goal.started_at),
             "ended_at": _time(goal.ended_at),
@@ -305,8 +327,9 @@ class Reports:
             for hold in self._holds(self.clock.now()):
                 if hold.kind is HoldKind.LOGIN:
                     why = f"{hold.provider}'s login is refused: {hold.reason}"
+                    command = f"orchestrate resume {hold.provider}"
                     found.append(
-                        {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": None}
+                        {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
                     )
             if not is_alive(self.store.leadership.get()):
                 why = "it is not finished and no supervisor is running"
@@ -345,23 +368,28 @@ class Reports:
             "ended_at": _time(agent.ended_at),
         }
 
-    def _run_spend(self, leadership: Leadership | None) -> int | None:
-        """Return what the run has spent so far in micro-dollars; None when it has no ceiling to hold it against."""
-        if leadership is None or _option(leadership, "budget_micro_usd") is None:
+    def _run_used(self, leadership: Leadership | None, now: datetime) -> Used | None:
+        """Return what the run has used so far; None when it has no ceiling to hold it against."""
+        if leadership is None or not any(_option(leadership, name) is not None for name in RUN_BUDGET):
             return None
-        return self.store.attempts.spent(since=leadership.started_at).cost_micro_usd
+        from agent_orchestrator.domain.budget import Used
+
+        since = leadership.started_at
+        spent = self.store.attempts.spent(since=since)
+        return Used.of(spent, self.store.attempts.worked_s(now=now, since=since))
 
     def _waiting(
         self,
         goals: Sequence[Goal],
         tasks: Mapping[GoalId, Sequence[Task] | None],
         leadership: Leadership | None,
-        run_spend: int | None,
+        run_used: Used | None,
         holds: Sequence[Hold],
         now: datetime,
     ) -> list[Json]:
         """Return what is ready or blocked, each with what it waits for in words; *leadership* is a living one's."""
-        held = [hold.provider for hold in holds]
+        held = {hold.provider: _until_when(hold, now) for hold in holds}
+        narrowed = self._narrowed(now)
         served = _served(leadership)
         found: list[Json] = []
         for turn, goal in enumerate(goals):
@@ -376,14 +404,26 @@ class Reports:
             if not waiting:
                 continue
             needs = self.store.tasks.unmet_needs([task.id for task in waiting if task.unmet])
-            stopped = self._why_nothing_starts(leadership, run_spend, now)
-            stopped = stopped or self._why_goal_stands(goal, leadership, turn)
+            stopped = self._why_nothing_starts(leadership, run_used, now)
+            stopped = stopped or self._why_goal_stands(goal, leadership, turn, now)
             for task in waiting:
-                why = _why(task, needs.get(task.id, ()), stopped, served, held)
+                why = _why(task, needs.get(task.id, ()), stopped, served, held, narrowed)
                 found.append({**_task(task), "waits_for": why})
         return found
 
-    def _why_nothing_starts(self, leadership: Leadership | None, run_spend: int | None, now: datetime) -> str:
+    def _narrowed(self, now: datetime) -> dict[str, str]:
+        """Return the providers of which no further agent may start for now, each with why."""
+        paces = self.store.holds.paces()
+        if not paces:
+            return {}
+        at_work = Counter(agent.provider for agent in self.store.agents.list(living=True))
+        return {
+            pace.provider: f"fewer agents of {pace.provider} at once for now ({pace.kind.replace('_', ' ')})"
+            for pace in paces
+            if at_work[pace.provider] >= pace.width_at(now)
+        }
+
+    def _why_nothing_starts(self, leadership: Leadership | None, run_used: Used | None, now: datetime) -> str:
         """Say why nothing at all is being started; nothing when something may be."""
         if leadership is None:
             return "a supervisor: orchestrate run"
@@ -392,20 +432,24 @@ class Reports:
         until = _until(leadership)
         if until is not None and now >= until:
             return "the next run: this one is past its deadline"
-        if run_spend is not None:
-            limit = _option(leadership, "budget_micro_usd")
-            if short := _short(limit, run_spend, self.store.tasks.counts()):
+        if run_used is not None:
+            limits = [_option(leadership, name) for name in RUN_BUDGET]
+            if short := _short(limits, run_used, self.store.tasks.counts(), _option(leadership, "set_aside")):
                 return f"the run's budget: {short}"
         return ""
 
-    def _why_goal_stands(self, goal: Goal, leadership: Leadership | None, turn: int) -> str:
+    def _why_goal_stands(self, goal: Goal, leadership: Leadership | None, turn: int, now: datetime) -> str:
         """Say why the run starts nothing of this goal, the *turn*-th in line; nothing when it may."""
         only = _option(leadership, "goal")
         if only is not None and only != goal.id:
             return f"another run: this one works on {only} only"
-        if goal.budget_micro_usd is not None:
-            spent = self.store.attempts.spent(goal=goal.id).cost_micro_usd
-            if short := _short(goal.budget_micro_usd, spent, self.store.tasks.counts(goal.id)):
+        limits = [goal.budget_micro_usd, goal.budget_tokens, goal.budget_seconds]
+        if limits != [None, None, None]:
+            from agent_orchestrator.domain.budget import Used
+
+            rows = self.store.attempts
+            used = Used.of(rows.spent(goal=goal.id), rows.worked_s(now=now, goal=goal.id))
+            if short := _short(limits, used, self.store.tasks.counts(goal.id), _option(leadership, "set_aside")):
                 return f"its goal's budget: {short}"
         if turn >= GOALS_AT_ONCE and only is None:
             return "an earlier goal"
@@ -423,6 +467,7 @@ class Reports:
             "outcome": attempt.outcome.value if attempt.outcome else None,
             "reason": attempt.reason,
             "doing": attempt.last_action,
+            "summary": attempt.summary,
             "session": attempt.session,
             "workspace": attempt.workspace,
             "branch": attempt.branch,
@@ -472,19 +517,28 @@ def _line_up(task: Task) -> tuple[int, int, int]:
     return WAITING.index(task.state), task.goal_rank, task.task_rank
 
 
-def _short(limit_micro_usd: int, spent_micro_usd: int, counts: Mapping[TaskState, int]) -> str:
-    """Say how a ceiling forbids one more start; nothing when it does not."""
+def _short(limits: Sequence[int | None], used: Used, counts: Mapping[TaskState, int], aside: Any) -> str:
+    """Say how a ceiling in micro-dollars, tokens and seconds forbids one more start; nothing when it does not.
+
+    *aside* is what the run lets one attempt use, of the same kinds, if it limits that.
+    """
     from agent_orchestrator.domain.budget import Budget
 
-    budget = Budget(limit_micro_usd=limit_micro_usd)
-    if budget.allows_start(spent_micro_usd, counts[TaskState.CLAIMED] + counts[TaskState.RUNNING]):
-        return ""
-    spent, limit, reserve = (one / 1e6 for one in (spent_micro_usd, limit_micro_usd, budget.reserve_micro_usd))
-    return f"${spent:,.2f} of ${limit:,.2f} is spent, and each start sets ${reserve:,.2f} aside"
+    budget, each = (
+        Budget(limit_micro_usd=some[0], limit_tokens=some[1], limit_seconds=some[2])
+        for some in (limits, aside or (None, None, None))
+    )
+    budget = budget.setting_aside(each)
+    return budget.short(used, counts[TaskState.CLAIMED] + counts[TaskState.RUNNING])
 
 
 def _why(
-    task: Task, needs: Sequence[tuple[str, TaskState]], stopped: str, served: Sequence[str], held: Sequence[str]
+    task: Task,
+    needs: Sequence[tuple[str, TaskState]],
+    stopped: str,
+    served: Sequence[str],
+    held: Mapping[str, str],
+    narrowed: Mapping[str, str],
 ) -> str:
     """Say what the task waits for; *needs* are the tasks it depends on that are not done, as key and state."""
     match task.state:
@@ -493,9 +547,11 @@ def _why(
         case TaskState.LANDING:
             return "being landed"
         case TaskState.READY:
-            wanted = [task.provider] if task.provider else served or held
+            wanted = [task.provider] if task.provider else served or list(held)
             if held and all(name in held for name in wanted):
-                return f"{', '.join(wanted)} (on hold)"
+                return " or ".join(held[name] for name in wanted)
+            if not stopped and wanted and all(name in held or name in narrowed for name in wanted):
+                return " or ".join(held.get(name) or narrowed[name] for name in wanted)
             return stopped or "a free agent"
         case _:
             if needs:
@@ -574,14 +630,31 @@ def concerns_json(concerns: Sequence[Concern]) -> list[Json]:
     ]
 
 
-def _hold(hold: Hold) -> Json:
+def hold_json(hold: Hold) -> Json:
+    """Return a hold as every door tells it."""
     return {
         "provider": hold.provider,
         "kind": hold.kind.value,
         "until": _time(hold.until),
         "stated": hold.stated,
         "reason": hold.reason,
+        "refusals": hold.refusals,
     }
+
+
+def _until_when(hold: Hold, now: datetime) -> str:
+    """Return who is waited for, until when in this machine's zone, and why: ``claude until 03:10 (usage limit)``."""
+    if hold.kind == "login":
+        return f"{hold.provider} (its login is refused)"
+    until = hold.until.astimezone()
+    form = (
+        "%H:%M"
+        if until.date() == now.astimezone().date()
+        else "%a %H:%M"
+        if (until - now).days < 6
+        else "%Y-%m-%d %H:%M"
+    )
+    return f"{hold.provider} until {until:{form}} ({hold.kind.replace('_', ' ')})"
 
 
 def _served(leadership: Leadership | None) -> tuple[str, ...]:
@@ -607,6 +680,10 @@ def _until(leadership: Leadership | None) -> datetime | None:
 
 def _usd(micro_usd: int | None) -> float | None:
     return None if micro_usd is None else round(micro_usd / 1_000_000, 6)
+
+
+def _minutes(seconds: int | None) -> float | None:
+    return None if seconds is None else round(seconds / 60, 1)
 
 
 def _usage(usage: Usage) -> Json:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
-from agent_orchestrator.domain.budget import parse_usd
+from agent_orchestrator.domain.budget import parse_budget
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
@@ -34,8 +34,10 @@ class Request:
     """Words for the agent beside the goal."""
     provider: str | None = None
     """Insist on this kind of agent."""
-    budget_usd: str | None = None
-    """Ceiling on what the goal may cost, in dollars such as ``2.50``."""
+    budget: str | None = None
+    """Ceiling on what the goal may use: dollars such as ``2.50``, ``2M tokens``, ``90m``, or several: ``5,8h``."""
+    task_budget: str | None = None
+    """The same for each of its tasks, over all attempts. None takes the setting ``task_budget``."""
     expects_change: bool = True
     """False: the result is an answer, and no file needs to change."""
 
@@ -66,6 +68,8 @@ class Submissions:
     goals: Goals
     tasks: TaskQueue
     max_attempts: int
+    task_budget: str | None
+    """The setting: what each task may use where a request says nothing."""
     decompose: Callable[[str], Plan]
     """Splits a goal, by a model or by rules."""
     single: Callable[..., Plan]
@@ -97,7 +101,8 @@ class Submissions:
             context=request.context,
             provider=request.provider,
             max_attempts=self.max_attempts,
-            budget_micro_usd=parse_usd(request.budget_usd) if request.budget_usd else None,
+            budget=parse_budget(request.budget) if request.budget else None,
+            task_budget=parse_budget(each) if (each := request.task_budget or self.task_budget) else None,
         )
         if request.decompose:
             plan = self.decompose(request.goal)
@@ -150,5 +155,8 @@ def _refuse_contradictions(request: Request) -> None:
         for option, value in given.items():
             if value:
                 raise BadInput(f"{option} is for one task, and --decompose makes several", hint="leave out one of them")
-    if request.depends_on and request.budget_usd:
-        raise BadInput("--budget is for a goal, and --depends-on adds to one that exists", hint="leave out --budget")
+    for option, text in (("--budget", request.budget), ("--task-budget", request.task_budget)):
+        if request.depends_on and text:
+            raise BadInput(
+                f"{option} is for a goal, and --depends-on adds to one that exists", hint=f"leave out {option}"
+            )

@@ -14,9 +14,11 @@ from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GOAL_OPEN, GoalState
 from agent_orchestrator.domain.ids import GoalId, TaskId, attempt_id, new_agent_id, words_of
 from agent_orchestrator.domain.message import Message
+from agent_orchestrator.domain.retries import Step
 from agent_orchestrator.domain.task import HELD, OPEN, Task, TaskState, Verdict
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
+from agent_orchestrator.services.retries import Retries
 from agent_orchestrator.stores import Store
 
 RETRY_LIMIT = timedelta(minutes=10)
@@ -33,6 +35,8 @@ class TaskQueue:
     notifier: Notifier
     retry_pause: timedelta = timedelta(seconds=5)
     """Before the second attempt; doubles each time, with jitter."""
+    retries: Retries | None = None
+    """Decides what is changed before a task is tried again. None: nothing ever is."""
 
     def claim(
         self,
@@ -40,12 +44,14 @@ class TaskQueue:
         *,
         run_dir: Callable[[Task, int], Path],
         others: Sequence[str] = (),
+        stand_ins: Sequence[str] = (),
         goals: Sequence[GoalId] | None = None,
     ) -> tuple[Task, Attempt] | None:
         """Lease the first task that may start, and write down the intent to start an attempt at it.
 
         The attempt is by *provider*, unless the task insists on one of *others*; with no *provider* only such tasks
-        are taken. *run_dir* names the attempt's private folder from the task and the attempt's number.
+        are taken. A task that *provider* failed at again and again goes to the first of *stand_ins*. *run_dir* names
+        the attempt's private folder from the task and the attempt's number.
         """
         now = self.clock.now()
         with self.store.transaction():
@@ -58,6 +64,8 @@ class TaskQueue:
             if task is None:
                 return None
             by = task.provider or provider
+            if task.provider is None and task.avoid == by:
+                by = next((name for name in stand_ins if name != by), by)
             assert by is not None, "a task that insists on nobody is claimed only for a provider"
             if by != provider:
                 agent = new_agent_id(by)
@@ -100,8 +108,8 @@ class TaskQueue:
             self._held(attempt, {TaskState.CLAIMED})
             self.store.attempts.save(attempt)
 
-    def started(self, attempt: Attempt, *, notes: Sequence[str] = ()) -> Attempt:
-        """Record that the attempt's process runs, and *notes* on how, each as an event. Raises StaleLease."""
+    def started(self, attempt: Attempt, *, sandbox: str = "", notes: Sequence[str] = ()) -> Attempt:
+        """Record the start of the attempt's process, in which *sandbox*, and *notes* on it. Raises StaleLease."""
         with self.store.transaction():
             task = self._held(attempt, {TaskState.CLAIMED})
             self._save(task.moved(TaskState.RUNNING), was=task)
@@ -109,7 +117,12 @@ class TaskQueue:
             agent = self.store.agents.get(attempt.agent)
             self.store.agents.save(replace(agent, state=AgentState.WORKING, pid=attempt.pid, seen_at=self.clock.now()))
             self.events.record(
-                "task.started", attempt=attempt, pid=attempt.pid, cli_version=attempt.cli_version, title=task.title
+                "task.started",
+                attempt=attempt,
+                pid=attempt.pid,
+                cli_version=attempt.cli_version,
+                title=task.title,
+                sandbox=sandbox or None,
             )
             for note in notes:
                 self.events.record("attempt.note", attempt=attempt, note=note)
@@ -204,6 +217,11 @@ class TaskQueue:
                 self.store.attempts.add_evidence(attempt.id, evidence)
             self._agent_ended(attempt)
             charged = task.attempts + (0 if outcome in FREE else 1)
+            step = Step()
+            if self.retries is not None and outcome not in FREE and not final and not task.cancel_wished:
+                step = self.retries.after(task, attempt, outcome, reason, evidence)
+                if step.give_up:
+                    final, reason = True, f"{reason} ({step.give_up})"
             if task.cancel_wished:
                 after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
             elif final or charged >= task.max_attempts:
@@ -215,6 +233,8 @@ class TaskQueue:
                 after = task.moved(TaskState.BLOCKED if blocked else TaskState.READY, reason=reason if waits else "")
                 after = after._replace(not_before=pause if waits else None)
             after = after._replace(attempts=charged, holder=None, cancel_wished=False)
+            if after.state is not TaskState.FAILED:
+                after = self._changed(after, attempt, step)
             self._save(after, was=task)
             self.events.record(
                 f"attempt.{outcome}",
@@ -228,6 +248,16 @@ class TaskQueue:
                 self.events.record("task.failed", attempt=attempt, title=task.title, reason=reason)
         self.notifier.wake()
         return after
+
+    def _changed(self, task: Task, attempt: Attempt, step: Step) -> Task:
+        """Return the task with what is to be different in its next attempt, and write that down."""
+        if step.tier is not None:
+            self.events.record("task.escalated", attempt=attempt, title=task.title, tier=step.tier)
+            return task._replace(tier=step.tier)
+        if step.avoid:
+            self.events.record("task.escalated", attempt=attempt, title=task.title, instead_of=step.avoid)
+            return task._replace(avoid=step.avoid)
+        return task
 
     def _pause(self, charged: int) -> timedelta:
         seconds = self.retry_pause.total_seconds() * 2 ** max(charged - 1, 0)
@@ -303,7 +333,7 @@ class TaskQueue:
                 )
             to = TaskState.BLOCKED if task.unmet else TaskState.READY
             after = task._replace(state=to, reason="") if pausing else task.moved(to)
-            after = after._replace(attempts=0, not_before=None, cancel_wished=False)
+            after = after._replace(attempts=0, not_before=None, cancel_wished=False, avoid="")
             self._save(after, was=task)
             goal = self.store.goals.get(task.goal)
             if goal.state not in GOAL_OPEN:

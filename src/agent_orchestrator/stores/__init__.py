@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.budget import Budget
     from agent_orchestrator.domain.context import Entry, Kind
     from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.evidence import Evidence
     from agent_orchestrator.domain.goal import Goal, GoalState
-    from agent_orchestrator.domain.hold import Hold
+    from agent_orchestrator.domain.hold import Hold, Pace
     from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
     from agent_orchestrator.domain.message import Message
     from agent_orchestrator.domain.task import Task, TaskState
@@ -196,8 +197,14 @@ class AttemptRows(Protocol):
         """Return the attempts that have no outcome yet."""
         ...
 
-    def spent(self, *, goal: GoalId | None = None, since: datetime | None = None) -> Usage:
+    def spent(self, *, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None) -> Usage:
         """Return the sum of what attempts used."""
+        ...
+
+    def worked_s(
+        self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
+    ) -> int:
+        """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
         ...
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
@@ -274,6 +281,22 @@ class HoldRows(Protocol):
         """Remove the provider's hold; say whether there was one."""
         ...
 
+    def pace(self, provider: str) -> Pace | None:
+        """Return how carefully the provider is to be used, or None: as if it had never refused."""
+        ...
+
+    def paces(self) -> list[Pace]:
+        """Return every pace there is."""
+        ...
+
+    def set_pace(self, pace: Pace) -> None:
+        """Set how carefully the provider is to be used."""
+        ...
+
+    def drop_pace(self, provider: str) -> None:
+        """Forget that the provider ever refused."""
+        ...
+
     def list(self) -> list[Hold]:
         """Return all holds, the earliest end first."""
         ...
@@ -336,14 +359,18 @@ class PlanRows(Protocol):
 
 
 class BudgetRows(Protocol):
-    """Ceilings on spend, in micro-dollars."""
+    """Ceilings on spend."""
 
-    def put(self, goal: GoalId, limit_micro_usd: int) -> None:
-        """Set a goal's ceiling."""
+    def put(self, goal: GoalId, budget: Budget | None, each_task: Budget | None = None) -> None:
+        """Set a goal's ceiling and that of each of its tasks."""
         ...
 
-    def get(self, goal: GoalId) -> int | None:
+    def get(self, goal: GoalId) -> Budget | None:
         """Return a goal's ceiling, or None."""
+        ...
+
+    def of_each_task(self, goal: GoalId) -> Budget | None:
+        """Return the ceiling of each of a goal's tasks, or None."""
         ...
 
 

@@ -9,15 +9,17 @@ user's own branch moves only in :meth:`Workspaces.deliver` and
 Every method may raise WorkspaceProblem with git's own words in one line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.sandbox import Mechanism
 
 NEEDS_FILES = "work in a clone of it, or in a worktree of it"
 """What to do about a bare repository."""
@@ -54,6 +56,47 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confined:
+    """A command as it is to be started, so that it is shut in."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to add to those of the command."""
+    has_watcher: bool = False
+    """Whether the first process is not the command but watches over it, and would end it by ending."""
+
+
+class Sandbox(Protocol):
+    """Where commands that others wrote are shut in: agents, set-up, checks."""
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """What shuts them in."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What holds here and why it is not more, in a few words for people."""
+        ...
+
+    def around(
+        self,
+        argv: Sequence[str],
+        *,
+        write: Iterable[Path | str] = (),
+        read: Iterable[Path | str] = (),
+        guard: Iterable[Path | str] = (),
+    ) -> Confined:
+        """Return *argv* shut in: it writes below *write*, temporary folders and caches of builds, and nowhere else.
+
+        *read* matters where not everything is readable anyway. *guard* is what stays as it is below *write*, where the
+        mechanism can do that. Texts may begin with ``~/`` or ``${NAME:-~/default}/``; with a ``/`` at the end a folder
+        that is missing is made. What is missing otherwise is left out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What makes a checkout usable, beyond its files."""
 
@@ -63,6 +106,8 @@ class Setup:
     """Untracked files copied from the project, if they exist. Never links: a link reaches the user's own files."""
     timeout_s: int = 900
     environment: Mapping[str, str] = field(default_factory=dict)
+    sandbox: Sandbox | None = field(default=None, repr=False, compare=False)
+    """Where the command runs; None: as we do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +123,10 @@ class Workspace:
     """Commit it started from. None without git."""
     notes: tuple[str, ...] = ()
     """What set-up did or could not do."""
+    git_writes: tuple[Path, ...] = ()
+    """Folders outside *root* that git must write to for a commit here, as in a linked worktree."""
+    git_guards: tuple[Path, ...] = ()
+    """Files and folders of git in *root* that decide what git runs, where they are the user's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +144,90 @@ class Collected:
     """The start of the patch, capped at 64 KiB, for prompts and reports."""
     notes: tuple[str, ...] = ()
     """What a reviewer should know: files that were left out and why, where forgotten work was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """An attempt's files at one moment, kept where its agent does not work."""
+
+    attempt: AttemptId | GoalId
+    """Whose files these are; a goal's are those of its result."""
+    number: int
+    """From 1, in the order they were taken."""
+    at: datetime
+    """UTC, whole seconds."""
+    why: str
+    """What it was taken for, such as ``while it ran``."""
+    commit: str
+    """In our own store, without history."""
+    tree: str
+    base: str | None
+    """Commit of the user's repository that the work began with. None when there was none."""
+    files: int
+    """Files that differ from the base, those that are gone counted too."""
+    bytes: int
+    """What those that are there hold, uncompressed."""
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+
+LEFT_OUT = "left out "
+"""How the note on a file begins that a snapshot does not hold."""
+SECRET = "by its name it holds secrets"  # noqa: S105 # a reason
+"""How the note on a file ends that is kept out of our store for what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What came of keeping a checkout's files."""
+
+    checkpoint: Checkpoint | None
+    """None when nothing changed since the last one."""
+    notes: tuple[str, ...] = ()
+    """What lies there and is in no checkpoint, and why."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The notes on files that could be somebody's work."""
+        return tuple(note for note in self.notes if note.startswith(LEFT_OUT))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """Where a checkpoint was put."""
+
+    checkpoint: Checkpoint
+    branch: str | None
+    """A new branch of the user's repository. None when it was put into a folder."""
+    folder: Path | None
+    notes: tuple[str, ...] = ()
+
+
+class Checkpoints(Protocol):
+    """All checkpoints of one project. They need neither the checkouts nor the user's repository to be there still."""
+
+    def all(self) -> tuple[Checkpoint, ...]:
+        """Return every checkpoint, by attempt and number."""
+        ...
+
+    def of(self, task_or_attempt: str) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints of a task's attempts, of one attempt, or of a goal's result, oldest first."""
+        ...
+
+    def into_branch(self, checkpoint: Checkpoint) -> Restored:
+        """Put it on a new branch of the user's repository, on the commit it began with; no working tree is touched.
+
+        The same checkpoint again gives the same branch. Raises WorkspaceProblem when there is no repository any more.
+        """
+        ...
+
+    def into_folder(self, checkpoint: Checkpoint, folder: Path) -> Restored:
+        """Write all its files into *folder*. Raises RefusedByState when something is there already."""
+        ...
+
+    def forget(self, checkpoints: "tuple[Checkpoint, ...]") -> int:
+        """Delete them and return how many bytes of disk that gave back."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +319,24 @@ class Workspaces(Protocol):
         """
         ...
 
-    def close(self, workspace: Workspace) -> None:
-        """Give the checkout back for reuse. Its collected work must be reachable from a ref already."""
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
+        """Keep the files as they lie now in our own store.
+
+        Tracked and untracked files, and work that the agent committed or stashed elsewhere in its own repository. Not
+        what git ignores, what package managers installed, or what by its name holds secrets. May be done while the
+        agent works; the agent and its ``.git`` are not touched.
+        """
+        ...
+
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Keep what *branch* holds in our own store, as a checkpoint of the goal."""
+        ...
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
+        """Give the checkout back for reuse, after a last checkpoint; without that it stays and this raises.
+
+        *is_safe* means that a branch of the user's repository holds all of it, so that it needs none.
+        """
         ...
 
     def union(self, tip: str, commit: str) -> Union:

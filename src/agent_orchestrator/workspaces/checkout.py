@@ -13,9 +13,11 @@ In the state folder::
     spare/<name>/           given back, ready to be used again
     checks/                 the one checkout in which checks run
     removed/                on its way out; emptied when there is time
+    saves.git/              checkpoints of attempts' work, which need none of the above
 """
 
 import fcntl
+import hashlib
 import json
 import re
 import secrets
@@ -32,11 +34,13 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
     Collected,
     Delivered,
+    Kept,
     Project,
     Revision,
     Setup,
     Union,
     Workspace,
+    checkpointing,
     clone,
     delivery,
     submodules,
@@ -45,6 +49,7 @@ from agent_orchestrator.workspaces.collecting import Place, collect
 from agent_orchestrator.workspaces.environment import check_environment
 from agent_orchestrator.workspaces.project import detect
 from agent_orchestrator.workspaces.repository import Repository
+from agent_orchestrator.workspaces.saves import Saves
 from agent_orchestrator.workspaces.setup import DEPENDENCIES, Ready, make_usable, user_modules
 from agent_orchestrator.workspaces.snapshot import snapshot
 
@@ -149,19 +154,30 @@ class CheckoutWorkspaces:
         place = self._place(workspace)
         return collect(self.repository, place, branch=branch, message=message, newer_base=workspace.base)
 
-    def close(self, workspace: Workspace) -> None:
-        """Give the checkout back: kept as a spare while there are few, else removed."""
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
+        """Keep the files as they lie now in the store of checkpoints."""
+        place = self._place(workspace)
+        work = checkpointing.Work(repository=self.repository, place=place, attempt=attempt, base=place.base)
+        return checkpointing.take(Saves(folder=self.folder, state=self.state), work, why=why)
+
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Keep what *branch* holds in the store of checkpoints."""
+        saves = Saves(folder=self.folder, state=self.state)
+        return checkpointing.keep_branch(saves, self.repository, goal, branch=branch, base=base)
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
+        """Give the checkout back: kept as a spare while there are few, else removed. Its files are saved before."""
         root = workspace.root
         self._our_own(root)
+        self._save_all(workspace, is_safe=is_safe)
         record = self._records / root.name
         with self._pool:
             spares = list(self._spare.iterdir()) if self._spare.is_dir() else []
             if root.is_dir() and not root.is_symlink() and len(spares) < SPARES and (record / "index").exists():
                 place = self._spare / f"{root.name}-{secrets.token_hex(3)}"
                 place.mkdir(parents=True)
-                (record / "record.json").unlink(missing_ok=True)
+                root.rename(place / "files")  # first: files without a record would belong to nobody after a crash
                 (record / "index").rename(place / "index")
-                root.rename(place / "files")
         self._discard(root)
         self._discard(record)
 
@@ -200,7 +216,8 @@ class CheckoutWorkspaces:
             fcntl.flock(lock, fcntl.LOCK_EX)
             commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
             warm, index = record / "warm", record / "index"
-            needs = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needed = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needs = hashlib.sha256(needed.encode("utf-8", "replace")).hexdigest()  # the set-up holds the user's keys
             keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
             warm.unlink(missing_ok=True)
             self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
@@ -280,6 +297,18 @@ class CheckoutWorkspaces:
             exclude=record / "exclude",
             products=tuple(noted.get("products", ())),
         )
+
+    def _save_all(self, workspace: Workspace, *, is_safe: bool) -> None:
+        """Take the last checkpoint of a checkout. Raises WorkspaceProblem when it cannot be taken."""
+        root = workspace.root
+        if (
+            not is_safe
+            and root.is_dir()
+            and not root.is_symlink()
+            and (self._records / root.name / "record.json").exists()
+        ):
+            self.checkpoint(workspace, attempt=AttemptId(root.name), why="before its checkout was given back")
+        Saves(folder=self.folder, state=self.state).forget_working(root.name)
 
     def _our_own(self, root: Path) -> None:
         if root.parent != self._checkouts:

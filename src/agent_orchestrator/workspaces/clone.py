@@ -49,7 +49,7 @@ def make_git_dir(repository: Repository, root: Path, *, branch: str) -> None:
             shutil.copyfile(repository.common / "info" / name, info / name)
     if (repository.common / "shallow").is_file():
         shutil.copyfile(repository.common / "shallow", git_dir / "shallow")
-    (git_dir / "config").write_text(_configuration(repository), "utf-8", "surrogateescape")
+    (git_dir / "config").write_text(configuration(repository), "utf-8", "surrogateescape")
 
 
 def fill(repository: Repository, root: Path, *, commit: str, git_dir: Path, index: Path) -> tuple[str, ...]:
@@ -132,7 +132,8 @@ def _refs(repository: Repository) -> bytes:
     return b"".join(line for line in listed.splitlines(keepends=True) if ours not in line)
 
 
-def _configuration(repository: Repository) -> str:
+def configuration(repository: Repository) -> str:
+    """Return a configuration that makes files and commits what they are in the user's repository, and runs nothing."""
     name, email, _ = identity(repository.settings)
     form = next((item.value for item in repository.settings if item.key == "extensions.objectformat"), "sha1")
     known = ("0", ()) if form == "sha1" else ("1", ("[extensions]", _line("objectFormat", form)))

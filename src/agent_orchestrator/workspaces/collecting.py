@@ -49,8 +49,8 @@ def collect(
         index = scratch / "index"
         if place.index.exists():
             index.write_bytes(place.index.read_bytes())
-            _same_time(place.index, index)
-        also = _ignored_but_committed(repository, place, scratch)
+            same_time(place.index, index)
+        also = ignored_but_committed(repository, place, scratch)
         inside = submodules.collect(
             repository, place.root, made_from=place.base, base=base, branch=branch, message=message, scratch=scratch
         )
@@ -91,12 +91,13 @@ def _describe(repository: Repository, commit: str) -> tuple[str, str, str]:
     return tree, parents, message.strip()
 
 
-def _same_time(like: Path, path: Path) -> None:
+def same_time(like: Path, path: Path) -> None:
+    """Give *path* the times of *like*: git takes an entry that is as new as its index for suspect."""
     seen = like.stat()
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
-def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) -> tuple[str, ...]:
+def ignored_but_committed(repository: Repository, place: Place, scratch: Path) -> tuple[str, ...]:
     """Return ignored files that the agent added by force. Its index is copied, so a lock on it does not matter."""
     theirs = place.git_dir / "index"
     if place.git_dir.is_symlink() or not theirs.is_file() or theirs.is_symlink():
@@ -115,7 +116,7 @@ def _ignored_but_committed(repository: Repository, place: Place, scratch: Path) 
     return tuple(names)
 
 
-def _borrowing(place: Place) -> dict[str, str] | None:
+def borrowing(place: Place) -> dict[str, str] | None:
     """Return the environment in which git in the user's repository also sees the objects of the checkout."""
     objects = place.git_dir / "objects"
     if place.git_dir.is_symlink() or not os.access(objects.parent, os.R_OK | os.X_OK):
@@ -125,14 +126,15 @@ def _borrowing(place: Place) -> dict[str, str] | None:
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(quoted(objects))}
 
 
-def _holds_objects(store: Path) -> bool:
+def holds_objects(store: Path) -> bool:
     """Say whether an object store has anything of its own, loose or packed."""
     with suppress(OSError):
         return any(len(entry.name) == 2 or any(entry.glob("*.pack")) for entry in store.iterdir())
     return False  # what cannot be read cannot be taken
 
 
-def _theirs(place: Place, *asked: str) -> list[str]:
+def theirs_of(place: Place, *asked: str) -> list[str]:
+    """Return the lines that git prints in the agent's own repository; none when that is broken or gone."""
     git_dir = place.git_dir
     if git_dir.is_symlink() or not git_dir.is_dir():
         return []
@@ -141,19 +143,19 @@ def _theirs(place: Place, *asked: str) -> list[str]:
 
 
 def _has(repository: Repository, place: Place, commit: str) -> bool:
-    env = _borrowing(place)
-    heads = [head for name in ("HEAD", "MERGE_HEAD") for head in _theirs(place, "rev-parse", "--verify", "-q", name)]
+    env = borrowing(place)
+    heads = [head for name in ("HEAD", "MERGE_HEAD") for head in theirs_of(place, "rev-parse", "--verify", "-q", name)]
     return env is not None and any(repository.is_ancestor(commit, head, env=env) for head in heads)
 
 
 def _not_checked_out(repository: Repository, place: Place, base: str) -> tuple[str, str] | None:
     """Return the newest tree the agent committed somewhere and left, and where; brought into the user's repository."""
-    env = _borrowing(place)
-    if not env or not _holds_objects(place.git_dir / "objects"):
+    env = borrowing(place)
+    if not env or not holds_objects(place.git_dir / "objects"):
         return None  # it wrote no object, so it committed nothing
     form = "--format=%(objectname) %(refname)"
-    refs = _theirs(place, "for-each-ref", "--sort=-committerdate", form, "refs/heads", "refs/stash")
-    heads = [f"{head} HEAD" for head in _theirs(place, "rev-parse", "--verify", "-q", "HEAD")]
+    refs = theirs_of(place, "for-each-ref", "--sort=-committerdate", form, "refs/heads", "refs/stash")
+    heads = [f"{head} HEAD" for head in theirs_of(place, "rev-parse", "--verify", "-q", "HEAD")]
     for line in (*heads, *refs):
         commit, _, name = line.partition(" ")
         if repository.commit(commit):

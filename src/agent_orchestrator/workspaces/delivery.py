@@ -42,8 +42,10 @@ def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to:
     """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it."""
     if into is None or (now := repository.tip(into)) is None:
         return Delivered(done=False, note=f"the branch {into or 'it was delivered to'} is gone; nothing was undone")
-    if now == moved_from or moved_from == moved_to:
+    if moved_from == moved_to:
         return Delivered(done=False, note=f"nothing of the result is in {into}")
+    if now == moved_from:  # an undo that was killed before it was written down, or one by hand
+        return Delivered(done=True, note=f"{into} is at {now[:12]} already, where it was before the delivery")
     if now == moved_to:
         return _reset(repository, into, moved_from=moved_from, moved_to=moved_to)
     if not repository.is_ancestor(moved_to, now):
@@ -60,6 +62,8 @@ def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str)
         done = repository.advance(into, old=moved_to, new=moved_from)
         refusal = "" if done else f"{into} moved while it was undone"
     elif not (refusal := _not_clean(repository, place)):
+        # A file that was only copied or touched is no change, and `git reset` would not see that.
+        repository.git("update-index", "-q", "--refresh", cwd=place, check=False)
         reset = repository.git("reset", "--keep", "--quiet", moved_from, cwd=place, check=False)
         refusal = one_line(reset) if reset.code != 0 else ""
     if refusal:
@@ -78,6 +82,8 @@ def _revert(repository: Repository, into: str, *, now: str, moved_from: str, mov
     if union.tree is None:
         paths = ", ".join(union.conflicts[:5])
         return Delivered(done=False, note=f"later work in {into} builds on the result ({paths}); try `{command}`")
+    if union.tree == repository.tree(now):
+        return Delivered(done=True, note=f"the result has been taken out of {into} already")
     message = f"Revert the delivered result\n\nThis undoes {moved_from}..{moved_to}.\n"
     new = repository.commit_tree(union.tree, parents=(now,), message=message)
     refusal = _forward(repository, into, old=now, new=new)

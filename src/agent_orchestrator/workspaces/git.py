@@ -19,6 +19,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
 
@@ -152,7 +153,8 @@ def start(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     config: Mapping[str, str] | None = None,
-    stdin: int = subprocess.PIPE,
+    stdin: int | IO[bytes] = subprocess.PIPE,
+    stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
     """Start git, as hardened as :func:`git` runs it, and leave its pipes and its end to the caller.
@@ -167,7 +169,7 @@ def start(
             cwd=cwd,
             env=_environment(config or {}, env or {}),
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )

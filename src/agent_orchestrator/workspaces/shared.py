@@ -15,13 +15,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from agent_orchestrator.domain.errors import NotReady, WorkspaceProblem
+from agent_orchestrator.domain.errors import NotReady, OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.workspaces import Collected, Delivered, Project, Revision, Setup, Union, Workspace
+from agent_orchestrator.workspaces import (
+    Collected,
+    Delivered,
+    Kept,
+    Project,
+    Revision,
+    Setup,
+    Union,
+    Workspace,
+    checkpointing,
+)
+from agent_orchestrator.workspaces.collecting import Place
 from agent_orchestrator.workspaces.environment import check_environment
 from agent_orchestrator.workspaces.project import detect, shown
 from agent_orchestrator.workspaces.repository import PREFIX, Repository
+from agent_orchestrator.workspaces.saves import Saves
 from agent_orchestrator.workspaces.snapshot import snapshot
 
 FILES_LIMIT = 20_000
@@ -85,6 +97,8 @@ class SharedWorkspaces:
             fresh = before.with_suffix(".new")
             fresh.write_text(json.dumps(self._look()))
             fresh.replace(before)
+            with suppress(OrchestratorError, OSError):  # a folder that is too large, say: that is no reason not to work
+                self.checkpoint(self._workspace(base), attempt=attempt, why="before it began")
         return self._workspace(base)
 
     def reopen(self, path: Path, *, base: str | None) -> Workspace | None:
@@ -117,7 +131,32 @@ class SharedWorkspaces:
         differing = {name for name in was.keys() | is_now.keys() if _differ(was.get(name), is_now.get(name))}
         return Collected(commit=None, branch=None, files=tuple(sorted(differing)), notes=tuple(now["notes"]))
 
-    def close(self, workspace: Workspace) -> None:
+    def checkpoint(self, workspace: Workspace, *, attempt: AttemptId, why: str) -> Kept:
+        """Keep the folder's files as they lie now. Without git only where there are not very many."""
+        saves, repository = Saves(folder=self.folder, state=self.state), self.repository
+        if repository is None:
+            if len(_listed(self.folder, hashing=False)["files"]) >= FILES_LIMIT:
+                raise WorkspaceProblem(f"{self.folder} has more than {FILES_LIMIT} files, so it gets no checkpoints")
+            repository = Repository(
+                folder=self.folder,
+                root=self.folder,
+                git_dir=saves.store,
+                common=saves.store,
+                state=self.state,
+                settings=(),
+                neutral={},
+            )
+        head = self.repository.commit("HEAD") if self.repository else None
+        nothing = self.state / "none"  # the user's own index may name what they have staged and not committed
+        place = Place(root=repository.root, base="", git_dir=repository.git_dir, index=nothing, exclude=nothing)
+        work = checkpointing.Work(repository=repository, place=place, attempt=attempt, base=head)
+        return checkpointing.take(saves, work, why=why)
+
+    def keep_result(self, goal: GoalId, *, branch: str, base: str | None) -> Kept:
+        """Do nothing: the result is the folder."""
+        return Kept(checkpoint=None)
+
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         """Do nothing: the folder is the user's."""
 
     def union(self, tip: str, commit: str) -> Union:
@@ -175,7 +214,11 @@ class SharedWorkspaces:
 
     def _workspace(self, base: str | None) -> Workspace:
         root = self.repository.root if self.repository else self.folder
-        return Workspace(path=self.folder, root=root, isolation=self.isolation, base=base)
+        guards: tuple[Path, ...] = ()
+        if self.repository:
+            common = self.repository.common
+            guards = (common / "config", common / "hooks", common / "info")
+        return Workspace(path=self.folder, root=root, isolation=self.isolation, base=base, git_guards=guards)
 
     def _noted(self, attempt: AttemptId) -> Path:
         if "/" in attempt or attempt.startswith("."):
@@ -195,7 +238,7 @@ class SharedWorkspaces:
         return {"tree": found.tree, "notes": list(found.notes)}
 
 
-def _listed(top: Path) -> dict[str, Any]:
+def _listed(top: Path, *, hashing: bool = True) -> dict[str, Any]:
     files: dict[str, tuple[int, int, str]] = {}
     hashed = 0
     for here, folders, names in os.walk(top):
@@ -210,7 +253,7 @@ def _listed(top: Path) -> dict[str, Any]:
                 content = ""
                 if place.is_symlink():
                     content = str(place.readlink())
-                elif seen.st_size <= HASHED_FILE_BYTES and hashed < HASHED_TOTAL_BYTES and place.is_file():
+                elif hashing and seen.st_size <= HASHED_FILE_BYTES and hashed < HASHED_TOTAL_BYTES and place.is_file():
                     content = hashlib.sha256(place.read_bytes()).hexdigest()
                     hashed += seen.st_size
                 files[shown(str(place.relative_to(top)))] = (seen.st_size, seen.st_mtime_ns, content)

@@ -8,7 +8,7 @@ or deleted ``.git`` altogether: what counts is the files. Nothing the agent's
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -46,6 +46,7 @@ def snapshot(
     also: tuple[str, ...] = (),
     links: Mapping[str, str] = MappingProxyType({}),
     keep_filtered: bool = True,
+    is_refused: Callable[[str], str] | None = None,
 ) -> Snapshot:
     """Write the files under *root* as a tree into *repository* and return it.
 
@@ -55,7 +56,8 @@ def snapshot(
     patterns in the file *exclude* are ignored too. *links* are folders that stand
     for a commit of another repository, whatever lies in them. Without *keep_filtered*, changed
     files under a filter we do not run keep their old content: their plain text
-    must not enter the object store.
+    must not enter the object store. *is_refused* says why a path that git does
+    not track must not be taken; empty lets it in.
 
     Raises:
         WorkspaceProblem: *root* is gone, or a link to somewhere else.
@@ -75,6 +77,8 @@ def snapshot(
     wanted = [path for path in sorted(paths) if not _is_replaced(root, path, paths) and _fits(root, path, notes)]
     if not keep_filtered and repository.neutral:
         wanted = _unfiltered(run, wanted, notes)
+    if is_refused is not None:
+        wanted = _allowed(run, wanted, is_refused, notes)
     run.add(wanted, notes)
     if links:
         entries = b"".join(f"160000 {commit}\t".encode() + os.fsencode(path) + b"\0" for path, commit in links.items())
@@ -145,4 +149,15 @@ def _unfiltered(run: _Runner, paths: list[str], notes: list[str]) -> list[str]:
     blank = {key.split(".", 1)[1].rsplit(".", 1)[0] for key in run.repository.neutral if key.startswith("filter.")}
     dropped = {path for path, value in zip(answers[0::3], answers[2::3], strict=True) if value in blank}
     notes.extend(f"left out {shown(path)}: its filter is not run here" for path in sorted(dropped))
+    return [path for path in paths if path not in dropped]
+
+
+def _allowed(run: _Runner, paths: list[str], is_refused: Callable[[str], str], notes: list[str]) -> list[str]:
+    """Drop the paths that must not be taken, unless the index has them: then they are the project's own choice."""
+    reasons = {path: reason for path in paths if (reason := is_refused(path))}
+    if not reasons:
+        return paths
+    tracked = set(run("ls-files", "-z").names)
+    dropped = {path: reason for path, reason in reasons.items() if path not in tracked}
+    notes.extend(f"left out {shown(path)}: {reason}" for path, reason in dropped.items())
     return [path for path in paths if path not in dropped]

@@ -38,7 +38,7 @@ def fill(repository: Repository, root: Path, *, commit: str, depth: int = 0) -> 
     """Make each submodule under *root*, a clean checkout of *commit*, hold the files it names. Returns notes."""
     notes: list[str] = []
     for path, pinned in _links(repository, commit).items():
-        place, theirs = root / path, _copy_of(repository, path)
+        place, theirs = root / path, copy_of(repository, path)
         if place.is_symlink() or not place.is_dir():
             continue
         if any(place.iterdir()):  # of an earlier attempt
@@ -76,7 +76,7 @@ def collect(
     notes: list[str] = []
     before = _links(repository, made_from) if made_from != base else inside.links
     for path in list(inside.links):
-        place, theirs = root / path, _copy_of(repository, path)
+        place, theirs = root / path, copy_of(repository, path)
         if place.is_symlink() or not place.is_dir():
             del inside.links[path]  # removed or replaced: what lies there instead counts
             continue
@@ -149,7 +149,7 @@ def _gitlinks(listed: bytes) -> Iterator[tuple[str, str]]:
             yield os.fsdecode(path), described.split()[2].decode()
 
 
-def _copy_of(repository: Repository, path: str) -> Repository | None:
+def copy_of(repository: Repository, path: str) -> Repository | None:
     """Return the user's own copy of a submodule; None when it is not checked out there."""
     place = repository.root / path
     if not (place / ".git").exists():

@@ -6,6 +6,7 @@ making and removing the folder is as in the default; checks run in a private clo
 """
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from agent_orchestrator.domain.goal import Isolation
@@ -23,14 +24,22 @@ class WorktreeWorkspaces(CheckoutWorkspaces):
         super().__init__(folder=folder, state=state)
         self._adding = threading.Lock()
 
-    def close(self, workspace: Workspace) -> None:
+    def close(self, workspace: Workspace, *, is_safe: bool = False) -> None:
         """Remove the worktree and what the repository knows about it."""
         root = workspace.root
         self._our_own(root)
+        self._save_all(workspace, is_safe=is_safe)
         self._discard(root)
         self._discard(self._records / root.name)
         with self._adding:
             self.repository.git("worktree", "prune", "--expire=now")
+
+    def _workspace(self, root: Path, base: str | None, notes: tuple[str, ...]) -> Workspace:
+        """Return the worktree with the parts of the user's ``.git`` that a commit in it changes: no more than those."""
+        common = self.repository.common
+        parts = (common / "objects", common / "refs", common / "logs", self._git_dir(root))
+        (common / "logs").mkdir(exist_ok=True)
+        return replace(super()._workspace(root, base, notes), git_writes=parts)
 
     def _make(
         self, root: Path, *, base: str, index: Path, again: bool = False, keep: tuple[str, ...] = ()

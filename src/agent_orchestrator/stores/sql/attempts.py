@@ -31,7 +31,11 @@ _COLUMNS = (
     "id, task, goal, number, token, agent, provider, run_dir, outcome, reason, cli_version, cli_path, model, "
     'workspace, branch, base_commit, "commit", session, resumes, pid, stdout_offset, last_action, '
     "input_tokens, cached_tokens, output_tokens, cost_micro_usd, cost_is_estimate, prompt_sha256, feedback, "
-    "started_at, ended_at"
+    "started_at, ended_at, summary"
+)
+_NARROWED = (
+    "(?1 IS NULL OR attempts.goal = ?1) AND (?2 IS NULL OR attempts.task = ?2) "
+    "AND (?3 IS NULL OR attempts.started_at >= ?3)"
 )
 
 
@@ -68,6 +72,7 @@ def _row(attempt: Attempt) -> dict[str, Value]:
         "feedback": attempt.feedback,
         "started_at": moment(attempt.started_at),
         "ended_at": moment(attempt.ended_at),
+        "summary": attempt.summary,
     }
 
 
@@ -123,16 +128,27 @@ class Attempts:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM attempts WHERE outcome IS NULL ORDER BY token")
         return [_attempt(row) for row in rows]
 
-    def spent(self, *, goal: GoalId | None = None, since: datetime | None = None) -> Usage:
+    def spent(self, *, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None) -> Usage:
         """Return the sum of what attempts used."""
         sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _USAGE[:-1])
         row = self._db.row(
-            f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate FROM attempts "
-            "WHERE (?1 IS NULL OR goal = ?1) AND (?2 IS NULL OR started_at >= ?2)",
-            (goal, moment(since)),
+            f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate FROM attempts WHERE {_NARROWED}",
+            (goal, task, moment(since)),
         )
         assert row is not None
         return _usage(row)
+
+    def worked_s(
+        self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
+    ) -> int:
+        """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
+        row = self._db.row(
+            "SELECT coalesce(sum(coalesce(agents.ended_at, ?4) - agents.started_at), 0) AS ms "
+            f"FROM attempts JOIN agents ON agents.id = attempts.agent WHERE {_NARROWED}",
+            (goal, task, moment(since), moment(now)),
+        )
+        assert row is not None
+        return int(row["ms"]) // 1000
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
         """Remember what we saw of its work; replaces earlier evidence of the same attempt."""

@@ -19,8 +19,11 @@ from agent_orchestrator.stores.sql.columns import (
     written,
 )
 
-_SELECT = "SELECT *, (SELECT limit_micro_usd FROM budgets WHERE goal = goals.id) AS budget_micro_usd FROM goals"
-_IN_TURN = f"created_at + priority * {AGE_PER_POINT_MS}, rowid"
+_SELECT = (
+    "SELECT goals.*, ceilings.micro_usd AS budget_micro_usd, ceilings.tokens AS budget_tokens, "
+    "ceilings.seconds AS budget_seconds FROM goals LEFT JOIN ceilings ON ceilings.goal = goals.id"
+)
+_IN_TURN = f"created_at + priority * {AGE_PER_POINT_MS}, goals.rowid"
 """The order of ``goal_rank``."""
 
 
@@ -82,7 +85,7 @@ class Goals:
 
     def get(self, id: GoalId) -> Goal:
         """Return the goal."""
-        row = self._db.row(f"{_SELECT} WHERE id = ?", (id,))
+        row = self._db.row(f"{_SELECT} WHERE goals.id = ?", (id,))
         if row is None:
             raise NotFound(f"no goal {id}")
         return _goal(row)
@@ -105,6 +108,6 @@ class Goals:
         """Return goals, newest first; *in_turn* in the order in which they are worked on."""
         chosen = tuple(states) if states is not None else ()
         where = f"WHERE state IN ({placeholders(chosen)})" if states is not None else ""
-        order = _IN_TURN if in_turn else "created_at DESC, rowid DESC"
+        order = _IN_TURN if in_turn else "created_at DESC, goals.rowid DESC"
         rows = self._db.rows(f"{_SELECT} {where} ORDER BY {order} LIMIT ?", (*chosen, limit))
         return [_goal(row) for row in rows]

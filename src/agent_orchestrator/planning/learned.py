@@ -1,0 +1,73 @@
+"""What words of a task's title and description say of its specialist, learned from titles whose work is known.
+
+``weights.json`` holds whole numbers made by ``benchmarks/routing_weights.py``:
+for each word or pair of words, what it adds to each specialist, in sixteenths.
+It is the linear part of a logistic regression; no title is in it.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+
+from agent_orchestrator.planning.words import normal_words
+
+UNIT = 16
+"""Weights are stored as whole numbers of one UNIT-th: finer ones route no better, and take more room."""
+
+BODY_SHARE = 0.35
+"""How much a word of the description counts beside one of the title, as in routing."""
+
+WORDS_LIMIT = 200
+"""Words of a text that are looked at."""
+
+Features = Mapping[str, float]
+
+
+def features(title: str, description: str) -> Features:
+    """Return the words and the pairs of neighbouring words of a task, each with its weight before scaling."""
+    found = dict.fromkeys(_grams(description), BODY_SHARE)
+    return found | dict.fromkeys(_grams(title), 1.0)
+
+
+def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
+    """Return for each specialist how much speaks for it (against it when below 0), and the words that say most.
+
+    The figures of one task add up to 0. Empty when nothing of the task is known.
+    """
+    roles, weights = _weights()
+    known = {gram: share for gram, share in features(title, description).items() if gram in weights}
+    if not known:
+        return {}
+    scale = UNIT * math.sqrt(sum(share * share for share in known.values()))
+    parts: list[list[tuple[float, str]]] = [[] for _ in roles]
+    for gram, share in known.items():
+        for at, weight in weights[gram].items():
+            parts[at].append((share * weight / scale, gram))
+    sums = [sum(weight for weight, _ in found) for found in parts]
+    mean = sum(sums) / len(sums)
+    return {role: (sums[at] - mean, _told(parts[at])) for at, role in enumerate(roles)}
+
+
+def _told(parts: list[tuple[float, str]]) -> str:
+    strongest = [gram for weight, gram in sorted(parts, reverse=True)[:2] if weight > 0]
+    return f"like other work with {' and '.join(strongest)}" if strongest else "unlike the others' work"
+
+
+def _grams(text: str) -> list[str]:
+    words = [word for word in normal_words(text) if len(word) > 1 and not word.isdigit()][:WORDS_LIMIT]
+    return list(dict.fromkeys([*words, *(f"{first} {second}" for first, second in pairwise(words))]))
+
+
+@cache
+def _weights() -> tuple[tuple[str, ...], dict[str, dict[int, int]]]:
+    """Return the specialists and, for each word, the weight by a specialist's place; read on first use."""
+    file = resources.files("agent_orchestrator.planning") / "weights.json"
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    weights = {
+        gram: {int(at): int(weight) for at, _, weight in (pair.partition(":") for pair in row.split())}
+        for gram, row in stored["words"].items()
+    }
+    return tuple(stored["roles"]), weights
