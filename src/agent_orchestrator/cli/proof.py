@@ -68,6 +68,8 @@ def _verified_lines(found: Json) -> list[str]:
         lines.append(f"  It holds{' still' if then == 'verified' else ''}.")
     elif then == "verified":
         lines.append("  It was verified when it landed, and does not hold any more.")
+    elif found["concerns"] and all(one["result"] == "passed" for one in found["checks"]):
+        lines.append("  Its check passes, and is not to be relied on: the work meddled with it.")
     else:
         lines.append(f"  It does not hold; when it landed it was {then or 'not judged'}.")
     return lines

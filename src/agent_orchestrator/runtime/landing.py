@@ -109,6 +109,7 @@ class Landing:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
             work = Work(task=task, base=onto, tree=union.tree, check=check, suite=self.suite(task, goal))
             stat = self.workspaces.diff(onto, union.tree, stat=True)[:DIFFSTAT_CHARACTERS]
+            stat = "\n".join(line.strip() for line in stat.splitlines())
             evidence = replace(evidence, concerns=self.scrutiny.concerns(work), diffstat=stat)
             said = judged(check, evidence.concerns)
             self.queue.landing(attempt, evidence)

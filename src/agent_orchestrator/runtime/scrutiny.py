@@ -169,8 +169,8 @@ class Scrutiny:
             return
         gone = [one for one in found if one.kind in {ConcernKind.TEST_DELETED, ConcernKind.TEST_SKIPPED}]
         excuse = gone[0].excuse if gone and not any(one.lowers for one in gone) else ""
-        now = "of none with this work" if are is None else f"{are} with this work"
-        detail = f"`{work.check.command}` ran {were} tests before, and {'tells ' if are is None else ''}{now}"
+        now = "does not say how many with this work" if are is None else f"{are} with this work"
+        detail = f"`{work.check.command}` ran {were} test{'s' if were != 1 else ''} before, and {now}"
         yield Concern(kind=ConcernKind.FEWER_TESTS, path="", detail=detail, excuse=excuse)
 
 
