@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
@@ -739,6 +740,26 @@ class App:
                 hint=found.delivery_note or "only a delivered goal is taken back",
             )
         return self.goals.undone(self.landing.undo(found))
+
+    def verify(self, name: str) -> "Reverified":
+        """Run the checks of the landed task or else the goal that *name* names again, in a clean checkout.
+
+        Raises:
+            NotFound, Ambiguous: there is no such thing, or more than one.
+            RefusedByState, NothingToDo: nothing of it is landed, or no check accepted it.
+        """
+        from agent_orchestrator.runtime.reverifying import Reverification
+
+        again = Reverification(store=self.store, events=self.events, landing=self.landing)
+        try:
+            task = self.tasks.resolve(name)
+        except NotFound as missing:
+            try:
+                goal = self.goals.resolve(name)
+            except NotFound as error:
+                raise NotFound(f"no task or goal {name!r}", hint=missing.hint or error.hint) from error
+            return again.goal(goal)
+        return again.task(task)
 
     def close(self) -> None:
         """Close this thread's connection to the database. A process that ends does it too."""
