@@ -332,6 +332,20 @@ class App:
 
         return decompose(goal, (self.decomposer(planner) for planner in (*self.planners(),) or (None,)))
 
+    def looked_over(self, plan: "Plan") -> "Plan":
+        """Return *plan* with what is doubtful about it in this project, and with what a plan by rules had to guess."""
+        from agent_orchestrator.planning.doubts import with_doubts
+        from agent_orchestrator.planning.heuristic import SOURCE
+        from agent_orchestrator.planning.questions import with_questions
+
+        has_check = bool(self.settings.verify) or self.profile.test is not None
+        found = with_doubts(plan, lambda path: (self.folder / path).exists(), has_check=has_check)
+        return with_questions(found, None if self.settings.verify else self.profile) if plan.source == SOURCE else found
+
+    def asking(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
+        """Return how the model of *planner* is asked. What it needs is looked for when it is asked, not before."""
+        return lambda prompt, schema: self._complete(planner)(prompt, schema)
+
     def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
         from agent_orchestrator.runtime.asking import ask
 

@@ -15,6 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=30, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--minutes", type=float, default=float("inf"), metavar="M", help="kill no more after so long")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the storm here and leave it there")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="break the program in each way, or these")
     asked = parser.parse_args()
@@ -28,7 +29,8 @@ def main() -> int:
             missed = [one.name for one in wanted if not _is_caught(one, place, asked.seed)]
             print(f"{len(wanted) - len(missed)} of {len(wanted)} mutants are seen")
             return 1 if missed else 0
-        figures = Storm(Plan(asked.kills, asked.seed), place / "storm", tell=lambda said: print(said, flush=True)).run()
+        plan = Plan(asked.kills, asked.seed, seconds=asked.minutes * 60)
+        figures = Storm(plan, place / "storm", tell=lambda said: print(said, flush=True)).run()
     print("\n".join(figures.lines()))
     return 1 if figures.violations else 0
 

@@ -163,7 +163,7 @@ MUTANTS = (
             (
                 "runtime/landing.py",
                 "                evidence = replace(evidence, commit=landed)\n",
-                "                evidence = replace(evidence, commit=landed)\n                import time; time.sleep(0.5)\n",
+                "                __import__('time').sleep(0.5)\n                evidence = replace(evidence, commit=landed)\n",
             ),
         ),
         weights=("supervisor",),

@@ -69,6 +69,8 @@ class Plan:
     source: Path | None = None
     """A tree of the program to run instead of the installed one."""
     patience_s: float = LAST_RUN_S
+    seconds: float = float("inf")
+    """After so long nothing more is killed."""
     fail_fast: bool = False
     """End at the first violation."""
 
@@ -131,7 +133,7 @@ class Storm:
             self._fill()
             for _ in range(self.plan.kills):
                 self._go_on(self.random.expovariate(1 / 0.7), lead=self.random.random() < 0.75)
-                if self._is_lost():
+                if self._is_lost() or time.monotonic() - began > self.plan.seconds:
                     break
                 self._kill(self.random.choices(*zip(*self.plan.weights.items(), strict=True))[0])
                 if sum(self.figures.kills.values()) % 50 == 0:

@@ -8,10 +8,10 @@ from simulation.mutants import MUTANTS, caught
 from simulation.world import simulate
 
 pytestmark = pytest.mark.timeout(900)
-STEPS = 6_000
+STEPS = 4_000
 """Of the hundred thousand that `python -m tests.simulation` does: as many as a test run has time for."""
 
-SLOW = {"early_ack", "ignores_the_budget", "dead_letter_at_once"}
+SLOW = {"early_ack", "ignores_the_budget", "dead_letter_at_once", "no_recovery"}
 """Caught too, but only after thousands of steps: `python -m tests.simulation --mutants` shows it."""
 
 

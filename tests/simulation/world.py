@@ -58,10 +58,11 @@ PAUSE_S = 5.0
 EVENTS_OF_A_HISTORY = 700
 """Then the faults stop, and everything must come to an end: a history is short, so that its tables stay small."""
 QUIET_EVENTS = 10_000
-"""Within so many everything must have ended once the faults have stopped."""
 READ_EVERY_S = 4.0
 """Instead of four times a second: in most of those turns of the loop nothing has happened."""
 SPINS = 200
+QUIET_TURNS = 2_000
+"""Turns of the loop within which everything must have ended once the faults have stopped, and the same of events."""
 ASLEEP_S = 31.0
 """The longest that ready work may wait while somebody leads and nothing is in its way: a lost ring is made up for."""
 FAULTS = {
@@ -130,7 +131,7 @@ class World:
         self.clock = HandClock()
         self.steps = 0
         """Things that happened, and turns of the supervisor's loop."""
-        self.events = self.events_before = self.spins = 0
+        self.events = self.events_before = self.spins = self.quiet_turns = 0
         self.quiet = False
         self.numbers: Counter[str] = Counter()
         self.names: dict[str, str] = {}
@@ -291,6 +292,10 @@ class World:
         self.steps += 1
         self.spins = self.spins + 1 if patience_s < 0.1 and self.events == self.events_before else 0
         self.events_before = self.events
+        self.quiet_turns += self.quiet
+        if self.quiet_turns > QUIET_TURNS:
+            self.violated("it never came to an end")
+            raise Over
         if self.spins > SPINS:
             self.violated("the supervisor's loop spins and nothing comes of it")
             raise Over

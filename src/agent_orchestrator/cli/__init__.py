@@ -20,9 +20,9 @@ TRACE = "ORCHESTRATE_TRACE"
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Plan": {
         "submit": ("goals", "Put a goal into the queue, as one task or (-d) split into several."),
-        "plan": ("plans", "Split a goal, show the plan, and queue it when you agree."),
+        "plan": ("plans", "Split a goal, and talk the plan over until you agree."),
         "plan-list": ("plans", "List saved plans."),
-        "plan-continue": ("plans", "Show a saved plan again and decide on it."),
+        "plan-continue": ("plans", "Go on with a saved plan: talk it over, change it, compare it, take it elsewhere."),
         "execute-plan": ("plans", "Queue a saved plan and run it."),
     },
     "Run": {
