@@ -21,7 +21,7 @@ from agent_orchestrator.cli import orchestrate
 from agent_orchestrator.domain.agent import AgentState
 from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.domain.evidence import CheckResult
+from agent_orchestrator.domain.evidence import CheckResult, ConcernKind
 from agent_orchestrator.domain.goal import Delivery, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Severity
@@ -37,6 +37,7 @@ CLOSED = ({"additionalProperties": False}, {"unevaluatedProperties": False})
 ENUMS = [
     *(TaskState, GoalState, Outcome, Verdict, Tier, Size, CheckResult, Delivery, Isolation, HoldKind, AgentState),
     Severity,
+    ConcernKind,
 ]
 
 Json = Any
@@ -114,9 +115,20 @@ def a_plan_that_is_run(ask: Asking) -> Json:
     assert (saved["state"], saved["goal"], saved["tasks"]) == ("planning", None, [])
     assert ask("plan-list")["plans"][0]["id"] == saved["id"]
     ask("plan-continue", saved["id"])
+    a_plan_in_files(ask, saved)
     executed = ask("execute-plan", saved["id"], "--max-agents", "2")
     assert executed["run"]["goals"][0]["delivery"] == "delivered"
     return executed["tasks"][0]
+
+
+def a_plan_in_files(ask: Asking, saved: Json) -> None:
+    file = ask.call.folder.parent / "plan.yaml"
+    assert ask("plan-continue", saved["id"], "--export", str(file))["hash"] == saved["hash"]
+    assert ask("plan", "--from", str(file), "--check")["state"] == "checked"
+    changes = ask.call.folder.parent / "changes.json"
+    changes.write_text('[{"op": "assume", "text": "It is Python."}]')
+    assert ask("plan-continue", saved["id"], "--apply", str(changes))["version"] == 2
+    assert ask("plan-continue", saved["id"], "--diff")["others"] == ["assumed: It is Python."]
 
 
 def a_task_that_fails(ask: Asking) -> Json:
@@ -196,6 +208,8 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")
     assert "+" in ask("diff", delivered["id"])["diff"]
+    assert ask("verify", delivered["id"])["holds"] and ask("verify", delivered["goal"])["holds"]
+    assert len(ask("task", delivered["id"], "--evidence")["verified_again"]) == 1
     assert ask("review", delivered["goal"])["items"]
     assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"
@@ -292,7 +306,7 @@ def test_an_answer_that_is_put_together_of_parts_is_closed_too(ask: Asking) -> N
 
 
 def test_every_schema_belongs_to_a_verb() -> None:
-    assert sorted(SCHEMAS) == sorted([*VERBS, "parts", "error"])
+    assert sorted(SCHEMAS) == sorted([*VERBS, "parts", "error", "plan-file"])
 
 
 def test_the_words_of_the_schemas_are_those_of_the_program() -> None:

@@ -33,7 +33,7 @@ def demo(tmp_path: Path) -> App:
 
 def test_the_public_names_are_these_and_each_can_be_imported() -> None:
     assert sorted(agent_orchestrator.__all__) == [
-        "AgentSpawner", "App", "ContextManager", "TaskDecomposer", "TaskQueue", "build",
+        "AgentSpawner", "App", "ContextManager", "InteractivePlanner", "TaskDecomposer", "TaskQueue", "build",
     ]  # fmt: skip
     for name in agent_orchestrator.__all__:
         assert getattr(agent_orchestrator, name).__name__ == name

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agent_orchestrator.app import App, build
     from agent_orchestrator.planning.decomposer import TaskDecomposer
+    from agent_orchestrator.planning.planner import InteractivePlanner
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.tasks import TaskQueue
 
-__all__ = ["AgentSpawner", "App", "ContextManager", "TaskDecomposer", "TaskQueue", "build"]
+__all__ = ["AgentSpawner", "App", "ContextManager", "InteractivePlanner", "TaskDecomposer", "TaskQueue", "build"]
 
 _HOMES = {
     "App": "app",
     "build": "app",
     "TaskDecomposer": "planning.decomposer",
     "AgentSpawner": "runtime.spawner",
+    "InteractivePlanner": "planning.planner",
     "ContextManager": "services.context",
     "TaskQueue": "services.tasks",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
+    from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.domain.task import Task, Tier
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Checkpoints, Project, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Confined, Project, Sandbox, Setup, Workspaces
 
 
 class App:
@@ -98,7 +101,15 @@ class App:
         """What is remembered."""
         from agent_orchestrator.stores.sqlite import SqliteStore
 
-        return SqliteStore(self.database, create=self._create)
+        # By a function of its own: looking at a project needs no secrets and loads nothing for them.
+        return SqliteStore(self.database, create=self._create, redact=lambda text: self.redact(text))
+
+    @cached_property
+    def redact(self) -> "Redactor":
+        """Takes secrets out of text: the values of this environment's keys, and what looks like a key."""
+        from agent_orchestrator.domain.redaction import Redactor
+
+        return Redactor(self.environ)
 
     @cached_property
     def notifier(self) -> "Notifier":
@@ -323,6 +334,20 @@ class App:
 
         return decompose(goal, (self.decomposer(planner) for planner in (*self.planners(),) or (None,)))
 
+    def looked_over(self, plan: "Plan") -> "Plan":
+        """Return *plan* with what is doubtful about it in this project, and with what a plan by rules had to guess."""
+        from agent_orchestrator.planning.doubts import with_doubts
+        from agent_orchestrator.planning.heuristic import SOURCE
+        from agent_orchestrator.planning.questions import with_questions
+
+        has_check = bool(self.settings.verify) or self.profile.test is not None
+        found = with_doubts(plan, lambda path: (self.folder / path).exists(), has_check=has_check)
+        return with_questions(found, None if self.settings.verify else self.profile) if plan.source == SOURCE else found
+
+    def asking(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
+        """Return how the model of *planner* is asked. What it needs is looked for when it is asked, not before."""
+        return lambda prompt, schema: self._complete(planner)(prompt, schema)
+
     def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
         from agent_orchestrator.runtime.asking import ask
 
@@ -443,6 +468,8 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            distrusted=lambda: self.trust.asks(self.project().root or self.folder),
+            sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
         )
 
@@ -552,9 +579,50 @@ class App:
             checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
             check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
             tree_of=self.workspaces.tree,
+            confine=self._confined_check,
+            redact=self.redact,
             limit_s=self.settings.check_minutes * 60,
             stop_wished=stop_wished,
         )
+
+    @cached_property
+    def sandbox(self) -> "Sandbox":
+        """What agents, set-up and checks are shut in here. Raises NotReady when ``strict`` cannot be had."""
+        import sys
+
+        from agent_orchestrator.workspaces.reach import Reach
+        from agent_orchestrator.workspaces.sandbox import choose
+
+        project = self.project()
+        reach = Reach(
+            home=Path(self.environ.get("HOME") or Path.home()),
+            environ=self.environ,
+            project=project.root or self.folder,
+            state=self.state,
+            strict=False,
+            write=self.settings.sandbox_write,
+            programs=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent),
+        )
+        return choose(self.settings.sandbox, reach)
+
+    @cached_property
+    def trust(self) -> "Trust":
+        """What of the repository's settings the user has agreed to."""
+        from agent_orchestrator.runtime.trust import Trust
+
+        return Trust(record=self.state / "trust.json")
+
+    def _confined_check(self, argv: tuple[str, ...], folder: Path) -> "Confined":
+        """Put a check into the sandbox: it writes to the checkout that it is in, whose top may lie above *folder*."""
+        top = self.state.resolve() / "checks" / "files"
+        return self.sandbox.around(argv, write=(top if folder.is_relative_to(top) else folder,))
+
+    def _shared_files(self) -> tuple[Path, ...]:
+        """Return what agents write to when they call ``orchestrate``: queue and artifacts are shared with them."""
+        artifacts = self.state / "artifacts"
+        artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = [self.database.with_name(f"{self.database.name}{end}") for end in ("", "-wal", "-shm")]
+        return (*files, artifacts, self.state / "bell")
 
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
@@ -673,6 +741,26 @@ class App:
             )
         return self.goals.undone(self.landing.undo(found))
 
+    def verify(self, name: str) -> "Reverified":
+        """Run the checks of the landed task or else the goal that *name* names again, in a clean checkout.
+
+        Raises:
+            NotFound, Ambiguous: there is no such thing, or more than one.
+            RefusedByState, NothingToDo: nothing of it is landed, or no check accepted it.
+        """
+        from agent_orchestrator.runtime.reverifying import Reverification
+
+        again = Reverification(store=self.store, events=self.events, landing=self.landing)
+        try:
+            task = self.tasks.resolve(name)
+        except NotFound as missing:
+            try:
+                goal = self.goals.resolve(name)
+            except NotFound as error:
+                raise NotFound(f"no task or goal {name!r}", hint=missing.hint or error.hint) from error
+            return again.goal(goal)
+        return again.task(task)
+
     def close(self) -> None:
         """Close this thread's connection to the database. A process that ends does it too."""
         self.store.close()
@@ -717,6 +805,7 @@ class App:
                 environ=self.environ,
                 log=log,
             ),
+            redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
 
@@ -753,6 +842,9 @@ class App:
             ),
             lock=self.state / "supervisor.lock",
             cli=write_launcher(self.state, self.folder, self.environ),
+            sandbox=self.sandbox,
+            trust=self.trust,
+            shared_files=self._shared_files,
             models=self.chosen_models(),
             tier_models=self.tier_models(),
         )
@@ -787,7 +879,8 @@ class App:
         from agent_orchestrator.workspaces import Setup
 
         environment = allowed(self.environ, self.settings.pass_env)
-        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment)
+        sandbox = self.sandbox if self.settings.setup else None
+        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment, sandbox=sandbox)
 
 
 def build(

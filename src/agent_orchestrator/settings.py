@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.sandbox import SandboxMode
 from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.places import CONFIG_FOLDER, config_home
 
@@ -47,6 +48,13 @@ def _isolation(text: str) -> Isolation | None:
         return Isolation(text)
     except ValueError as error:
         raise ValueError("must be auto, checkout, worktree or shared") from error
+
+
+def _sandbox(text: str) -> SandboxMode:
+    try:
+        return SandboxMode(text or "auto")
+    except ValueError as error:
+        raise ValueError("must be auto, off or strict") from error
 
 
 def _optional(text: str) -> str | None:
@@ -119,6 +127,15 @@ class Settings:
         None,
         _isolation,
         "Where attempts work: checkout, worktree or shared; auto takes a checkout where git allows it.",
+    )
+    sandbox: SandboxMode = _setting(
+        SandboxMode.AUTO,
+        _sandbox,
+        "How agents, set-up and checks are shut in. auto: by bubblewrap, else Landlock, else not, and it says which; "
+        "strict: the home folder is hidden too, and without a sandbox nothing starts; off.",
+    )
+    sandbox_write: tuple[str, ...] = _setting(
+        (), _words, "Further folders that may be written to in the sandbox, such as ~/.cache-of-mine/."
     )
     verify: str | None = _setting(
         None,
@@ -273,6 +290,9 @@ class Settings:
         return found
 
 
+_BOUNDS = frozenset({"sandbox", "sandbox_write"})
+_HARMLESS = (("sandbox", SandboxMode.AUTO), ("sandbox", SandboxMode.STRICT), ("sandbox_write", ()))
+"""What a project's file may say of the bounds that its agents have: a cloned repository could bring it along."""
 FIELDS = tuple(one for one in fields(Settings) if one.name != "origins")
 
 
@@ -308,7 +328,13 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] |
                 )
             place = f"{file}: {name}"
             flat = _entries(value, place) if name == "models" and isinstance(value, dict) else value
-            take(name, _parsed(known[name].metadata["parse"], flat, place), str(file))
+            parsed = _parsed(known[name].metadata["parse"], flat, place)
+            if file.is_relative_to(folder) and (name, parsed) not in _HARMLESS and name in _BOUNDS:
+                raise BadInput(
+                    f"{place}: a project's own file cannot open the sandbox",
+                    hint=f"say it in {config_home(environ) / 'config.toml'}, or with {variable(name)}",
+                )
+            take(name, parsed, str(file))
     for one in FIELDS:
         for name in (variable(one.name), *one.metadata["variables"]):
             if environ.get(name):

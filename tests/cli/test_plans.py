@@ -1,10 +1,18 @@
 """plan, plan-list, plan-continue, execute-plan, called as a user's shell does."""
 
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from agent_orchestrator.planning.editing import KEYS
 from calling import Caller
+from pages import DOCS
+from schemas import wrong
 
 GOAL = "Add a login page, then write its tests, then document it"
 
@@ -32,12 +40,21 @@ def test_without_a_terminal_nothing_is_asked_and_the_next_command_is_named(call:
     assert call("plan-list", "--json").json["plans"][0]["state"] == "planning"
 
 
-@pytest.mark.parametrize(("typed", "state"), [(b"y\n", "executed"), (b"n\n", "planning"), (b"\n", "planning")])
+@pytest.mark.parametrize(
+    ("typed", "state"),
+    [
+        (b"p\ny\n", "executed"),
+        (b"y\n", "executed"),
+        (b"p\nn\nq\n", "approved"),
+        (b"p\n\nq\n", "approved"),
+        (b"q\n", "planning"),
+    ],
+)
 def test_on_a_terminal_the_user_is_asked_and_the_answer_counts(call: Caller, typed: bytes, state: str) -> None:
-    code, shown = call.on_terminal("plan", GOAL, typed=typed)
+    code, shown = call.on_terminal("plan", "Fix the typo in the README", "--name", "mine", typed=b"\n" + typed)
 
     assert code == 0
-    assert "Queue this plan? [y/N]" in shown
+    assert "plan> " in shown
     assert call("plan-list", "--json").json["plans"][0]["state"] == state
 
 
@@ -95,3 +112,152 @@ def test_unknown_and_ambiguous_plans_are_refused(call: Caller) -> None:
 def test_listing_plans_leaves_an_untouched_project_untouched(call: Caller) -> None:
     assert call("plan-list").code == 0
     assert not list(Path(call.environ["HOME"]).rglob("tasks.db"))
+
+
+def test_a_plan_goes_into_a_file_and_back(call: Caller, tmp_path: Path) -> None:
+    saved = call("plan", GOAL, "--name", "mine", "--json").json
+    for name in ("plan.yaml", "plan.md", "plan.json"):
+        file = tmp_path / name
+        assert call("plan-continue", "mine", "--export", str(file)).code == 0
+        assert "nothing is different" in call("plan-continue", "mine", "--apply", str(file)).err
+        again = call("plan", "--from", str(file), "--json").json
+        assert (again["hash"], again["plan"]["goal"]) == (saved["hash"], saved["plan"]["goal"])
+    printed = call("plan-continue", "mine", "--export", "-")
+    assert printed.out == (tmp_path / "plan.yaml").read_text()
+
+
+def test_a_plans_file_is_as_its_schema_says(call: Caller, tmp_path: Path) -> None:
+    call("plan", "Create a blog platform with login", "--name", "mine", "--json")
+    text = (
+        call("plan-continue", "mine", "--export", str(tmp_path / "plan.json")) and (tmp_path / "plan.json").read_text()
+    )
+    page = (DOCS / "planning.md").read_text()
+    shown = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    listed = set(
+        re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in page.splitlines() if row.startswith("| `")))
+    )
+
+    assert wrong("plan-file", json.loads(text)) == ""
+    assert wrong("plan-file", yaml.safe_load(shown)) == ""
+    assert wrong("plan-file", {"tasks": [{"title": "A", "sise": "S"}]})
+    assert listed == set(KEYS)
+    (tmp_path / "shown.yaml").write_text(shown)
+    assert len(call("plan", "--from", str(tmp_path / "shown.yaml"), "--json").json["plan"]["tasks"]) == 2
+
+
+def test_a_plan_in_a_file_is_checked_and_nothing_is_left(call: Caller, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("goal: Build it\ntasks:\n- title: Fix src/nothing/here.py\n")
+    bad.write_text("goal: Build it\ntasks:\n- {id: a, title: A, depends_on: [b]}\n- {id: a, title: B}\n")
+
+    fine, wrong = call("plan", "--from", str(good), "--check"), call("plan", "--from", str(bad), "--check")
+
+    assert (fine.code, "no error" in fine.err) == (0, True)
+    assert "src/nothing/here.py, which the project does not have" in fine.out
+    assert wrong.code == 2
+    assert f"{bad}: line 3: there is no task 'b'" in wrong.err
+    assert f"{bad}: line 4: two tasks have the id 'a'" in wrong.err
+    assert call("plan", "--from", str(bad), "--check", "--json").json["error"]["code"] == "invalid_plan"
+    assert not list(Path(call.environ["HOME"]).rglob("tasks.db"))
+
+
+def test_a_program_changes_a_plan_and_sees_what_it_changed(call: Caller) -> None:
+    before = call("plan", GOAL, "--name", "mine", "--json").json
+    first = before["plan"]["tasks"][0]["id"]
+    changes = [{"op": "modify", "task": first, "set": {"size": "L"}}, {"op": "assume", "text": "Python."}]
+
+    after = call("plan-continue", "mine", "--apply", "-", "--json", stdin=json.dumps(changes).encode()).json
+    found = call("plan-continue", "mine", "--diff", "--json").json
+
+    assert (after["version"], after["state"]) == (2, "planning")
+    assert found["changed"] == [{"task": first, "field": "size", "before": "M", "after": "L"}]
+    assert (found["from"], found["to"], found["others"]) == (1, 2, ["assumed: Python."])
+    assert call("plan-continue", "mine", "--diff", "2..2", "--json").json["changed"] == []
+    assert call("plan-continue", "mine", "--diff", "9").code == 4
+
+
+def test_changes_that_cannot_be_done_are_refused_whole(call: Caller) -> None:
+    call("plan", GOAL, "--name", "mine", "--json")
+    for given, code in [
+        ([{"op": "assume", "text": "x"}, {"op": "remove", "task": "nothing"}], 4),
+        ([{"op": "dance"}], 2),
+        ([], 2),
+        ({"changes": [{"op": "assume", "text": "x"}], "version": 7}, 5),
+        ("text", 2),
+    ]:
+        answer = call("plan-continue", "mine", "--apply", "-", stdin=json.dumps(given).encode())
+        assert answer.code == code, (given, answer)
+    assert call("plan-continue", "mine", "--json").json["version"] == 1
+
+
+def test_a_file_of_an_older_version_does_not_undo_what_was_changed_since(call: Caller, tmp_path: Path) -> None:
+    call("plan", GOAL, "--name", "mine", "--json")
+    file = tmp_path / "plan.yaml"
+    call("plan-continue", "mine", "--export", str(file))
+    call("plan-continue", "mine", "--apply", "-", stdin=b'[{"op": "assume", "text": "Python."}]')
+
+    answer = call("plan-continue", "mine", "--apply", str(file))
+
+    assert answer.code == 5
+    assert "it is at version 2, and this is about 1" in answer.err
+
+
+def test_a_file_of_a_newer_version_of_the_format_is_refused(call: Caller, tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text("format: 2\ngoal: x\ntasks: [{title: A}]\n")
+
+    answer = call("plan", "--from", str(file))
+
+    assert (answer.code, "is newer than this program" in answer.err) == (2, True)
+
+
+def test_only_the_plan_that_was_seen_is_executed(call: Caller) -> None:
+    seen = call("plan", GOAL, "--name", "mine", "--json").json["hash"]
+    call("plan-continue", "mine", "--apply", "-", stdin=b'[{"op": "assume", "text": "Python."}]')
+
+    refused = call("execute-plan", "mine", "--no-run", "--hash", seen)
+    now = call("plan-continue", "mine", "--json").json["hash"]
+
+    assert (refused.code, "not the plan that was agreed to" in refused.err) == (5, True)
+    queued = call("execute-plan", "mine", "--no-run", "--hash", now[:12], "--json").json
+    assert queued["state"] == "executed"
+
+
+def test_answers_reach_the_agents_that_they_concern(call: Caller) -> None:
+    saved = call("plan", "Create a blog platform with login", "--name", "mine", "--json").json
+    at = [one["text"] for one in saved["plan"]["questions"]].index("Which database should it use?")
+    (touched,) = saved["plan"]["questions"][at]["tasks"]
+    change = [{"op": "answer", "question": at + 1, "answer": "PostgreSQL 18"}]
+
+    call("plan-continue", "mine", "--apply", "-", stdin=json.dumps(change).encode())
+    call("execute-plan", "mine", "--no-run")
+
+    for task in saved["plan"]["tasks"]:
+        told = call("task", task["id"], "--json").json["description"]
+        assert ("PostgreSQL 18" in told) == (task["id"] == touched), told
+
+
+def test_a_long_document_with_numbered_lists_comes_from_the_standard_input(call: Caller) -> None:
+    document = "# Anforderungen\n\n" + "\n".join(f"{n}. Baue Seite {n} mit Formular {n}" for n in range(1, 9))
+
+    made = call("plan", "-", "--planner", "heuristic", "--json", stdin=document.encode()).json
+    again = call("plan", "-", "--planner", "heuristic", "--json", stdin=document.encode()).json
+
+    assert made["plan"]["source"] == "rules" and len(made["plan"]["tasks"]) >= 8
+    assert made["hash"] == again["hash"]
+
+
+def test_a_program_that_plans_does_not_pay_for_the_session(call: Caller) -> None:
+    code = (
+        "import sys; from agent_orchestrator.cli import run\n"
+        "try: run(['plan', 'Fix the typo', '--planner', 'rules', '--json', '--yes'])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'prompt_toolkit', 'yaml', 'rich', 'pydantic', 'anthropic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=call.folder, env=call.environ, capture_output=True, timeout=60
+    )
+
+    assert ran.returncode == 0, ran.stderr.decode()

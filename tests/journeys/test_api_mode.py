@@ -155,10 +155,11 @@ def test_an_attempt_that_uses_more_than_it_may_is_ended_while_it_works(here: Cal
     here.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "300k tokens"
     here("submit", "Count", "--max-attempts", "1")
 
-    ran = here("run", "--json")
+    ran = here("run", "--budget", "350k tokens", "--json")
 
     (attempt,) = ran.json["goals"][0]["tasks"][0]["attempts"]
     assert (ran.code, attempt["outcome"]) == (6, "failed")
+    assert ran.err.count("of the budget of this run is used") == 1, "said once, at four fifths"
     assert attempt["reason"].startswith("it used more than an attempt may: ")
     assert len(server.requests) < 50
     assert "n.txt" in here.git("show", "--stat", attempt["branch"]), "what it wrote is kept"

@@ -62,6 +62,8 @@ def test_honest_work_lands_although_one_test_was_red_before(begin: Begin) -> Non
     check = ran.json["goals"][0]["tasks"][0]["attempts"][0]["evidence"]["checks"][0]
     assert check["result"] == "no_new_failures"
     assert "fails on the base already; only new failures will count" in ran.err
+    report = project("report").out
+    assert "without a new failure; what failed before the work still fails" in " ".join(report.split())
     assert (project.folder / "a.txt").exists()
 
 

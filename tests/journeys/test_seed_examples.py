@@ -149,7 +149,7 @@ def test_example_1_a_web_application_is_planned_approved_and_looked_at_the_next_
     desk.holds_back("frontend")
 
     shown = desk.answers(
-        './orchestrate plan "Build a task management app with React frontend and FastAPI backend"', "y\n"
+        './orchestrate plan "Build a task management app with React frontend and FastAPI backend"', "p\ny\n"
     )
     assert "Queue this plan? [y/N]" in shown and "phase 3" in shown
 
@@ -201,7 +201,7 @@ def test_example_3_a_named_plan_is_executed_and_its_agents_are_watched(desk: Des
     )
     desk.holds_back("features", "churn-model-training", "serving")
 
-    shown = desk.answers('./orchestrate plan "Build a customer churn prediction system" --name ml-project-001', "n\n")
+    shown = desk.answers('./orchestrate plan "Build a customer churn prediction system" --name ml-project-001', "q\n")
     assert "orchestrate execute-plan ml-project-001" in shown
 
     with desk.meanwhile("./orchestrate execute-plan ml-project-001"):
@@ -263,7 +263,7 @@ def test_example_6_a_weekend_begins_with_an_approved_plan_and_ends_with_its_diff
     desk.answers(
         "./orchestrate plan "
         '"Implement complete admin dashboard with user management, analytics, and reporting" --name dashboard-project',
-        "n\n",
+        "p\nn\nq\n",
     )
 
     with desk.meanwhile("./orchestrate execute-plan dashboard-project"):
@@ -296,7 +296,9 @@ def test_the_sprint_workflow_finds_what_is_in_progress_by_searching_for_it(desk:
         task("speed", "Performance optimization", "backend-systems-engineer", "api"),
     )
     desk.holds_back("api", "ui")
-    desk.answers('./orchestrate plan "Sprint 23 goals: API v2, mobile responsive UI, performance optimization"', "y\n")
+    desk.answers(
+        './orchestrate plan "Sprint 23 goals: API v2, mobile responsive UI, performance optimization"', "p\ny\n"
+    )
 
     with desk.meanwhile("./orchestrate run"):
         wait_for(lambda: desk.works_on("api", "ui"))

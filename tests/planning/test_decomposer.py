@@ -21,7 +21,7 @@ class Script:
         self.prompts: list[str] = []
 
     def __call__(self, prompt: str, schema: Mapping[str, object]) -> str:
-        assert schema["required"] == ["tasks"]
+        assert schema["required"] == ["tasks", "questions", "assumptions"]
         self.prompts.append(prompt)
         return self.answers.pop(0)
 

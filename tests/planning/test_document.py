@@ -40,7 +40,7 @@ def test_a_plan_survives_the_way_through_json() -> None:
 def test_the_document_has_exactly_the_promised_keys() -> None:
     document = plan_to_json(PLAN)
 
-    assert list(document) == ["goal", "source", "notice", "tasks", "findings"]
+    assert list(document) == ["goal", "source", "notice", "tasks", "findings", "questions", "assumptions"]
     tasks = document["tasks"]
     assert isinstance(tasks, list)
     assert list(tasks[0]) == [

@@ -185,8 +185,9 @@ def test_a_kill_cuts_the_grace_period_of_a_stop_short(tree: Tree, witness: Path)
 
 
 def test_an_agent_that_ended_before_it_was_stopped_has_ended_by_itself(start: Start, tmp_path: Path) -> None:
-    process = start("sh", "-c", "until test -e go; do sleep 0.02; done")
+    process = start("sh", "-c", "touch begun; until test -e go; do sleep 0.02; done")
     agent = wait_for(lambda: process.agent)
+    wait_for((tmp_path / "begun").exists)  # or its minder might be stopped before it let the agent go
     os.kill(process.minder.pid, signal.SIGSTOP)
     (tmp_path / "go").touch()
     wait_for(lambda: start_time(agent.pid) is None)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.ids import GoalId
-from agent_orchestrator.runtime.scheduling import Situation, decide
+from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 
 NOW = datetime(2026, 3, 1, 22, tzinfo=UTC)
 GOALS = (GoalId("g1"), GoalId("g2"))
@@ -69,3 +69,29 @@ def test_while_the_runs_providers_wait_only_tasks_that_insist_on_another_may_sta
     decision = decide(waiting)
 
     assert (decision.slots, decision.provider, decision.others) == (3, None, ("generic",))
+
+
+def test_a_provider_that_refused_lately_gets_no_more_agents_than_it_has_room_for() -> None:
+    narrow = decide(replace(EVENING, room={"claude": 1}))
+    full = decide(replace(EVENING, busy=1, room={"claude": 0}))
+    alone = decide(replace(EVENING, busy=1, providers=("claude",), room={"claude": 0}))
+
+    assert (narrow.slots, narrow.provider, narrow.stand_ins) == (1, "claude", ("codex",))
+    assert (full.slots, full.provider) == (2, "codex")
+    assert (alone.slots, alone.stopped_by) == (0, "")
+
+
+def test_budgets_in_tokens_and_time_stop_starts_too() -> None:
+    tokens = replace(EVENING, budget=Budget(limit_tokens=100_000), spent_tokens=60_000)
+    time = replace(EVENING, budget=Budget(limit_seconds=600), worked_s=400)
+
+    assert (decide(tokens).stopped_by, decide(time).stopped_by) == ("budget", "budget")
+
+
+def test_the_end_of_a_night_is_prepared_by_minutes_and_that_of_a_short_run_by_less() -> None:
+    night = shortly_before(NOW + timedelta(hours=8), NOW)
+    short = shortly_before(NOW + timedelta(seconds=16), NOW)
+
+    assert (night.last_start, night.wind_down) == (timedelta(minutes=2), timedelta(minutes=1))
+    assert (short.last_start, short.wind_down) == (timedelta(seconds=4), timedelta(seconds=2))
+    assert decide(replace(EVENING, until=NOW + timedelta(seconds=5), last_start=short.last_start)).slots == 3

@@ -7,7 +7,7 @@ import pytest
 from agent_orchestrator.app import App
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
-from agent_orchestrator.domain.plan import Finding, Plan, Severity
+from agent_orchestrator.domain.plan import Finding, Plan, Question, Severity
 from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import decompose
 from steps import planned
@@ -78,6 +78,95 @@ def test_a_plan_that_cannot_be_queued_stays_as_it_was(app: App) -> None:
 
     assert {state for _, state, _, _ in app.plans.recent()} == {"planning"}
     assert app.goals.recent() == []
+
+
+def test_every_version_is_kept_and_a_change_that_comes_late_is_refused_and_changes_nothing(app: App) -> None:
+    saved = app.plans.save(PLAN)
+    more = replace(PLAN, assumptions=("Python.",))
+
+    changed = app.plans.change(saved.id, more, after=1, what="assume Python.")
+
+    assert (changed.version, app.plans.resolve(saved.id).plan.assumptions) == (2, ("Python.",))
+    with pytest.raises(RefusedByState, match="was changed elsewhere: it is at version 2, and this is about 1"):
+        app.plans.change(saved.id, replace(PLAN, assumptions=("Go.",)), after=1, what="late")
+    assert [(one.version, one.what, one.plan.assumptions) for one in app.plans.versions(saved.id)] == [
+        (1, "planned", ()),
+        (2, "assume Python.", ("Python.",)),
+    ]
+
+
+def test_an_approval_is_of_one_plan_and_ends_with_the_next_change(app: App) -> None:
+    saved = app.plans.save(PLAN)
+    approved = app.plans.approve(saved.id, saved.fingerprint)
+    assert (approved.state, app.plans.resolve(saved.id).approved) == ("approved", saved.fingerprint)
+
+    app.plans.change(saved.id, replace(PLAN, assumptions=("x",)), after=1, what="assume x")
+
+    now = app.plans.resolve(saved.id)
+    assert (now.state, now.approved) == ("planning", None)
+    with pytest.raises(RefusedByState, match="not the plan that was agreed to"):
+        app.plans.approve(saved.id, saved.fingerprint)
+
+
+def test_only_the_plan_that_was_meant_is_queued(app: App) -> None:
+    saved = app.plans.save(PLAN)
+
+    for other in ("0" * 64, saved.fingerprint[:4], ""):
+        with pytest.raises(RefusedByState, match="not the plan"):
+            app.plans.execute(saved.id, SUBMISSION, fingerprint=other)
+    assert app.goals.recent() == []
+
+    app.plans.execute(saved.id, SUBMISSION, fingerprint=saved.fingerprint[:12])
+    assert len(app.goals.recent()) == 1
+
+
+def test_an_approved_document_that_somebody_changed_behind_our_back_is_not_queued(app: App) -> None:
+    saved = app.plans.save(PLAN)
+    app.plans.approve(saved.id, saved.fingerprint)
+    with app.store.transaction():
+        app.store.plans.approve(saved.id, "f" * 64, now=app.clock.now())
+
+    with pytest.raises(RefusedByState, match="not the plan that was agreed to"):
+        app.plans.execute(saved.id, SUBMISSION)
+
+
+def test_what_was_decided_is_told_to_the_tasks_that_are_queued(app: App) -> None:
+    asked = Question(text="Which database?", default="SQLite.", tasks=("two",), answer="PostgreSQL")
+    id = app.plans.save(replace(PLAN, questions=(asked,), assumptions=("Python.",))).id
+
+    _, tasks = app.plans.execute(id, SUBMISSION)
+
+    one, two = tasks
+    assert "Python." in one.description and "PostgreSQL" not in one.description
+    assert "The user decided:\n- Which database? PostgreSQL" in two.description
+
+
+def test_a_plan_that_was_queued_is_not_changed_approved_or_renamed(app: App) -> None:
+    saved = app.plans.save(PLAN)
+    app.plans.execute(saved.id, SUBMISSION)
+
+    for change in (
+        lambda: app.plans.change(saved.id, PLAN, after=1, what="x"),
+        lambda: app.plans.approve(saved.id, saved.fingerprint),
+        lambda: app.plans.rename(saved.id, "mine"),
+    ):
+        with pytest.raises(RefusedByState, match="executed already"):
+            change()
+
+
+def test_a_plan_gets_a_name_later_and_keeps_its_versions_and_its_talk(app: App) -> None:
+    id = app.plans.save(PLAN).id
+    app.plans.save(PLAN, name="taken")
+    app.plans.say(id, "you", "why?")
+
+    app.plans.rename(id, "mine")
+
+    assert app.plans.said("mine") == [("you", "why?")]
+    assert len(app.plans.versions("mine")) == 1
+    with pytest.raises(RefusedByState, match="a plan taken already"):
+        app.plans.rename("mine", "taken")
+    with pytest.raises(BadInput):
+        app.plans.rename("mine", "a b")
 
 
 def test_the_first_model_that_plans_is_taken_and_the_sleepers_are_named() -> None:

@@ -420,7 +420,12 @@ class Spawner:
         workspace = Workspace(path=place, root=place, isolation=Isolation.CHECKOUT, base=base)
         known = replace(attempt, workspace=str(place), base_commit=base)
         return SimpleNamespace(
-            attempt=known, provider=self.world.providers[attempt.provider], workspace=workspace, spawn=None, notes=()
+            attempt=known,
+            provider=self.world.providers[attempt.provider],
+            workspace=workspace,
+            spawn=None,
+            sandbox="",
+            notes=(),
         )
 
     def start(self, launch: Any) -> Handle:

@@ -440,9 +440,43 @@ def test_a_plan_moves_from_planning_to_executed(store: Store) -> None:
         store.plans.add("plan-x-1", {"tasks": []}, goal_text="Build", now=NOW)
         store.plans.set_state("plan-x-1", "executed", goal=goal.id, now=NOW)
 
-    assert store.plans.get("plan-x-1") == ("executed", {"tasks": []}, goal.id)
+    assert store.plans.get("plan-x-1") == ("executed", {"tasks": []}, goal.id, 1, None)
     assert store.plans.find("plan-x") == ["plan-x-1"]
     assert [row[0] for row in store.plans.list()] == ["plan-x-1"]
+
+
+def test_every_version_of_a_plan_is_kept_and_who_comes_late_changes_nothing(store: Store) -> None:
+    with store.transaction():
+        store.plans.add("p", {"n": 1}, goal_text="Build", now=NOW)
+        store.plans.approve("p", "hash", now=NOW)
+    assert store.plans.get("p") == ("approved", {"n": 1}, None, 1, "hash")
+
+    more = {"goal_text": "Build it", "now": NOW}
+    with store.transaction():
+        assert store.plans.add_version("p", {"n": 2}, after=1, kind="edit", what="more", **more)
+        assert not store.plans.add_version("p", {"n": 3}, after=1, kind="edit", what="late", **more)
+
+    assert store.plans.get("p") == ("planning", {"n": 2}, None, 2, None)
+    kept = [(one.version, one.kind, one.what, one.document) for one in store.plans.versions("p")]
+    assert kept == [(1, "edit", "planned", {"n": 1}), (2, "edit", "more", {"n": 2})]
+    with store.transaction():
+        store.plans.set_state("p", "executed", goal=None, now=NOW)
+        assert not store.plans.add_version("p", {"n": 3}, after=2, kind="edit", what="too late", **more)
+
+
+def test_a_plan_that_gets_another_name_keeps_its_versions_and_what_was_said(store: Store) -> None:
+    with store.transaction():
+        store.plans.add("p", {"n": 1}, goal_text="Build", now=NOW)
+        store.plans.add("q", {"n": 5}, goal_text="Other", now=NOW)
+        for who, text in (("you", "why?"), ("claude", "because"), ("you", "thanks")):
+            store.plans.say("p", who, text, now=NOW)
+        store.plans.say("q", "you", "not of p", now=NOW)
+        store.plans.rename("p", "mine")
+
+    assert [one.document for one in store.plans.versions("mine")] == [{"n": 1}]
+    assert store.plans.said("mine", 2) == [("claude", "because"), ("you", "thanks")]
+    assert store.plans.find("p") == []
+    assert [one.document for one in store.plans.versions("q")] == [{"n": 5}]
 
 
 def test_the_providers_that_open_tasks_insist_on_are_known(store: Store) -> None:

@@ -20,9 +20,9 @@ TRACE = "ORCHESTRATE_TRACE"
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Plan": {
         "submit": ("goals", "Put a goal into the queue, as one task or (-d) split into several."),
-        "plan": ("plans", "Split a goal, show the plan, and queue it when you agree."),
+        "plan": ("plans", "Split a goal, and talk the plan over until you agree."),
         "plan-list": ("plans", "List saved plans."),
-        "plan-continue": ("plans", "Show a saved plan again and decide on it."),
+        "plan-continue": ("plans", "Go on with a saved plan: talk it over, change it, compare it, take it elsewhere."),
         "execute-plan": ("plans", "Queue a saved plan and run it."),
     },
     "Run": {
@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("reports", "The log of everything that happened."),
         "report": ("reports", "The morning's report on a goal."),
         "review": ("review", "Go through what is done: accept it, reject it, or ask for more."),
+        "verify": ("proof", "Run the checks of landed work again, in a clean checkout."),
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },

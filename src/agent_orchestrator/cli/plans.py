@@ -1,32 +1,67 @@
-"""Plans on the command line: make one, look at it, decide on it."""
+"""Plans on the command line: make one, talk it over, take it elsewhere and back, decide on it."""
 
-from typing import Any
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, completing, doors, showing, wording
+from agent_orchestrator.cli import columns, completing, doors, render, showing, wording
+from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.document import plan_hash
 from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import SavedPlan
 
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.plan_file import PlanFile
+
 
 @click.command()
-@click.argument("goal")
+@click.argument("goal", required=False)
+@click.option(
+    "--from", "file", metavar="FILE", help="Take the plan from a file (YAML, Markdown or JSON; - reads YAML)."
+)
+@click.option("--check", is_flag=True, help="Only say what is wrong or doubtful about the plan in the file.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--name", metavar="NAME", help="What to call the plan; without it a name is made of the goal.")
-@click.option("--planner", type=click.Choice(wording.PLANNERS), help="Who splits the goal.")
+@click.option("--planner", type=click.Choice((*wording.PLANNERS, "heuristic")), help="Who splits the goal.")
+@click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
 @wording.as_json
-def plan(goal: str, yes: bool, name: str | None, planner: str | None, as_json: bool) -> None:
-    """Split a goal, show the plan, and queue it when you agree.
+def plan(
+    goal: str | None,
+    file: str | None,
+    check: bool,
+    yes: bool,
+    name: str | None,
+    planner: str | None,
+    plain: bool,
+    as_json: bool,
+) -> int:
+    """Split a goal, and talk the plan over until you agree.
 
-    The plan is saved either way. GOAL is text, - for the standard input, or @FILE.
+    GOAL is text, - for the standard input, or @FILE. On a terminal a conversation begins: the plan can be changed task
+    by task, and ? lists the commands. Without a terminal, or with --yes or --json, nothing is asked. The plan is saved
+    either way. --planner heuristic is rules.
     """
-    app = doors.app(flags=wording.chosen(planner=planner))
-    text = wording.goal_text(goal)
-    if name is not None:
-        app.plans.check_name(name)  # before a model is asked
-    saved = app.plans.save(app.decompose(text), name=name)
-    _decide(app, saved, yes=yes, as_json=as_json)
+    if (goal is None) == (file is None):
+        raise click.UsageError("give either a goal or --from FILE")
+    if check and file is None:
+        raise click.UsageError("--check is for a plan in a file: --from FILE --check")
+    app = doors.app(create=not check, flags=wording.chosen(planner="rules" if planner == "heuristic" else planner))
+    if file is not None:
+        made = _read(app, file).plan
+        if check:
+            return _checked(app, made, file, as_json=as_json)
+    else:
+        text = wording.goal_text(goal or "")
+        if name is not None:
+            app.plans.check_name(name)  # before a model is asked
+        made = app.decompose(text)
+    saved = app.plans.save(app.looked_over(made), name=name)
+    return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=file is None)
 
 
 @click.command()
@@ -46,40 +81,75 @@ def plan_list(as_json: bool) -> None:
 
 @click.command()
 @click.argument("id", metavar="PLAN", shell_complete=completing.plans)
+@click.option(
+    "--apply", "changes", metavar="FILE", help="Make the changes, or take the plan, that FILE holds (- reads)."
+)
+@click.option("--export", "target", metavar="FILE", help="Write the plan to FILE: .yaml, .md or .json; - prints YAML.")
+@click.option(
+    "--diff",
+    "span",
+    metavar="[FROM[..TO]]",
+    is_flag=False,
+    flag_value="",
+    help="Show what changed: since the version before, since FROM, or between two versions.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
+@click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
 @wording.as_json
-def plan_continue(id: str, yes: bool, as_json: bool) -> None:
-    """Show a saved plan again and decide on it.
+def plan_continue(
+    id: str, changes: str | None, target: str | None, span: str | None, yes: bool, plain: bool, as_json: bool
+) -> int:
+    """Go on with a saved plan: talk it over, change it, compare it, take it elsewhere.
 
-    PLAN is its name or id, an unambiguous start of one, or last.
+    PLAN is its name or id, an unambiguous start of one, or last. Without options, and on a terminal, the conversation
+    goes on where it was left. An option that looks or changes does only that.
     """
+    if sum(one is not None for one in (changes, target, span)) > 1:
+        raise click.UsageError("choose one of --apply, --export and --diff")
     app = doors.app(create=False)
-    _decide(app, app.plans.resolve(id), yes=yes, as_json=as_json)
+    saved = app.plans.resolve(id)
+    if target is not None:
+        return _export(saved, target, as_json=as_json)
+    if span is not None:
+        return _diff(app, saved, span, as_json=as_json)
+    if changes is not None:
+        saved = _apply(app, saved, changes, as_json=as_json)
+        if not yes:
+            if as_json:
+                doors.answer(_json(app, saved))
+            return 0
+    return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=False)
 
 
 @click.command()
 @click.argument("id", metavar="PLAN", shell_complete=completing.plans)
 @click.option("--no-run", is_flag=True, help="Only queue it.")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
+@click.option("--hash", "fingerprint", metavar="HASH", help="Only the plan with this hash, as its answer in JSON said.")
 @wording.as_json
-def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -> int:
+def execute_plan(id: str, no_run: bool, max_agents: int | None, fingerprint: str | None, as_json: bool) -> int:
     """Queue a saved plan and run it.
 
     PLAN is its name or id, an unambiguous start of one, or last. It is only queued when a supervisor runs already: that
     one picks it up. Exit codes are those of `run`.
     """
     app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
-    saved = app.plans.resolve(id)
+    return _execute(app, app.plans.resolve(id), no_run=no_run, fingerprint=fingerprint, as_json=as_json)
+
+
+def _execute(
+    app: App, saved: SavedPlan, *, no_run: bool = False, fingerprint: str | None = None, as_json: bool = False
+) -> int:
     leads = app.supervision.current() is not None
     if no_run or leads or saved.state == "executed":  # executing it once more says what is wrong with that
-        _queue(app, saved, as_json=as_json)
+        _queue(app, saved, fingerprint=fingerprint, as_json=as_json)
         if leads and not as_json:
             doors.tell("The running supervisor picks it up.")
         return 0
     from agent_orchestrator.cli import running
 
     running.make_ready(app, yes=False, ask=not as_json, include_dirty=False)
-    goal, _ = app.plans.execute(saved.id, _submission(app, saved))
+    goal, _ = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
     ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
         doors.answer({**_json(app, app.plans.resolve(saved.id)), "run": ran.as_json(app)})
@@ -88,14 +158,14 @@ def execute_plan(id: str, no_run: bool, max_agents: int | None, as_json: bool) -
     return ran.exit_code
 
 
-def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
-    """Show a plan and queue it when that is wished; otherwise say how to."""
+def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool, fresh: bool) -> int:
+    """Talk a plan over, or show it; queue it when that is wished; otherwise say how to."""
     is_open = saved.state in {"planning", "approved"}
+    if is_open and not yes and not as_json and doors.interactive():
+        return _talk(app, saved, plain=plain, fresh=fresh)
     if not as_json:
         columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
         showing.plan(saved.plan)
-        if is_open and not yes and doors.interactive():
-            yes = click.confirm("Queue this plan?", default=False, err=True)
     if yes:
         _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
@@ -104,11 +174,159 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool) -> None:
         doors.tell(f"Saved. To queue and run it: orchestrate execute-plan {saved.id}")
     elif saved.goal:
         doors.tell(f"It became goal {saved.goal}: orchestrate report {saved.goal}")
+    return 0
 
 
-def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False) -> None:
+def _talk(app: App, saved: SavedPlan, *, plain: bool, fresh: bool) -> int:
+    """Converse about a plan, and do with it what the person wants in the end."""
+    from agent_orchestrator.cli.session import Session
+    from agent_orchestrator.cli.terminal import can_draw
+    from agent_orchestrator.planning.planner import Outcome
+
+    session = Session(app, saved, plain=plain or not can_draw())
+    outcome = session.talk(fresh=fresh)
+    saved = app.plans.resolve(session.keeper.name)
+    match outcome:
+        case Outcome.QUEUE:
+            _queue(app, saved, as_json=False, shown=True)
+        case Outcome.RUN:
+            return _execute(app, saved)
+        case _ if saved.state in {"planning", "approved"}:
+            doors.tell(f"Saved. To go on: orchestrate plan-continue {saved.id}")
+            doors.tell(f"To queue and run it: orchestrate execute-plan {saved.id}")
+        case _:
+            doors.tell(f"It is {saved.state}: orchestrate plan-continue {saved.id}")
+    return 0
+
+
+def _read(app: App, file: str, text: str | None = None) -> "PlanFile":
+    """Return the plan in *file*, whose content is *text* if it was read already; an error names file and line."""
+    from agent_orchestrator.planning.plan_file import format_of, read
+
+    try:
+        return read(_text(file) if text is None else text, format_of(file), app.roster)
+    except InvalidPlan as error:
+        told = "\n".join(f"{file}: {line}" for line in error.message.splitlines())
+        raise InvalidPlan(told, hint=error.hint) from error
+
+
+def _text(file: str) -> str:
+    """Return what is in *file*, or on standard input for ``-``."""
+    from agent_orchestrator.planning.plan_file import FILE_LIMIT_BYTES
+
+    try:
+        if file == "-":
+            if sys.stdin is None:
+                raise BadInput("there is no standard input to read from", hint="give a file")
+            content = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
+        else:
+            with Path(file).expanduser().open("rb") as stream:
+                content = stream.read(FILE_LIMIT_BYTES + 1)
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}", hint="give a file with a plan") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is not UTF-8 text", hint="give a text file") from error
+
+
+def _checked(app: App, plan: Plan, file: str, *, as_json: bool) -> int:
+    """Say what is doubtful about a plan that is nowhere saved. One with an error was refused before."""
+    looked = app.looked_over(plan)
+    if as_json:
+        none = {"id": None, "state": "checked", "version": 1, "hash": plan_hash(looked)}
+        doors.answer({**none, **showing.accepted_json(app, None, [], looked)})
+        return 0
+    for found in looked.findings:
+        columns.show([(file, found.severity, found.rule, found.message)])
+    doors.tell(f"{file}: {len(looked.tasks)} tasks, no error, {len(looked.findings)} remarks")
+    return 0
+
+
+def _export(saved: SavedPlan, file: str, *, as_json: bool) -> int:
+    from agent_orchestrator.cli.session import write_out
+    from agent_orchestrator.planning.plan_file import format_of, write
+
+    format = format_of(file)
+    text = write(saved.plan, format, name=saved.id, version=saved.version)
+    if file == "-":
+        render.say(text.rstrip("\n"))
+        return 0
+    write_out(file, text)
+    if as_json:
+        doors.answer({"id": saved.id, "version": saved.version, "hash": saved.fingerprint, "file": file})
+    else:
+        doors.tell(f"written to {file}; bring it back: orchestrate plan-continue {saved.id} --apply {file}")
+    return 0
+
+
+def _diff(app: App, saved: SavedPlan, span: str, *, as_json: bool) -> int:
+    """Show what lies between two versions."""
+    from agent_orchestrator.planning.comparing import difference, in_words, to_json
+
+    versions = app.plans.versions(saved.id)
+    first, _, last = span.partition("..")
+    end = _version(last, saved.version, len(versions))
+    start = _version(first, max(1, end - 1), len(versions))
+    found = difference(versions[start - 1].plan, versions[end - 1].plan)
+    if as_json:
+        listed = [{"version": one.version, "kind": one.kind, "what": one.what} for one in versions]
+        doors.answer({"id": saved.id, "from": start, "to": end, **to_json(found), "versions": listed})
+        return 0
+    for one in versions:
+        doors.tell(columns.one_line(f"version {one.version}: {one.what}"))
+    render.say([columns.one_line(line) for line in in_words(found)])
+    if not found:
+        doors.tell(f"versions {start} and {end} are the same")
+    return 0
+
+
+def _version(text: str, default: int, count: int) -> int:
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= count):
+        raise NotFound(f"there is no version {text[:20]}", hint=f"they are numbered 1 to {count}")
+    return int(text)
+
+
+def _apply(app: App, saved: SavedPlan, file: str, *, as_json: bool) -> SavedPlan:
+    """Change a plan as a file says: by a list of changes, or by the plan as it shall be."""
+    from agent_orchestrator.planning.comparing import difference, in_words
+    from agent_orchestrator.planning.editing import changed
+    from agent_orchestrator.planning.plan_file import format_of, read_data
+
+    text = _text(file)
+    data, _ = read_data(text, format_of(file))
+    after = saved.version
+    if isinstance(data, dict) and "tasks" in data:
+        read = _read(app, file, text)
+        after = after if read.version is None or read.name != saved.id else read.version
+        new = replace(
+            read.plan, source=saved.plan.source, notice=saved.plan.notice, goal=read.plan.goal or saved.plan.goal
+        )
+        what = f"applied {file}"
+    else:
+        changes = data.get("changes") if isinstance(data, dict) else data
+        based_on = data.get("version") if isinstance(data, dict) else None
+        if not isinstance(changes, list) or not changes:
+            raise BadInput(f"{file} has no changes", hint='[{"op": "remove", "task": "docs"}], or a whole plan')
+        after = based_on if isinstance(based_on, int) else after
+        new = changed(saved.plan, changes, app.roster)
+        what = f"applied {len(changes)} changes"
+    looked = app.looked_over(new)
+    found = difference(saved.plan, looked)
+    if not found and after == saved.version:
+        doors.tell("nothing is different")
+        return saved
+    changed_plan = app.plans.change(saved.id, looked, after=after, what=what)
+    if not as_json:
+        render.say([columns.one_line(line) for line in in_words(found)])
+        doors.tell(f"{saved.id} is at version {changed_plan.version}")
+    return changed_plan
+
+
+def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False, fingerprint: str | None = None) -> None:
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
-    goal, tasks = app.plans.execute(saved.id, _submission(app, saved))
+    goal, tasks = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
     if as_json:
         doors.answer(_json(app, app.plans.resolve(saved.id)))
     else:
@@ -122,4 +340,5 @@ def _submission(app: App, saved: SavedPlan) -> Submission:
 def _json(app: App, saved: SavedPlan) -> dict[str, Any]:
     goal = app.goals.resolve(saved.goal) if saved.goal else None
     tasks = app.store.tasks.of_goal(goal.id) if goal else []
-    return {"id": saved.id, "state": saved.state, **showing.accepted_json(app, goal, tasks, saved.plan)}
+    known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
+    return {**known, **showing.accepted_json(app, goal, tasks, saved.plan)}

@@ -14,6 +14,7 @@ from agent_orchestrator.app import App, begin_demo, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
+from agent_orchestrator.domain.sandbox import SandboxMode
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.supervisor import RunOptions
@@ -22,7 +23,8 @@ LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""
 
 PLACES = ("auto", *(one.value for one in Isolation))
-PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
+SANDBOXES = tuple(one.value for one in SandboxMode)
+PASSED_ON = ("max_agents", "budget", "provider", "isolation", "sandbox", "goal")
 """Options with a value that a run in the background gets as they were given."""
 
 
@@ -33,15 +35,19 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "goal")
 @click.option("--budget", metavar="BUDGET", help="Ceiling for this run: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--provider", metavar="NAME,…", help="Who works; further names stand in while the first one waits.")
 @click.option("--isolation", type=click.Choice(PLACES), help="Where attempts work.")
+@click.option("--sandbox", type=click.Choice(SANDBOXES), help="How agents are shut in; strict hides your home.")
 @click.option("--goal", metavar="ID", shell_complete=completing.goals, help="Work on this goal only.")
 @click.option("--watch", is_flag=True, help="Stay and wait for new work.")
 @click.option("--detach", is_flag=True, help="Run in the background.")
 @click.option("--include-dirty", is_flag=True, help="Take uncommitted changes along as the goals' base.")
 @click.option("--no-wait", is_flag=True, help="End when every provider is on hold, instead of waiting for its reset.")
 @click.option("--wait", is_flag=True, help="When a supervisor runs already, wait until it has ended.")
+@click.option(
+    "--trust", is_flag=True, help="Let agents obey this repository's own hooks and tool servers as they are now."
+)
 @click.option("-y", "--yes", is_flag=True, help="Make a first commit where there is none, without asking.")
 @wording.as_json
-def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
+def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
     """Work on the queue with up to N agents until it is done.
 
     When a supervisor runs already, --max-agents changes how many it runs.
@@ -62,7 +68,7 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
-    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
+    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
     if detach:
         return _detach(app, given, as_json=as_json)
     ran = running.lead(app, options)
@@ -75,7 +81,8 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
     isolation = given["isolation"]
-    chosen = wording.chosen(max_agents=given["max_agents"], provider=given["provider"])
+    sandbox = SandboxMode(given["sandbox"]) if given["sandbox"] else None
+    chosen = wording.chosen(max_agents=given["max_agents"], provider=given["provider"], sandbox=sandbox)
     return chosen if isolation in {None, "auto"} else {**chosen, "isolation": Isolation(isolation)}
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,7 @@ class Ran:
             doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
 
 
-def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
+def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
     """Say who works and who pays, in what state the project is, and put it under git when that is wished.
 
     Raises:
@@ -64,6 +65,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
             doors.tell("DEMO: the agents follow a script; no model is asked and the work is a show")
         else:
             doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
+    doors.tell(f"sandbox: {app.sandbox.description}")
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
@@ -80,8 +82,27 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
         )
     if project.head is not None and project.branch is None:
         doors.tell("HEAD is detached: results stay on a branch of their own")
+    _settle_trust(app, project.root or app.folder, trust=trust, ask=ask)
     for note in project.notes:
         doors.tell(f"note: {columns.one_line(note)}")
+
+
+def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
+    """Ask once, and before anything starts, whether agents may run what the repository's settings name."""
+    names = app.trust.asks(root)
+    if not names:
+        return
+    shown = ", ".join(columns.one_line(name) for name in names[:FILES_NAMED]) + (
+        ", …" if len(names) > FILES_NAMED else ""
+    )
+    if not trust and ask and doors.interactive():
+        doors.tell(f"This repository's settings make agents run commands by themselves: {shown}")
+        trust = click.confirm("Have you read them, and shall agents obey them?", default=False, err=True)
+    if trust:
+        app.trust.give(root)
+        doors.tell(f"trusted as they are now: {shown}")
+    else:
+        doors.tell(f"left out, for they make agents run commands: {shown} (orchestrate run --trust takes them in)")
 
 
 def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:

@@ -92,7 +92,7 @@ class Reading:
         self._show_end(as_json)
 
     def _show_end(self, as_json: bool) -> None:
-        errors = tail(self.run_dir / "stderr.log", STDERR_BYTES).strip()
+        errors = self.app.redact(tail(self.run_dir / "stderr.log", STDERR_BYTES)).strip()
         if as_json:
             if errors:
                 doors.stream({"attempt": self.attempt["id"], "kind": "stderr", "text": errors})
@@ -119,6 +119,7 @@ class Reading:
                 yield from self._read(rest.text)
 
     def _read(self, text: str) -> Iterator[Meaning | str]:
+        text = self.app.redact(text)  # while it runs, its file holds what it printed as it was
         if self.provider is None:
             yield text
         else:

@@ -65,17 +65,41 @@ class Budget:
     reserve_tokens: int = 50_000
     """The same in tokens: about what half a dollar buys of a capable model's work."""
     reserve_seconds: int = 300
+    reserve_is_guessed: bool = True
+    """Whether the reserves are the middling ones above, not what each attempt is held to."""
 
     def __bool__(self) -> bool:
         """Say whether anything is limited."""
         return any(limit is not None for limit in (self.limit_micro_usd, self.limit_tokens, self.limit_seconds))
+
+    @property
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        """Micro-dollars, tokens and seconds, as they are written down."""
+        return self.limit_micro_usd, self.limit_tokens, self.limit_seconds
 
     def allows_start(self, spent_micro_usd: int, running: int, *, tokens: int = 0, seconds: int = 0) -> bool:
         """Say whether one more agent may start, given what is spent and how many are *running* on reserve."""
         return not self.short(Used(spent_micro_usd, tokens, seconds), running)
 
     def short(self, used: Used, running: int) -> str:
-        """Say in words which ceiling forbids one more start; nothing when none does."""
+        """Say in words which ceiling forbids one more start; nothing when none does.
+
+        A ceiling below a guessed reserve is its own reserve: it lets one agent start, or it would never let any.
+        """
+        return (self._kept_small() if self.reserve_is_guessed else self)._short(used, running)
+
+    def _kept_small(self) -> "Budget":
+        def least(reserve: int, limit: int | None) -> int:
+            return reserve if limit is None else min(reserve, limit)
+
+        return replace(
+            self,
+            reserve_micro_usd=least(self.reserve_micro_usd, self.limit_micro_usd),
+            reserve_tokens=least(self.reserve_tokens, self.limit_tokens),
+            reserve_seconds=least(self.reserve_seconds, self.limit_seconds),
+        )
+
+    def _short(self, used: Used, running: int) -> str:
         starts = running + 1
         if self.limit_micro_usd is not None and (
             used.micro_usd + starts * self.reserve_micro_usd > self.limit_micro_usd
@@ -89,8 +113,7 @@ class Budget:
                 f"{used.tokens:,} of {self.limit_tokens:,} tokens are used, and each start sets "
                 f"{self.reserve_tokens:,} aside"
             )
-        # Agents at work are counted until now already: only the next one's reserve is set aside.
-        if self.limit_seconds is not None and used.seconds + self.reserve_seconds > self.limit_seconds:
+        if self.limit_seconds is not None and used.seconds + starts * self.reserve_seconds > self.limit_seconds:
             return (
                 f"agents worked {used.seconds // 60} of {self.limit_seconds // 60} minutes, and each start sets "
                 f"{self.reserve_seconds // 60} aside"
@@ -115,6 +138,18 @@ class Budget:
             (used.seconds, self.limit_seconds),
         )
         return max((spent / limit for spent, limit in pairs if limit), default=0.0)
+
+    def setting_aside(self, each: "Budget | None") -> "Budget":
+        """Return it with what *each* attempt may use as its reserves: then attempts that keep to it cannot pass it."""
+        if each is None:
+            return self
+        return replace(
+            self,
+            reserve_micro_usd=each.limit_micro_usd or self.reserve_micro_usd,
+            reserve_tokens=each.limit_tokens or self.reserve_tokens,
+            reserve_seconds=each.limit_seconds or self.reserve_seconds,
+            reserve_is_guessed=False,
+        )
 
     def less(self, used: Used) -> "Budget":
         """Return what is left of it after *used*, nothing set aside."""
@@ -167,4 +202,8 @@ def parse_budget(text: str) -> Budget:
         if kind in found or value <= 0:
             raise BadInput(f"{text!r} is not a budget", hint=_HINT)
         found[kind] = value
-    return Budget(**found)
+    return Budget(
+        limit_micro_usd=found.get("limit_micro_usd"),
+        limit_tokens=found.get("limit_tokens"),
+        limit_seconds=found.get("limit_seconds"),
+    )

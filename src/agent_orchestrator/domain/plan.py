@@ -15,6 +15,9 @@ GUESS = 0.5
 """Confidence below which a route is called a guess. On 329 labelled titles (2026-11) 74 of 100 routes from there
 on went to the right specialist, and 27 of 100 below it."""
 
+QUESTIONS_LIMIT = 5
+"""More questions than this are not asked: who has to answer ten things writes the plan himself."""
+
 
 class Severity(StrEnum):
     """How much a finding matters."""
@@ -55,6 +58,23 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something the plan had to guess, and that a person may decide."""
+
+    text: str
+    default: str
+    """What holds while nobody answers: a plan never waits for an answer."""
+    changes: str = ""
+    """What another answer would change, so that a person can tell whether it is worth one."""
+    tasks: tuple[str, ...] = ()
+    """Ids of the tasks that are told the answer. Empty means all of them."""
+    sets: str = ""
+    """``verify`` when the answer is a command that checks the tasks; empty when the answer is told in words only."""
+    answer: str | None = None
+    """None until somebody answers; then the default does not count any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTask:
     """One proposed task. Field meanings are those of :class:`~agent_orchestrator.domain.task.Task`."""
 
@@ -86,6 +106,10 @@ class Plan:
     notice: str = ""
     """What the user must know, such as why a model's answer was not used."""
     findings: tuple[Finding, ...] = ()
+    questions: tuple[Question, ...] = ()
+    """At most QUESTIONS_LIMIT, the most consequential first."""
+    assumptions: tuple[str, ...] = ()
+    """What is taken for granted. Every task is told."""
 
     def with_phases(self) -> "Plan":
         """Return the plan with every task's phase set to the length of its longest dependency path, from 1.

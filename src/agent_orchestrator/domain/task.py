@@ -77,9 +77,10 @@ class Verdict(StrEnum):
     """What we say of finished work. "Claimed done" and "verified" never look the same."""
 
     VERIFIED = "verified"
-    """Its checks ran here, on the union with everything landed before, and passed."""
+    """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
     UNVERIFIED = "unverified"
-    """Work exists, and no check was available or the base was red already."""
+    """Work exists, and nothing vouches for it: no check was available, the base was red already, or the work tampered
+    with what was to judge it."""
     REJECTED = "rejected"
     """Its checks ran here and failed."""
 

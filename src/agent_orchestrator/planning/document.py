@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from agent_orchestrator.domain.errors import InvalidPlan
-from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Routing, Severity
+from agent_orchestrator.domain.plan import QUESTIONS_LIMIT, Finding, Plan, PlannedTask, Question, Routing, Severity
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Size, Tier, parse_priority
 
 TASKS_READ_LIMIT = 500
@@ -20,7 +20,8 @@ _TASK_KEYS = (
     *("id", "title", "description", "agent_type", "depends_on", "phase", "priority", "tier", "size", "owns"),
     *("acceptance", "verify", "expects_change", "routing"),
 )
-_PLAN_KEYS = ("goal", "source", "notice", "tasks", "findings")
+_PLAN_KEYS = ("goal", "source", "notice", "tasks", "findings", "questions", "assumptions")
+_QUESTION_KEYS = ("text", "default", "changes", "tasks", "sets", "answer")
 _OTHER_NAMES = {
     "title": ("name",),
     "agent_type": ("agent", "specialist", "role"),
@@ -45,15 +46,48 @@ def plan_to_json(plan: Plan) -> dict[str, object]:
         "goal": plan.goal,
         "source": plan.source,
         "notice": plan.notice,
-        "tasks": [_task_to_json(task) for task in plan.tasks],
+        "tasks": [task_to_json(task) for task in plan.tasks],
         "findings": [
             {"rule": found.rule, "severity": str(found.severity), "message": found.message, "task": found.task}
             for found in plan.findings
         ],
+        "questions": [question_to_json(question) for question in plan.questions],
+        "assumptions": list(plan.assumptions),
     }
 
 
-def _task_to_json(task: PlannedTask) -> dict[str, object]:
+def plan_hash(plan: Plan) -> str:
+    """Return a fingerprint of what an approval of *plan* is about, as 64 hexadecimal digits.
+
+    That is the goal, the tasks in their order, the answers and the assumptions. Who planned it, why a specialist was
+    chosen and what the validator remarks may change without a new approval.
+    """
+    import hashlib
+    import json
+
+    tasks = [
+        {key: value for key, value in task_to_json(task).items() if key not in {"phase", "routing"}}
+        for task in plan.tasks
+    ]
+    questions = [question_to_json(question) for question in plan.questions]
+    meant = {"goal": plan.goal, "tasks": tasks, "questions": questions, "assumptions": list(plan.assumptions)}
+    return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
+
+
+def question_to_json(question: Question) -> dict[str, object]:
+    """Return *question* as values that ``json.dumps`` takes."""
+    return {
+        "text": question.text,
+        "default": question.default,
+        "changes": question.changes,
+        "tasks": list(question.tasks),
+        "sets": question.sets,
+        "answer": question.answer,
+    }
+
+
+def task_to_json(task: PlannedTask) -> dict[str, object]:
+    """Return *task* as values that ``json.dumps`` takes, in a stable order of keys."""
     routing = task.routing
     return {
         "id": task.id,
@@ -111,7 +145,18 @@ def plan_from_json(data: object, strict: bool = True) -> Plan:
         findings=tuple(reader.finding(found, f"findings[{at}]") for at, found in enumerate(findings))
         if strict and isinstance(findings, list)
         else (),
+        questions=reader.questions(data.get("questions")),
+        assumptions=reader.texts(data, "assumptions", "plan"),
     )
+
+
+def task_from_json(data: object, where: str) -> PlannedTask:
+    """Return the task that *data* describes, read strictly; *where* begins the messages.
+
+    Raises:
+        InvalidPlan: a key is unknown or a value cannot be meant.
+    """
+    return _Reader(strict=True).task(data, where)
 
 
 class _Reader:
@@ -231,6 +276,43 @@ class _Reader:
             reason=self.text(data, "reason", f"{where}.routing"),
             alternatives=self.texts(data, "alternatives", f"{where}.routing"),
         )
+
+    def questions(self, data: object) -> tuple[Question, ...]:
+        if data is None:
+            return ()
+        if not isinstance(data, list):
+            if not self.strict:
+                return ()
+            raise InvalidPlan(f"questions: expected a list, not {_kind(data)}")
+        if len(data) > QUESTIONS_LIMIT and self.strict:
+            raise InvalidPlan(f"questions: {len(data)} are more than the {QUESTIONS_LIMIT} that are asked")
+        read = [self.question(one, f"questions[{at}]") for at, one in enumerate(data[:QUESTIONS_LIMIT])]
+        return tuple(one for one in read if one.text.strip())
+
+    def question(self, data: object, where: str) -> Question:
+        if isinstance(data, str) and not self.strict:
+            data = {"text": data}
+        if not isinstance(data, Mapping):
+            raise InvalidPlan(f"{where}: expected an object, not {_kind(data)}")
+        if not self.strict and "text" not in data:
+            data = {**data, "text": data.get("question")}
+        self.check_keys(data, _QUESTION_KEYS, where)
+        answer = data.get("answer")
+        return Question(
+            text=self.text(data, "text", where),
+            default=self.text(data, "default", where),
+            changes=self.text(data, "changes", where),
+            tasks=self.texts(data, "tasks", where),
+            sets=self.sets(data.get("sets"), where),
+            answer=None if answer is None or not self.strict else self.text(data, "answer", where),
+        )
+
+    def sets(self, value: object, where: str) -> str:
+        if value in (None, "") or not self.strict:  # what a model asks is answered in words
+            return ""
+        if value != "verify":
+            raise InvalidPlan(f"{where}.sets: expected verify or nothing")
+        return "verify"
 
     def finding(self, data: object, where: str) -> Finding:
         if not isinstance(data, Mapping):

@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 
 from agent_orchestrator.domain.errors import InvalidPlan
 from agent_orchestrator.domain.ids import SLUG_LIMIT, slug
-from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
+from agent_orchestrator.domain.plan import QUESTIONS_LIMIT, Finding, Plan, PlannedTask, Question, Severity
 from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.contended import contended
 from agent_orchestrator.planning.coverage import uncovered
@@ -33,6 +33,7 @@ DESCRIPTION_LIMIT = 64_000
 LINE_LIMIT = 500
 ITEMS_LIMIT = 20
 VERIFY_LIMIT = 2_000
+ANSWER_LIMIT = 4_000
 
 SAME_TITLE = 0.8
 """Share of common words (Jaccard) from which two titles name the same work."""
@@ -80,7 +81,14 @@ def lint(plan: Plan, roster: Roster, *, strict: bool = False, max_tasks: int = M
     work.separate_scopes()
     work.judge()
     findings = tuple(dict.fromkeys(plan.findings + tuple(work.findings)))
-    cleaned = replace(plan, notice=visible(plan.notice), tasks=tuple(work.tasks), findings=findings)
+    cleaned = replace(
+        plan,
+        notice=visible(plan.notice),
+        tasks=tuple(work.tasks),
+        findings=findings,
+        questions=work.questions(plan.questions),
+        assumptions=_lines(plan.assumptions),
+    )
     return cleaned.with_phases()
 
 
@@ -305,7 +313,7 @@ class _Work:
         for left, one in enumerate(listed):
             for other in listed[left + 1 :]:
                 first, later = self.tasks[one], self.tasks[other]
-                both = _contest(first.owns, later.owns)
+                both = contest(first.owns, later.owns)
                 if both is None or self._connected(first.id, later.id):
                     continue
                 self.tasks[other] = replace(later, depends_on=(*later.depends_on, first.id))
@@ -313,6 +321,22 @@ class _Work:
 
     def _connected(self, one: str, other: str) -> bool:
         return one in _ancestors(self.tasks, other) or other in _ancestors(self.tasks, one)
+
+    def questions(self, asked: tuple[Question, ...]) -> tuple[Question, ...]:
+        """Return *asked* in bounded lines, about tasks that are there; one that is about none any more is dropped."""
+        ids = {task.id for task in self.tasks}
+        kept = []
+        for one in asked[:QUESTIONS_LIMIT]:
+            about = tuple(dict.fromkeys(named for id in one.tasks if (named := self.renamed.get(id, slug(id))) in ids))
+            if one.tasks and not about and one.answer is None:
+                continue
+            answer = None if one.answer is None else visible(one.answer).strip()[:ANSWER_LIMIT]
+            text, default, changes = (_line(part) for part in (one.text, one.default, one.changes))
+            if text:
+                kept.append(
+                    replace(one, text=text, default=default, changes=changes, tasks=about, answer=answer or None)
+                )
+        return tuple(kept)
 
     def judge(self) -> None:
         if len(self.tasks) > MANY_TASKS:
@@ -333,7 +357,7 @@ class _Work:
                 self.note("no-acceptance", message, task.id, Severity.NOTE)
 
 
-def _contest(first: tuple[str, ...], second: tuple[str, ...]) -> str | None:
+def contest(first: tuple[str, ...], second: tuple[str, ...]) -> str | None:
     """Return, as words after "both", what two scopes cannot change at the same time; None when they keep apart."""
     met = scopes_meet(first, second)
     if met is not None:
@@ -378,8 +402,12 @@ def visible(text: str) -> str:
 
 
 def _lines(texts: Iterable[str]) -> tuple[str, ...]:
-    cleaned = (" ".join(visible(text).split())[:LINE_LIMIT] for text in texts)
+    cleaned = (_line(text) for text in texts)
     return tuple(dict.fromkeys(text for text in cleaned if text))[:ITEMS_LIMIT]
+
+
+def _line(text: str) -> str:
+    return " ".join(visible(text).split())[:LINE_LIMIT]
 
 
 def _alike(first: str, second: str) -> float:

@@ -78,7 +78,9 @@ _RULES = """Rules:
 - With four or more tasks, or two or more specialists, the last task verifies the parts together and depends on all that nothing else depends on.
 - Do not invent requirements. If the goal is too vague to split, the first and only task finds out.
 - tier: light for mechanical work, standard for most, heavy where design or difficult reasoning decides. size: S up to 10 minutes, M up to 30, L up to 90.
-- id: short, small letters, digits and hyphens."""  # noqa: E501 - one rule a line, as the model reads it
+- id: short, small letters, digits and hyphens.
+- questions: at most five, only where another answer would change the tasks and neither the goal nor the project's files answer it; none is best. default: what you planned with. changes: what another answer would change. tasks: the ids it touches, empty for all.
+- assumptions: what you took for granted and an agent must know, one short sentence each; may be empty."""  # noqa: E501 - one rule a line, as the model reads it
 
 
 def _described(profile: Profile) -> str:
@@ -115,10 +117,20 @@ def plan_schema(roster: Roster) -> dict[str, object]:
         "verify": {"type": ["string", "null"]},
         "expects_change": {"type": "boolean"},
     }
+    question = {
+        "text": {"type": "string"},
+        "default": {"type": "string"},
+        "changes": {"type": "string"},
+        "tasks": texts,
+    }
     return {
         "type": "object",
-        "properties": {"tasks": {"type": "array", "items": _closed(task)}},
-        "required": ["tasks"],
+        "properties": {
+            "tasks": {"type": "array", "items": _closed(task)},
+            "questions": {"type": "array", "items": _closed(question)},
+            "assumptions": texts,
+        },
+        "required": ["tasks", "questions", "assumptions"],
         "additionalProperties": False,
     }
 

@@ -48,6 +48,8 @@ class Briefing:
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the allow-list let through; read it to decide, do not repeat it in the command."""
+    distrusted: tuple[str, ...] = ()
+    """Files of the checkout by which the CLI would run something that the user has not agreed to: to be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,10 @@ class Command:
     """Variables to take out, such as a key that must not be billed."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Name within the run folder to content, written with mode 0600 before the start."""
+    writes: tuple[str, ...] = ()
+    """Where the program keeps its own state: it must write there in a sandbox too. As `Sandbox.around` takes them."""
+    guards: tuple[str, ...] = ()
+    """Below those, the settings by which the user's own later runs execute something: they stay as they are."""
     keeps: frozenset[str] = frozenset()
     """Which limits of the briefing the command makes hold: of ``tools``, ``denied_tools``, ``max_turns``.
 

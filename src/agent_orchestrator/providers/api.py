@@ -112,7 +112,8 @@ class Api:
             argv += ["--max-turns", str(briefing.max_turns)]
         if briefing.tools or briefing.denied_tools:
             argv += ["--tools", ",".join(_offered(briefing))]
-        return Command(argv=tuple(argv), stdin=briefing.prompt, files=files, keeps=KEEPS)
+        conversations = (f"{conversation.parent}/",)
+        return Command(argv=tuple(argv), stdin=briefing.prompt, files=files, keeps=KEEPS, writes=conversations)
 
     def _child(self) -> tuple[str, ...]:
         return (self.python, "-I", str(Path(api_child.__file__)))

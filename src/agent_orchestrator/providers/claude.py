@@ -84,6 +84,15 @@ CLOUDS = {
 
 ROLE_FILE = "role.md"
 
+_FOLDER = "${CLAUDE_CONFIG_DIR:-~/.claude}"
+WRITES = (f"{_FOLDER}/", "~/.claude.json", "${CLAUDE_CODE_TMPDIR}/")
+"""Sessions, the login's renewal, and a file of states in the home, which it also writes in place when it may not
+replace it."""
+GUARDS = tuple(
+    f"{_FOLDER}/{name}"
+    for name in (*("settings.json", "settings.local.json", "CLAUDE.md", "hooks"), *("agents", "commands", "skills"))
+)
+
 KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
 """Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
@@ -143,6 +152,8 @@ class Claude:
         argv.append("--dangerously-skip-permissions")
         if briefing.model:
             argv += ["--model", briefing.model]
+        if briefing.distrusted:  # else it runs the hooks and starts the servers that the repository names (seen)
+            argv += ["--setting-sources", "user", "--strict-mcp-config"]
         limits_argv, notes = _limited(briefing)
         argv += limits_argv
         files = {}
@@ -157,6 +168,8 @@ class Claude:
             environment=self._variables(briefing.environment),
             without=self._withheld(briefing.environment),
             files=files,
+            writes=WRITES,
+            guards=GUARDS,
             keeps=KEEPS,
             notes=notes,
         )

@@ -44,6 +44,13 @@ ENVIRONMENT = (
     "AZURE_OPENAI_*",
 )
 
+_HOME = "${CODEX_HOME:-~/.codex}"
+WRITES = (f"{_HOME}/",)
+"""Sessions, the login's renewal, logs."""
+GUARDS = tuple(
+    f"{_HOME}/{name}" for name in ("config.toml", "AGENTS.md", "AGENTS.override.md", "prompts", "rules", "skills")
+)
+
 ENCLOSING = frozenset({"CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_THREAD_ID"})
 """Marks of an agent run that we may ourselves be inside of."""
 
@@ -96,7 +103,7 @@ class Codex:
         if briefing.session:
             argv.append(briefing.session)
         argv.append("-")
-        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING)
+        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
 
     def for_model(self, model: str) -> Provider:
         """Return it with *model*, whose price its figures are to be estimated by."""

@@ -53,6 +53,14 @@ ENVIRONMENT = (
 )
 """What the CLI documents for its own set-up (``docs/reference/configuration.md`` of its package, 0.61.0)."""
 
+_FOLDER = "${GEMINI_CLI_HOME:-~}/.gemini"
+WRITES = (f"{_FOLDER}/",)
+"""Sessions, the login's renewal, an installation id."""
+GUARDS = tuple(
+    f"{_FOLDER}/{name}"
+    for name in (".env", "settings.json", "GEMINI.md", "commands", "extensions", "policies", "skills")
+)
+
 ENCLOSING = frozenset(
     {
         "GEMINI_CLI",
@@ -103,7 +111,7 @@ class Gemini:
             argv += ["--resume", briefing.session]
         elif briefing.role:
             prompt = f"{briefing.role}\n\n{prompt}"
-        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING)
+        return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
 
     def for_model(self, model: str) -> Provider:
         """It is the same with every model: its lines name it, or cost nothing."""

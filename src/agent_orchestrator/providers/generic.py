@@ -109,7 +109,8 @@ class Generic:
         takes_role = any("{role_file}" in word for word in self.words)
         prompt = briefing.prompt if takes_role or not briefing.role else f"{briefing.role}\n\n{briefing.prompt}"
         files = {PROMPT_FILE: prompt} | ({ROLE_FILE: briefing.role} if takes_role else {})
-        return Command(argv=tuple(argv), stdin=prompt, files=files)
+        writes = (str(briefing.run_dir),) if any("{run_dir}" in word for word in self.words) else ()
+        return Command(argv=tuple(argv), stdin=prompt, files=files, writes=writes)
 
     def for_model(self, model: str) -> Provider:
         """It is the same with every model: its lines name it, or cost nothing."""

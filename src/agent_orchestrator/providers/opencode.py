@@ -59,6 +59,22 @@ FIXED = {"OPENCODE_DISABLE_AUTOUPDATE": "1"}  # an update in the night replaces 
 CONFIG = "OPENCODE_CONFIG_CONTENT"
 """Configuration in a variable. It is merged with the user's files; lists, such as ``instructions``, are joined."""
 
+_CONFIG_FOLDER = "${XDG_CONFIG_HOME:-~/.config}/opencode"
+WRITES = (
+    "${XDG_DATA_HOME:-~/.local/share}/opencode/",
+    "${XDG_STATE_HOME:-~/.local/state}/opencode/",
+    "${XDG_CACHE_HOME:-~/.cache}/opencode/",
+    f"{_CONFIG_FOLDER}/",
+)
+"""Sessions and login, locks, programs it fetched; it also puts the types of its plug-ins beside its configuration."""
+GUARDS = tuple(
+    f"{_CONFIG_FOLDER}/{name}"
+    for name in (
+        *("opencode.json", "opencode.jsonc", "config.json", "AGENTS.md"),
+        *("agent", "agents", "command", "commands", "plugin", "plugins", "tool", "tools", "skill", "skills"),
+    )
+)
+
 ENCLOSING = frozenset({"OPENCODE", "OPENCODE_PID", "OPENCODE_CLIENT", "OPENCODE_SERVER_PASSWORD"})
 """Marks of an agent run that we may ourselves be inside of."""
 
@@ -105,12 +121,22 @@ class OpenCode:
             argv += ["-m", briefing.model]
         argv += ["-s", briefing.session] if briefing.session else ["--title", briefing.run_dir.name or "orchestrate"]
         environment, files = dict(FIXED), {}
+        if briefing.distrusted:  # else it starts the servers and loads the plug-ins that the repository names (seen)
+            environment["OPENCODE_DISABLE_PROJECT_CONFIG"] = "1"
         if briefing.role:
             files[ROLE_FILE] = briefing.role
             environment[CONFIG] = _with_instructions(
                 briefing.environment.get(CONFIG, ""), str(briefing.run_dir / ROLE_FILE)
             )
-        return Command(argv=tuple(argv), stdin=briefing.prompt, environment=environment, without=ENCLOSING, files=files)
+        return Command(
+            argv=tuple(argv),
+            stdin=briefing.prompt,
+            environment=environment,
+            without=ENCLOSING,
+            files=files,
+            writes=WRITES,
+            guards=GUARDS,
+        )
 
     def for_model(self, model: str) -> Provider:
         """Return it with *model*, whose price its figures are to be estimated by."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state, sweep
+from agent_orchestrator.workspaces import Confined
 
 READ_BYTES = 4 << 20
 """How much of the end of an output is read. Runners name what failed at the end."""
@@ -64,8 +65,11 @@ def run(
     environment: Mapping[str, str],
     limits: Limits,
     stop_wished: Callable[[], bool],
+    confine: Callable[[tuple[str, ...]], Confined] = lambda argv: Confined(argv=argv),
 ) -> Ended:
     """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended. Nothing of it is left, nor its files.
+
+    *confine* puts it into a sandbox.
 
     Raises:
         CommandStopped: *stop_wished* became true meanwhile.
@@ -75,12 +79,14 @@ def run(
     run_dir.mkdir(mode=0o700, parents=True)
     try:
         with _owned(run_dir) as owner:
+            confined = confine(("/bin/sh", "-c", f"exec 2>&1\n{command}"))  # one file for both, or their order is lost
             spawn = Spawn(
                 run_dir=run_dir,
                 run_id=f"command-{run_dir.name}",
-                argv=("/bin/sh", "-c", f"exec 2>&1\n{command}"),  # one file for both, or their order is lost
+                argv=confined.argv,
+                has_watcher=confined.has_watcher,
                 cwd=folder,
-                env=environment,
+                env={**environment, **confined.environment},
                 limits=limits,
                 supervisor_lock=owner,
                 orphan_ttl_s=_ORPHAN_S,

@@ -1,5 +1,6 @@
 """One running attempt as the supervisor knows it: its process, its transcript, and what its lines said so far."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Follower:
     """None when it had ended before we took over: there is a transcript, and nothing to ask to stop."""
     workspace: Workspace | None
     tailer: Tailer
+    redact: Callable[[str], str] = lambda text: text
+    """Takes secrets out of what it prints, before anything is made of it."""
     last: Finished | None = None
     limited: Limited | None = None
     finished_at: float | None = None
@@ -87,7 +90,7 @@ class Follower:
 
     def stderr(self) -> str:
         """Return the end of what it wrote to standard error, cleaned."""
-        return tail(Path(self.attempt.run_dir) / "stderr.log", STDERR_LIMIT)
+        return self.redact(tail(Path(self.attempt.run_dir) / "stderr.log", STDERR_LIMIT))
 
     def exit(self) -> ExitRecord | None:
         """Return its exit record, or None when it vanished without one."""
@@ -106,7 +109,7 @@ class Follower:
         return clean(said).strip()[:SUMMARY_LIMIT]
 
     def _take(self, line: Line, now: float) -> None:
-        for meaning in self.provider.read(line.text):
+        for meaning in self.provider.read(self.redact(line.text)):
             self.changed = True
             self.limited = still_limited(self.limited, meaning)
             self._acted = self._acted or isinstance(meaning, Said | UsedTool | Spent)

@@ -102,12 +102,12 @@ class SubreaperTree:
                 everything[member.pid] = member
         return [m for m in _below({os.getpid()}, everything) if m.state not in "ZX"]
 
-    def signal(self, number: int) -> None:
-        """Send a signal to every process of the tree, the newly orphaned ones first: a fork chain is always one."""
+    def signal(self, number: int, spared: int | None = None) -> None:
+        """Send a signal to every process but *spared*, the newly orphaned ones first: a fork chain is always one."""
         for pid in _read("/proc/thread-self/children").split():
-            _kill(int(pid), number)
+            _kill(int(pid), number, spared)
         for member in self.survey():
-            _kill(member.pid, number)
+            _kill(member.pid, number, spared)
 
 
 class SampledTree:
@@ -134,10 +134,10 @@ class SampledTree:
         self._seen = {m.pid: m.start for m in found}
         return found
 
-    def signal(self, number: int) -> None:
-        """Send a signal to every process of the tree."""
+    def signal(self, number: int, spared: int | None = None) -> None:
+        """Send a signal to every process of the tree but *spared*."""
         for member in self.survey(marked=True):
-            _kill(member.pid, number)
+            _kill(member.pid, number, spared)
 
 
 class Minder:
@@ -188,6 +188,7 @@ class Minder:
         self.env: dict[str, str] = {**spawn["env"], MARK: self.run_id}
         self.stdin: str = spawn["stdin"] or os.devnull
         self.watched: str | None = spawn["watch"]
+        self.has_watcher: bool = spawn["has_watcher"]
         self.supervisor_lock: str | None = spawn["supervisor_lock"]
         self.orphan_ttl_s: float = spawn["orphan_ttl_s"]
         limits = spawn["limits"]
@@ -246,8 +247,10 @@ class Minder:
                     os._exit(127)
                 _raise_oom_score()
             signal.set_wakeup_fd(-1)
-            for name in ("HUP", "INT", "TERM", "CHLD", "USR1", "PIPE", "XFSZ"):
-                signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                # Also what a supervisor inherited: a shell's background ignores SIGINT and SIGQUIT, nohup SIGHUP.
+                if signal.getsignal(number) not in (signal.SIG_DFL, None):
+                    signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.dup2(stdin, 0)
             os.dup2(self.logs[0], 1)
@@ -299,7 +302,8 @@ class Minder:
         self.why = self.why or why
         self.kill_at = kill_at
         if grace_s > 0:
-            self.tree.signal(signal.SIGTERM)
+            spared = self.agent if self.has_watcher else None
+            self.tree.signal(signal.SIGTERM, spared)
             self.tree.signal(signal.SIGCONT)  # a stopped process would get its SIGTERM only when continued
 
     def _reap(self) -> bool:
@@ -547,7 +551,9 @@ def _output(*argv: str) -> str:
     return run.stdout.decode(errors="replace")
 
 
-def _kill(pid: int, number: int) -> None:
+def _kill(pid: int, number: int, spared: int | None) -> None:
+    if pid == spared:
+        return
     with contextlib.suppress(OSError):  # gone, or not ours to signal: the next survey tells
         os.kill(pid, number)
 

@@ -100,6 +100,9 @@ class Spawn:
     """Seconds an agent goes on without any supervisor before its minder stops it."""
     watch: Path | None = None
     """The workspace: a changed file in it is a sign of life."""
+    has_watcher: bool = False
+    """Whether the first process only watches over the agent, as bubblewrap does, and would take it along by ending:
+    then it is not asked to end, the others are, and it follows them."""
 
 
 class State(StrEnum):
@@ -512,6 +515,7 @@ def _as_json(spawn: Spawn) -> dict[str, object]:
         "supervisor_lock": spawn.supervisor_lock and str(spawn.supervisor_lock.absolute()),
         "orphan_ttl_s": spawn.orphan_ttl_s,
         "watch": spawn.watch and str(spawn.watch.absolute()),
+        "has_watcher": spawn.has_watcher,
     }
 
 

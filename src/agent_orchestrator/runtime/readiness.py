@@ -14,12 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.domain.sandbox import Mechanism
 from agent_orchestrator.planning.project_tests import ProjectTest
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.clis import Installed, find
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import NEEDS_FILES, Project
+from agent_orchestrator.workspaces import NEEDS_FILES, Project, Sandbox
 
 GIT_NEEDED = (2, 38)
 """``git merge-tree --write-tree`` came with 2.38 (October 2022); landing merges with it."""
@@ -72,6 +73,10 @@ class Readiness:
     verify: str | None
     """The check that the settings name; it beats the detected one."""
     store: Callable[[], Store]
+    distrusted: Callable[[], Sequence[str]]
+    """Files of the repository by which agents would run something, and that nobody has trusted."""
+    sandbox: Callable[[], Sandbox]
+    """Raises NotReady when the one that was asked for cannot be had."""
     roster_problems: Callable[[], Sequence[str]] = tuple
     """Names the files of specialists that could not be read."""
 
@@ -85,6 +90,7 @@ class Readiness:
             ("agents", self._agents),
             ("api mode", self._api_mode),
             ("proxy", self._proxy),
+            ("sandbox", self._sandbox),
             ("state", self._state),
             ("disk", self._disk),
             ("database", self._database),
@@ -170,6 +176,13 @@ class Readiness:
         names = [name for name in PROXIES if self.environ.get(name) or self.environ.get(name.lower())]
         yield Check(name="proxy", level=Level.OK, detail=f"{', '.join(names)} set" if names else "none set")
 
+    def _sandbox(self) -> Iterator[Check]:
+        found = self.sandbox()
+        level, hint = Level.OK, ""
+        if found.mechanism is Mechanism.NONE:
+            level, hint = Level.WARN, "agents can reach what you can reach; on Linux install bubblewrap"
+        yield Check(name="sandbox", level=level, detail=found.description, hint=hint)
+
     def _state(self) -> Iterator[Check]:
         elsewhere = "set XDG_STATE_HOME to a folder of yours on a local disk"
         place = _existing(self.state)
@@ -252,9 +265,10 @@ class Readiness:
         )
 
     def _configuration(self) -> Iterator[Check]:
-        for name in _runs_by_itself(self.folder):
-            detail = f"{name} makes agents run commands of this repository"
-            yield Check(name="repository configuration", level=Level.WARN, detail=detail, hint="read it before you run")
+        for name in self.distrusted():
+            detail = f"{name} makes agents run commands of this repository; it is left out until you trust it"
+            hint = "read it; orchestrate run --trust takes it in"
+            yield Check(name="repository configuration", level=Level.WARN, detail=detail, hint=hint)
 
     def _specialists(self) -> Iterator[Check]:
         for problem in self.roster_problems():
@@ -285,20 +299,3 @@ def file_system(path: Path, mounts: str) -> str:
         if real.is_relative_to(at) and len(at.parts) >= best:
             best, kind = len(at.parts), words[2]
     return kind
-
-
-def _runs_by_itself(folder: Path) -> Iterator[str]:
-    """Yield the repository's files that make an agent CLI run something without being asked."""
-    for name, words in {
-        ".claude/settings.json": ('"hooks"', '"mcpServers"', '"apiKeyHelper"', '"statusLine"'),
-        ".claude/settings.local.json": ('"hooks"', '"mcpServers"', '"apiKeyHelper"', '"statusLine"'),
-        ".mcp.json": ("{",),
-        ".codex/config.toml": ("mcp_servers", "notify"),
-    }.items():
-        try:
-            with (folder / name).open("rb") as stream:
-                content = stream.read(READ_LIMIT).decode("utf-8", "replace")
-        except OSError:
-            continue
-        if any(word in content for word in words):
-            yield name

@@ -22,9 +22,10 @@ from agent_orchestrator.runtime import prompt, roles
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.trust import Trust
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.stores import Store
-from agent_orchestrator.workspaces import Setup, Workspace, Workspaces
+from agent_orchestrator.workspaces import Confined, Sandbox, Setup, Workspace, Workspaces
 
 FRESH_START = frozenset({Outcome.CONFLICT})
 """Outcomes after which going on in the old checkout cannot help: its base is what no longer fits."""
@@ -40,6 +41,8 @@ class Launch:
     provider: Provider
     workspace: Workspace
     spawn: Spawn
+    sandbox: str
+    """What the agent is shut in, in a few words."""
     notes: tuple[str, ...] = ()
     """What the user must know of this start, such as a limit of the role that this agent cannot keep."""
 
@@ -68,6 +71,12 @@ class AgentSpawner:
     """The supervisor's lock file; minders watch it to learn whether they are orphans."""
     cli: Path
     """The command by which an agent calls ``orchestrate`` for its project, wherever it stands."""
+    sandbox: Sandbox
+    """Where agents are shut in."""
+    trust: Trust
+    """Which settings of the repository's the user has agreed to."""
+    shared_files: Callable[[], tuple[Path, ...]] = field(default=tuple)
+    """What agents write to by calling ``orchestrate``: the database and its like."""
     models: Mapping[str, str] = field(default_factory=dict)
     """Provider to the model the user chose for all its tasks."""
     tier_models: Mapping[tuple[str, Tier], str] = field(default_factory=dict)
@@ -98,6 +107,7 @@ class AgentSpawner:
         inherited = self.workspaces.check_environment(
             workspace.path, allowed(self.environ, (*provider.environment, *self.pass_env))
         )
+        distrusted = self.trust.asks(workspace.root)
         briefing = Briefing(
             prompt=text,
             role=role.prompt,
@@ -112,11 +122,14 @@ class AgentSpawner:
             max_micro_usd=budget.limit_micro_usd if budget else None,
             session=before.session if before else None,
             environment=inherited,
+            distrusted=distrusted,
         )
         command = provider.command(briefing)
         notes = roles.unkept(role, provider.name, briefing, command) if not provider.is_demo else ()
         if role.name != task.specialist:
             notes = (f"there is no specialist {task.specialist} any more; {role.name} stands in", *notes)
+        if distrusted and not provider.is_demo:
+            notes = (*notes, f"left out, for nobody has trusted it: {', '.join(distrusted[:5])}")
         prompt_file = run_dir / "prompt.txt"
         _write_private(prompt_file, command.stdin)
         for name, content in command.files.items():
@@ -132,18 +145,27 @@ class AgentSpawner:
             session=before.session if before else None,
             prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
         )
+        confined = self._confined(command, workspace, run_dir, view)
         spawn = Spawn(
             run_dir=run_dir,
             run_id=attempt.id,
-            argv=command.argv,
+            argv=confined.argv,
+            has_watcher=confined.has_watcher,
             cwd=workspace.path,
-            env=self._environment(inherited, command, task, goal, attempt, view),
+            env={**self._environment(inherited, command, task, goal, attempt, view), **confined.environment},
             stdin=prompt_file,
             limits=self._limits(budget),
             supervisor_lock=self.lock,
             watch=workspace.path,
         )
-        return Launch(attempt=known, provider=provider, workspace=workspace, spawn=spawn, notes=notes)
+        return Launch(
+            attempt=known,
+            provider=provider,
+            workspace=workspace,
+            spawn=spawn,
+            sandbox=self.sandbox.description,
+            notes=notes,
+        )
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""
@@ -173,6 +195,18 @@ class AgentSpawner:
             if begun is not None:
                 return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
+
+    def _confined(self, command: Command, workspace: Workspace, run_dir: Path, view: Path) -> Confined:
+        """Return the command in the sandbox: it writes to its checkout, its view, its own state and our shared files.
+
+        Its run folder it may only read: what it printed and how it ended is written there by its minder.
+        """
+        return self.sandbox.around(
+            command.argv,
+            write=(workspace.root, *workspace.git_writes, view, *command.writes, *self.shared_files()),
+            read=(run_dir, self.cli, Path(command.argv[0]).resolve()),
+            guard=(*command.guards, *workspace.git_guards),
+        )
 
     def _prompt(self, task: Task, goal: Goal, view: Path, earlier: list[Attempt], before: Attempt | None) -> str:
         check = self.check_for(task, goal)

@@ -7,6 +7,7 @@ queue. Agents write to files; this loop reads on where it stopped. Whatever
 dies, the database and the files say how to go on.
 """
 
+import math
 import signal
 import threading
 from collections import Counter
@@ -23,6 +24,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
@@ -46,10 +48,11 @@ from agent_orchestrator.runtime.happenings import (
 from agent_orchestrator.runtime.inbox import Inbox
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
+from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
-from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, shortly_before
+from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
@@ -138,6 +141,7 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
+    redact: Redactor
 
 
 class Supervisor:
@@ -158,7 +162,6 @@ class Supervisor:
         self.delivering: set[GoalId] = set()
         self._log = log
         self._max_agents = options.max_agents
-        self._decision = Decision()
         self._stand_in: str | None = None
         """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
@@ -213,6 +216,7 @@ class Supervisor:
                 "budget_micro_usd": self.options.budget.limit_micro_usd if self.options.budget else None,
                 "budget_tokens": self.options.budget.limit_tokens if self.options.budget else None,
                 "budget_seconds": self.options.budget.limit_seconds if self.options.budget else None,
+                "set_aside": pieces.attempt_budget.limits if pieces.attempt_budget else None,
             },
         )
         bell = pieces.notifier.listen()
@@ -230,6 +234,7 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
+            self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
         finally:
             for number, handler in before.items():
@@ -338,13 +343,18 @@ class Supervisor:
         """Start as many agents as may start now."""
         goals = self._claimable_goals()
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
-        decision = self._decision = decide(self._situation(goals))
+        decision = decide(self._situation(goals))
         if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
             self._log(f"no new starts: the {decision.stopped_by} is reached")
             self.outlook.stopped_by = decision.stopped_by
         if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
-        for _ in range(decision.slots):
+        bounded = self._spending.bounded(goals)
+        for number in range(decision.slots):
+            if bounded and number:  # each start is paid for before the next one
+                decision = decide(self._situation(goals))
+                if not decision.slots:
+                    return
             claimed = self.pieces.queue.claim(
                 decision.provider,
                 others=decision.others,
@@ -403,12 +413,12 @@ class Supervisor:
             stopping=bool(self.outlook.stopping),
             until=self.options.until,
             last_start=self._shortly.last_start,
-            budget=self.options.budget,
+            budget=self._spending.run,
             spent_micro_usd=used.micro_usd,
             spent_tokens=used.tokens,
             worked_s=used.seconds,
             goals=goals,
-            exhausted=frozenset(pieces.budgets.exhausted(list(goals), per_goal)),
+            exhausted=frozenset(pieces.budgets.exhausted(goals, per_goal, pieces.attempt_budget)),
             task_providers={
                 name: True
                 for name in pieces.store.tasks.providers()
@@ -498,7 +508,7 @@ class Supervisor:
         agent = process.agent
         started = replace(attempt, pid=agent.pid if agent else None)
         try:
-            self.pieces.queue.started(started, notes=launch.notes)
+            self.pieces.queue.started(started, sandbox=launch.sandbox, notes=launch.notes)
         except StaleLease as error:
             process.kill()
             process.close()
@@ -522,6 +532,7 @@ class Supervisor:
             # Read from the beginning: what an earlier supervisor had read is in the transcript, its memory is not.
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
             budget=self._spending.of_attempt(attempt),
+            redact=self.pieces.redact,
         )
         if attempt.resumes is not None:
             follower.continues(self._paid_before(attempt))
@@ -623,6 +634,7 @@ class Supervisor:
         ending = ending_of(follower)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
+        mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
             self.pieces.queue.noted(follower.attempt.task, follower.summary)

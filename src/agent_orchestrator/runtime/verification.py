@@ -30,6 +30,7 @@ from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Reco
 from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
 from agent_orchestrator.runtime.process import Limits, Why
+from agent_orchestrator.workspaces import Confined
 
 LIMIT_S = 30 * 60.0
 """How long a check may take: longer than most test suites, short enough that a hanging one does not cost the night."""
@@ -119,6 +120,10 @@ class Verification:
     """Tree of a tree or commit. With it, a landed union that was checked needs no new run as the next task's base."""
     limit_s: float = LIMIT_S
     silence_s: float = SILENCE_S
+    confine: Callable[[tuple[str, ...], Path], Confined] = field(default=lambda argv, _: Confined(argv=argv))
+    """Puts a check that runs in the folder into a sandbox: what it runs is an agent's work."""
+    redact: Callable[[str], str] = field(default=lambda text: text)
+    """Takes secrets out of what checks print, before it is kept."""
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
 
@@ -161,6 +166,34 @@ class Verification:
             self._look(command, base)  # one pass does not prove a steady base, and a wrong rejection is dear
             judged = self._judge(command, first, repeated, self._known(command, base) or before)
         return _told(command, tree, *judged)
+
+    def again(self, command: CheckCommand, *, tree: str, base: str | None) -> CheckRun:
+        """Run *command* on *tree* as `check` does, whatever is remembered of that tree: is it still true?
+
+        Raises:
+            CommandStopped: `stop_wished` became true.
+            WorkspaceProblem: a checkout could not be made.
+        """
+        run = self.check(command, tree=tree, base=base)
+        if not run.cached:
+            return run
+        look = self._look(command, tree)
+        if look.end is End.PASSED:
+            return _told(command, tree, CheckResult.PASSED, look)
+        return self.check(command, tree=tree, base=base)  # a failure is remembered now, so nothing is taken from memory
+
+    def passed_on(self, command: CheckCommand, tree: str) -> Look | None:
+        """Return what *command* showed on *tree* within the last day; None when it is not known to pass there."""
+        known = self._known(command, tree)
+        return known.look if known is not None and not known.fails else None
+
+    def try_out(self, command: CheckCommand, tree: str, *, limit_s: float) -> End:
+        """Run *command* once on *tree*, for at most *limit_s* seconds: advice, not a judgement.
+
+        Raises:
+            CommandStopped, WorkspaceProblem: as `check`.
+        """
+        return replace(self, limit_s=min(limit_s, self.limit_s))._look(command, tree).end
 
     def base_health(self, command: CheckCommand | None, *, base: str) -> CheckRun:
         """Return how *command* does on the base before any work: run at most twice, kept.
@@ -302,8 +335,9 @@ class Verification:
                 grace_s=min(2.0, self.limit_s),
             ),
             stop_wished=self.stop_wished,
+            confine=lambda argv: self.confine(argv, folder),
         )
-        return _look_of(ended, folder, self.limit_s)
+        return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
 
 
 def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:

@@ -30,6 +30,10 @@ class Budgets:
         seconds = self.store.attempts.worked_s(now=self.clock.now(), goal=goal, task=task, since=since)
         return Used.of(usage, seconds)
 
+    def of_goal(self, goal: GoalId) -> Budget | None:
+        """Return a goal's own ceiling, or None."""
+        return self.store.budgets.get(goal)
+
     def of_task(self, task: TaskId, goal: GoalId) -> tuple[Budget, Used] | None:
         """Return a task's own ceiling and what counts against it since a person last sent it back; None without one."""
         budget = self.store.budgets.of_each_task(goal)
@@ -38,12 +42,17 @@ class Budgets:
         retried = self.store.events.last(1, task=task, types=("task.retried", "review"))
         return budget, self.used(task=task, since=retried[0].at if retried else None)
 
-    def exhausted(self, goals: Sequence[GoalId], running: Mapping[GoalId, int]) -> set[GoalId]:
-        """Return the goals whose own ceiling does not allow one more start, given how many of each are running."""
+    def exhausted(
+        self, goals: Sequence[GoalId], running: Mapping[GoalId, int], each: Budget | None = None
+    ) -> set[GoalId]:
+        """Return the goals whose own ceiling does not allow one more start, given how many of each are running.
+
+        *each* is what one attempt may use, which is set aside for those at work and the next.
+        """
         stopped = set()
         for goal in goals:
             budget = self.store.budgets.get(goal)
-            if budget is not None and budget.short(self.used(goal=goal), running.get(goal, 0)):
+            if budget is not None and budget.setting_aside(each).short(self.used(goal=goal), running.get(goal, 0)):
                 stopped.add(goal)
         return stopped
 

@@ -13,13 +13,16 @@ from agent_orchestrator.domain.ids import ALPHABET, GoalId, slug, words_of
 from agent_orchestrator.domain.plan import Plan, Severity
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.planning.decomposer import TaskDecomposer
-from agent_orchestrator.planning.document import plan_from_json, plan_to_json
+from agent_orchestrator.planning.document import plan_from_json, plan_hash, plan_to_json
+from agent_orchestrator.planning.editing import decided
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals, Submission, checked_text
 from agent_orchestrator.stores import Store
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a user may call a plan: easy to type, and safe wherever it is shown."""
+FINGERPRINT_LEAST = 8
+"""Digits of a fingerprint that must be given: enough that two versions of a plan do not share them by chance."""
 _WORDS_LIMIT = 24
 """Characters of the goal in a plan's id: enough to tell plans apart, short enough to type."""
 
@@ -34,6 +37,26 @@ class SavedPlan:
     plan: Plan
     goal: GoalId | None = None
     """The goal it became. None until it is executed."""
+    version: int = 1
+    approved: str | None = None
+    """The fingerprint of the plan that somebody approved. None when nobody did, or it was changed since."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the plan as it is here."""
+        return plan_hash(self.plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanVersion:
+    """A plan as it once was."""
+
+    version: int
+    kind: str
+    """``edit``, ``undo`` or ``redo``."""
+    what: str
+    plan: Plan
+    at: datetime
 
 
 def decompose(goal: str, decomposers: Iterable[TaskDecomposer]) -> Plan:
@@ -130,27 +153,133 @@ class Plans:
         """Return id, state, goal text and time of the last change, newest first."""
         return self.store.plans.list(limit)
 
-    def execute(self, id: str, submission: Submission) -> tuple[Goal, list[Task]]:
-        """Put the plan into the queue as a goal. Happens once, however many try at the same time.
+    def change(self, id: str, plan: Plan, *, after: int, what: str, kind: str = "edit") -> SavedPlan:
+        """Remember *plan* as the version of plan *id* that follows version *after*. An approval does not outlive it.
+
+        *what* says in words what was done; *kind* is ``edit``, ``undo`` or ``redo``. Durable when this returns.
 
         Raises:
-            RefusedByState: it was queued or rejected before.
+            RefusedByState: the plan was changed, queued or rejected meanwhile, in another terminal perhaps.
+            BadInput: its goal cannot be one.
+        """
+        text = checked_text(plan.goal)
+        with self.store.transaction():
+            row = self.store.plans.get(id)
+            _need_open(id, row.state, row.goal)
+            document = plan_to_json(plan)
+            now = self.clock.now()
+            if not self.store.plans.add_version(
+                id, document, after=after, kind=kind, what=what, goal_text=text, now=now
+            ):
+                raise RefusedByState(
+                    f"plan {id} was changed elsewhere: it is at version {row.version}, and this is about {after}",
+                    hint=f"orchestrate plan-continue {id} --diff {after} shows what was changed",
+                )
+            self.events.record("plan.changed", plan=id, version=after + 1, what=what)
+        return SavedPlan(id=id, state="planning", plan=plan.with_phases(), version=after + 1)
+
+    def approve(self, id: str, fingerprint: str) -> SavedPlan:
+        """Write down that somebody agrees with the plan *id* as *fingerprint* names it, and with nothing else.
+
+        Raises:
+            RefusedByState: it is another plan by now, or was queued or rejected.
             InvalidPlan: it has an error that nobody has mended.
         """
         with self.store.transaction():
             saved = self._get(id)
-            if saved.state not in {"planning", "approved"}:
-                became = f" as goal {saved.goal}" if saved.goal else ""
-                raise RefusedByState(f"plan {id} is {saved.state} already{became}", hint="orchestrate status shows it")
-            wrong = [found for found in saved.plan.findings if found.severity is Severity.ERROR]
-            if wrong:
-                raise InvalidPlan(f"plan {id} cannot be queued: {wrong[0].message}", hint="plan the goal again")
-            goal, tasks = self.goals.accept(saved.plan, submission)
+            _need_open(id, saved.state, saved.goal)
+            _need_same(saved, fingerprint)
+            _need_sound(saved)
+            self.store.plans.approve(id, saved.fingerprint, now=self.clock.now())
+            self.events.record("plan.approved", plan=id, version=saved.version, fingerprint=saved.fingerprint)
+        return replace(saved, state="approved", approved=saved.fingerprint)
+
+    def rename(self, id: str, name: str) -> SavedPlan:
+        """Give the plan a name of the user's.
+
+        Raises:
+            BadInput: it is no name.
+            RefusedByState: another plan has it, or this one was queued under its old name.
+        """
+        with self.store.transaction():
+            saved = self._get(id)
+            _need_open(id, saved.state, saved.goal)
+            self.check_name(name)
+            self.store.plans.rename(id, name)
+            self.events.record("plan.renamed", plan=name, was=id)
+        return replace(saved, id=name)
+
+    def versions(self, id: str) -> list[PlanVersion]:
+        """Return every version of the plan, the first first."""
+        return [
+            PlanVersion(
+                version=row.version,
+                kind=row.kind,
+                what=row.what,
+                plan=plan_from_json(row.document).with_phases(),
+                at=row.at,
+            )
+            for row in self.store.plans.versions(id)
+        ]
+
+    def say(self, id: str, who: str, text: str) -> None:
+        """Remember what *who* said about the plan."""
+        with self.store.transaction():
+            self.store.plans.say(id, who, text, now=self.clock.now())
+
+    def said(self, id: str, *, limit: int = 20) -> list[tuple[str, str]]:
+        """Return who said what about the plan, the last of it, oldest first."""
+        return self.store.plans.said(id, limit)
+
+    def execute(self, id: str, submission: Submission, *, fingerprint: str | None = None) -> tuple[Goal, list[Task]]:
+        """Put the plan into the queue as a goal. Happens once, however many try at the same time.
+
+        Each task is told the answers and assumptions that touch it. With *fingerprint* only the plan that it names.
+
+        Raises:
+            RefusedByState: it was queued or rejected before, or is not what was approved or meant.
+            InvalidPlan: it has an error that nobody has mended.
+        """
+        with self.store.transaction():
+            saved = self._get(id)
+            _need_open(id, saved.state, saved.goal)
+            for meant in (fingerprint, saved.approved):
+                if meant is not None:
+                    _need_same(saved, meant)
+            _need_sound(saved)
+            goal, tasks = self.goals.accept(decided(saved.plan), submission)
             self.store.plans.set_state(id, "executed", goal=goal.id, now=self.clock.now())
             self.events.record("plan.executed", goal=goal, plan=id)
         self.goals.notifier.wake()  # again: the ring inside came before the change could be seen
         return goal, tasks
 
     def _get(self, id: str) -> SavedPlan:
-        state, document, goal = self.store.plans.get(id)
-        return SavedPlan(id=id, state=state, plan=plan_from_json(document).with_phases(), goal=goal)
+        row = self.store.plans.get(id)
+        return SavedPlan(
+            id=id,
+            state=row.state,
+            plan=plan_from_json(row.document).with_phases(),
+            goal=row.goal,
+            version=row.version,
+            approved=row.approved,
+        )
+
+
+def _need_open(id: str, state: str, goal: GoalId | None) -> None:
+    if state not in {"planning", "approved"}:
+        became = f" as goal {goal}" if goal else ""
+        raise RefusedByState(f"plan {id} is {state} already{became}", hint="orchestrate status shows it")
+
+
+def _need_same(saved: SavedPlan, fingerprint: str) -> None:
+    if len(fingerprint) < FINGERPRINT_LEAST or not saved.fingerprint.startswith(fingerprint.lower()):
+        raise RefusedByState(
+            f"plan {saved.id} is not the plan that was agreed to ({fingerprint[:12]}): it is {saved.fingerprint[:12]}",
+            hint=f"look at it again: orchestrate plan-continue {saved.id}",
+        )
+
+
+def _need_sound(saved: SavedPlan) -> None:
+    wrong = [found for found in saved.plan.findings if found.severity is Severity.ERROR]
+    if wrong:
+        raise InvalidPlan(f"plan {saved.id} cannot be queued: {wrong[0].message}", hint="plan the goal again")

@@ -108,8 +108,8 @@ class TaskQueue:
             self._held(attempt, {TaskState.CLAIMED})
             self.store.attempts.save(attempt)
 
-    def started(self, attempt: Attempt, *, notes: Sequence[str] = ()) -> Attempt:
-        """Record that the attempt's process runs, and *notes* on how, each as an event. Raises StaleLease."""
+    def started(self, attempt: Attempt, *, sandbox: str = "", notes: Sequence[str] = ()) -> Attempt:
+        """Record the start of the attempt's process, in which *sandbox*, and *notes* on it. Raises StaleLease."""
         with self.store.transaction():
             task = self._held(attempt, {TaskState.CLAIMED})
             self._save(task.moved(TaskState.RUNNING), was=task)
@@ -117,7 +117,12 @@ class TaskQueue:
             agent = self.store.agents.get(attempt.agent)
             self.store.agents.save(replace(agent, state=AgentState.WORKING, pid=attempt.pid, seen_at=self.clock.now()))
             self.events.record(
-                "task.started", attempt=attempt, pid=attempt.pid, cli_version=attempt.cli_version, title=task.title
+                "task.started",
+                attempt=attempt,
+                pid=attempt.pid,
+                cli_version=attempt.cli_version,
+                title=task.title,
+                sandbox=sandbox or None,
             )
             for note in notes:
                 self.events.record("attempt.note", attempt=attempt, note=note)
@@ -174,6 +179,11 @@ class TaskQueue:
             self.events.record("task.done", attempt=attempt, title=task.title, verdict=verdict, commit=commit)
         self.notifier.wake()
         return released
+
+    def advised(self, attempt: Attempt, evidence: Evidence) -> None:
+        """Keep what was found out about landed work after it had landed. It moves nothing."""
+        with self.store.transaction():
+            self.store.attempts.add_evidence(attempt.id, evidence)
 
     def noted(self, task: TaskId, summary: str) -> None:
         """Keep what the task's agent said it did."""

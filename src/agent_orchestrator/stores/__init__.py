@@ -334,15 +334,74 @@ class ContextRows(Protocol):
         ...
 
 
+class PlanRow(NamedTuple):
+    """A saved plan as it is now."""
+
+    state: str
+    """``planning``, ``approved``, ``executed`` or ``rejected``."""
+    document: Mapping[str, object]
+    goal: GoalId | None
+    """The goal it became."""
+    version: int = 1
+    approved: str | None = None
+    """The fingerprint of what was approved. None when nothing is."""
+
+
+class PlanVersionRow(NamedTuple):
+    """One version of a plan, as it was saved."""
+
+    version: int
+    kind: str
+    """``edit``, ``undo`` or ``redo``."""
+    what: str
+    """What was done, in words."""
+    document: Mapping[str, object]
+    at: datetime
+
+
 class PlanRows(Protocol):
     """Plans, one version after another; a planning session is a plan being edited."""
 
     def add(self, id: str, document: Mapping[str, object], *, goal_text: str, now: datetime) -> None:
-        """Remember a new plan as its JSON document, in state ``planning``."""
+        """Remember a new plan as its JSON document, version 1, in state ``planning``."""
         ...
 
-    def get(self, id: str) -> tuple[str, Mapping[str, object], GoalId | None]:
-        """Return state, document and the goal it became. Raises NotFound."""
+    def get(self, id: str) -> PlanRow:
+        """Return the plan. Raises NotFound."""
+        ...
+
+    def add_version(
+        self,
+        id: str,
+        document: Mapping[str, object],
+        *,
+        after: int,
+        kind: str,
+        what: str,
+        goal_text: str,
+        now: datetime,
+    ) -> bool:
+        """Remember the version after version *after*, not approved, or return False when that is not the newest."""
+        ...
+
+    def versions(self, id: str) -> list[PlanVersionRow]:
+        """Return every version, the first first."""
+        ...
+
+    def approve(self, id: str, fingerprint: str, *, now: datetime) -> None:
+        """Move the plan to ``approved``, as what it is now."""
+        ...
+
+    def rename(self, id: str, name: str) -> None:
+        """Give the plan the id *name*, which no plan has, its versions and talk with it."""
+        ...
+
+    def say(self, id: str, who: str, text: str, *, now: datetime) -> None:
+        """Remember that something was said about the plan."""
+        ...
+
+    def said(self, id: str, limit: int) -> list[tuple[str, str]]:
+        """Return who said what about the plan, the last *limit* of it, oldest first."""
         ...
 
     def set_state(self, id: str, state: str, *, goal: GoalId | None, now: datetime) -> None:

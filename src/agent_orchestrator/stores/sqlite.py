@@ -12,7 +12,7 @@ acknowledged commits were lost with NORMAL and none with FULL.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +43,11 @@ BUSY_TIMEOUT_MS = 30_000
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes the write-ahead log may keep after a checkpoint."""
 
+USERS_WORDS = ("INTO goals", "UPDATE goals", "INTO plans", "INTO tasks")
+"""Statements that write goals, plans and tasks as their user or planner worded them."""
+SHORTEST_SECRET = 8
+"""Characters. Most of what is written is ids and states, and not worth a look."""
+
 Value = None | int | float | str | bytes
 Row = dict[str, Any]
 
@@ -50,13 +55,17 @@ Row = dict[str, Any]
 class Connections:
     """One SQLite file, opened once per thread; runs statements and transactions."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, redact: Callable[[str], str] | None = None) -> None:
         """Open or create the file at *path*; None means an empty database in memory, for one thread.
+
+        *redact* takes secrets out of every text before it is written, but for what the user asked for in their own
+        words: an agent must read those as they were typed.
 
         Raises:
             StoreUnusable: newer than this program, broken, not a database, or not writable.
         """
         self.path = path
+        self._redact = redact
         self._local = threading.local()
         if path is not None:
             _prepare(path)
@@ -96,20 +105,27 @@ class Connections:
         """Run one writing statement and return how many rows it changed."""
         with _plainly(self.path):
             connection = self._connection()
-            connection.execute(sql, parameters)
+            connection.execute(sql, self._kept(sql, parameters))
             return connection.changes()
 
     def insert(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Run one INSERT and return the new row's integer key."""
         with _plainly(self.path):
             connection = self._connection()
-            connection.execute(sql, parameters)
+            connection.execute(sql, self._kept(sql, parameters))
             return connection.last_insert_rowid()
 
     def many(self, sql: str, parameters: Iterable[Sequence[Value]]) -> None:
         """Run one writing statement for each row of *parameters*."""
         with _plainly(self.path):
-            self._connection().executemany(sql, parameters)
+            self._connection().executemany(sql, (self._kept(sql, one) for one in parameters))
+
+    def _kept(self, sql: str, parameters: Sequence[Value]) -> Sequence[Value]:
+        """Return *parameters* as they may be written down."""
+        redact = self._redact
+        if redact is None or any(words in sql for words in USERS_WORDS):
+            return parameters
+        return [redact(one) if isinstance(one, str) and len(one) >= SHORTEST_SECRET else one for one in parameters]
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -138,8 +154,8 @@ class SqliteStore:
     A noun's queries, and with them the noun, are imported when they are first asked for.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        """Open the database at *path*, creating or upgrading it.
+    def __init__(self, path: Path, *, create: bool = True, redact: Callable[[str], str] | None = None) -> None:
+        """Open the database at *path*, creating or upgrading it; *redact* takes secrets out of what is written.
 
         When *create* is false and no file is there, an empty database in memory stands in, so that looking at a
         project leaves no file behind.
@@ -147,7 +163,7 @@ class SqliteStore:
         Raises:
             StoreUnusable: newer than this program, broken, not a database, or not writable.
         """
-        connections = Connections(path if create or path.exists() else None)
+        connections = Connections(path if create or path.exists() else None, redact)
         self._connections = connections
         self.transaction = connections.transaction
         self.close = connections.close

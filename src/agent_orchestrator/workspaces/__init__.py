@@ -9,7 +9,7 @@ user's own branch moves only in :meth:`Workspaces.deliver` and
 Every method may raise WorkspaceProblem with git's own words in one line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from typing import Protocol
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
+from agent_orchestrator.domain.sandbox import Mechanism
 
 NEEDS_FILES = "work in a clone of it, or in a worktree of it"
 """What to do about a bare repository."""
@@ -55,6 +56,47 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confined:
+    """A command as it is to be started, so that it is shut in."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to add to those of the command."""
+    has_watcher: bool = False
+    """Whether the first process is not the command but watches over it, and would end it by ending."""
+
+
+class Sandbox(Protocol):
+    """Where commands that others wrote are shut in: agents, set-up, checks."""
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """What shuts them in."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What holds here and why it is not more, in a few words for people."""
+        ...
+
+    def around(
+        self,
+        argv: Sequence[str],
+        *,
+        write: Iterable[Path | str] = (),
+        read: Iterable[Path | str] = (),
+        guard: Iterable[Path | str] = (),
+    ) -> Confined:
+        """Return *argv* shut in: it writes below *write*, temporary folders and caches of builds, and nowhere else.
+
+        *read* matters where not everything is readable anyway. *guard* is what stays as it is below *write*, where the
+        mechanism can do that. Texts may begin with ``~/`` or ``${NAME:-~/default}/``; with a ``/`` at the end a folder
+        that is missing is made. What is missing otherwise is left out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What makes a checkout usable, beyond its files."""
 
@@ -64,6 +106,8 @@ class Setup:
     """Untracked files copied from the project, if they exist. Never links: a link reaches the user's own files."""
     timeout_s: int = 900
     environment: Mapping[str, str] = field(default_factory=dict)
+    sandbox: Sandbox | None = field(default=None, repr=False, compare=False)
+    """Where the command runs; None: as we do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +123,10 @@ class Workspace:
     """Commit it started from. None without git."""
     notes: tuple[str, ...] = ()
     """What set-up did or could not do."""
+    git_writes: tuple[Path, ...] = ()
+    """Folders outside *root* that git must write to for a commit here, as in a linked worktree."""
+    git_guards: tuple[Path, ...] = ()
+    """Files and folders of git in *root* that decide what git runs, where they are the user's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +240,17 @@ class Union:
     """Paths in conflict."""
     detail: str = ""
     """Git's own account of the conflict with the lines of both sides, capped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What became of one file between two trees."""
+
+    path: str
+    """Relative to the repository's root."""
+    before: str | None
+    """Its text. None when it did not exist; empty for what is not text, a link, or too long to be read."""
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +382,14 @@ class Workspaces(Protocol):
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch from *old* to *new*, or its summary."""
+        ...
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs between two commits or trees; nothing without git."""
+        ...
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as they are in the commit or tree *like*; absent there is absent."""
         ...
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:

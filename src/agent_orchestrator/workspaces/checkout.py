@@ -17,12 +17,13 @@ In the state folder::
 """
 
 import fcntl
+import hashlib
 import json
 import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,7 @@ from agent_orchestrator.workspaces import (
     Delivered,
     Kept,
     Project,
+    Revision,
     Setup,
     Union,
     Workspace,
@@ -214,7 +216,8 @@ class CheckoutWorkspaces:
             fcntl.flock(lock, fcntl.LOCK_EX)
             commit = self.repository.commit(tree_or_commit) or self._commit_of(tree_or_commit)
             warm, index = record / "warm", record / "index"
-            needs = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needed = f"{clone.dependencies(self.repository, commit)} {user_modules(self.repository.root)} {setup}"
+            needs = hashlib.sha256(needed.encode("utf-8", "replace")).hexdigest()  # the set-up holds the user's keys
             keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
             warm.unlink(missing_ok=True)
             self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
@@ -243,6 +246,14 @@ class CheckoutWorkspaces:
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch, at most 64 KiB, or its summary."""
         return self.repository.diff(old, new, stat=stat)
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs."""
+        return self.repository.revisions(old, new)
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as in *like*."""
+        return self.repository.put_back(tree, paths, like=like)
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches."""

@@ -63,7 +63,11 @@ def make_usable(*, project: Path, project_top: Path, checkout: Path, checkout_to
     if setup.command is not None:
         checkout.mkdir(parents=True, exist_ok=True)
         environment = without_venv(_plain_environment(), project_top) | {"CI": "1"} | dict(setup.environment)
-        _run(setup.command, checkout, environment, setup.timeout_s)
+        argv: tuple[str, ...] = ("sh", "-c", setup.command)
+        if setup.sandbox is not None:
+            confined = setup.sandbox.around(argv, write=(checkout_top,))
+            argv, environment = confined.argv, environment | dict(confined.environment)
+        _run(setup.command, argv, checkout, environment, setup.timeout_s)
     return Ready(notes=tuple(notes), copied=tuple(copied))
 
 
@@ -193,10 +197,10 @@ def _size(top: Path) -> tuple[int, int]:
     return size, count
 
 
-def _run(command: str, cwd: Path, environment: dict[str, str], timeout_s: int) -> None:
+def _run(command: str, argv: tuple[str, ...], cwd: Path, environment: dict[str, str], timeout_s: int) -> None:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            ["sh", "-c", command],
+            argv,
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,

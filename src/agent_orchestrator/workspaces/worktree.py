@@ -6,6 +6,7 @@ making and removing the folder is as in the default; checks run in a private clo
 """
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from agent_orchestrator.domain.goal import Isolation
@@ -32,6 +33,13 @@ class WorktreeWorkspaces(CheckoutWorkspaces):
         self._discard(self._records / root.name)
         with self._adding:
             self.repository.git("worktree", "prune", "--expire=now")
+
+    def _workspace(self, root: Path, base: str | None, notes: tuple[str, ...]) -> Workspace:
+        """Return the worktree with the parts of the user's ``.git`` that a commit in it changes: no more than those."""
+        common = self.repository.common
+        parts = (common / "objects", common / "refs", common / "logs", self._git_dir(root))
+        (common / "logs").mkdir(exist_ok=True)
+        return replace(super()._workspace(root, base, notes), git_writes=parts)
 
     def _make(
         self, root: Path, *, base: str, index: Path, again: bool = False, keep: tuple[str, ...] = ()

@@ -1,0 +1,285 @@
+"""How a plan looks in a planning session, from 40 columns on: tasks by phase, what waits for what, what to expect.
+
+Every mark has a word beside it, so nothing is said by colour or sign alone; with *plain* there are words only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_orchestrator.cli.render import cut, line, paint, width
+from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
+from agent_orchestrator.planning.forecast import LONGEST_MINUTES, Forecast, forecast
+
+NARROW = 70
+"""Columns below which a task takes two lines."""
+WIDE = 120
+"""Columns from which on tier, scope and check are shown too."""
+FINDINGS_SHOWN = 4
+LANES_LIMIT = 24
+"""Columns of lines in a graph; a plan with more crossing edges is told in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a session's views are drawn."""
+
+    columns: int
+    rows: int | None = None
+    """Lines that the plan may take. None: all it needs."""
+    plain: bool = False
+    """Words only: for screen readers and terminals that draw nothing."""
+    signs: bool = True
+    """Whether the terminal shows more than ASCII."""
+
+
+def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:
+    """Return the whole view: heading, tasks, forecast, what is open."""
+    expected = forecast(plan, agents)
+    agreed = "approved" if approved else "not approved"
+    head = [
+        cut(f"{paint(line(name), bold=True)}  version {version}, {agreed}", look.columns),
+        cut(line(plan.goal, 2_000), look.columns),
+    ]
+    foot = [*_forecast_lines(plan, expected, look), *_open_lines(plan, look)]
+    tasks = _task_lines(plan, expected, look)
+    room = None if look.rows is None else max(4, look.rows - len(head) - len(foot))
+    if room is not None and len(tasks) > room:
+        kept = tasks[: room - 1]
+        shown = sum(1 for one in kept if one[0])
+        tasks = [
+            *kept,
+            ("", paint(cut(f"… {len(plan.tasks) - shown} more tasks; v shows all", look.columns), dim=True)),
+        ]
+    return [*head, *(text for _, text in tasks), *foot]
+
+
+def _task_lines(plan: Plan, expected: Forecast, look: Look) -> list[tuple[str, str]]:
+    """Return the lines of the tasks, each with the id of the task that begins there."""
+    numbers = {task.id: str(at) for at, task in enumerate(plan.tasks, start=1)}
+    lines: list[tuple[str, str]] = []
+    phase = 0
+    wide = max(len(numbers), 1)
+    digits = len(str(wide))
+    people = min(max(len(task.agent_type) for task in plan.tasks) + 2, 28)
+    for task in sorted(plan.tasks, key=lambda one: one.phase):
+        if task.phase != phase:
+            phase = task.phase
+            lines.append(("", paint(f"phase {phase}", dim=True)))
+        critical = task.id in expected.critical
+        mark = "" if look.plain else "* " if critical else "  "
+        number = f"{mark}{numbers[task.id]:>{digits}} "
+        after = ",".join(numbers[need] for need in task.depends_on if need in numbers)
+        waits = f"after {after}" if after else ""
+        who = task.agent_type + (" (a guess)" if look.plain else "?") * _is_guess(task)
+        title = line(task.title, 200)
+        if look.plain:
+            words = [f"{title}", who, f"size {task.size}", waits, "critical" if critical else ""]
+            lines.append((task.id, f"{number}{', '.join(word for word in words if word)}"))
+        elif look.columns < NARROW:
+            indent = " " * width(number)
+            lines.append((task.id, _bold(number, critical) + cut(title, look.columns - width(number))))
+            lines.append(
+                ("", indent + paint(cut(f"{who} {task.size} {waits}".rstrip(), look.columns - len(indent)), dim=True))
+            )
+        else:
+            lines.append((task.id, _row(task, number, title, who, waits, people, critical, look)))
+    return lines
+
+
+def _row(
+    task: PlannedTask, number: str, title: str, who: str, waits: str, people: int, critical: bool, look: Look
+) -> str:
+    more = ""
+    if look.columns >= WIDE:
+        more = f"{task.tier!s:<9}{line(task.verify or 'project check', 24):<25}"
+    fixed = f"{cut(who, people):<{people + 1}}{task.size}  {more}{waits}"
+    room = look.columns - width(number) - 1
+    tail = max(people + 4 + len(more) + 14, len(fixed))
+    tail = min(tail, room - 24)
+    named = cut(title, room - tail)
+    pad = " " * max(0, room - tail - width(named))
+    return f"{_bold(number, critical)}{named}{pad} {paint(cut(fixed, tail), dim=True)}".rstrip()
+
+
+def _bold(text: str, critical: bool) -> str:
+    return paint(text, "yellow", bold=True) if critical else text
+
+
+def _is_guess(task: PlannedTask) -> bool:
+    return task.routing is not None and task.routing.is_guess and task.routing.specialist == task.agent_type
+
+
+def _forecast_lines(plan: Plan, expected: Forecast, look: Look) -> list[str]:
+    numbers = {task.id: str(at) for at, task in enumerate(plan.tasks, start=1)}
+    agents = f"{expected.agents} {'agent' if expected.agents == 1 else 'agents'}"
+    arrow = " → " if look.signs and not look.plain else ", "
+    parts = [
+        f"likely {duration(expected.likely_minutes)}, longest {duration(expected.longest_minutes)}",
+        f"{agents}, up to {expected.at_once} at once",
+        f"{'' if look.plain else '* '}critical {arrow.join(numbers[id] for id in expected.critical)}",
+    ]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if look.plain or width(lines[-1]) + 2 + width(part) <= look.columns:
+            lines[-1] = f"{lines[-1]}; {part}"
+        else:
+            lines.append(part)
+    return lines if look.plain else [cut(text, look.columns) for text in lines]
+
+
+def _open_lines(plan: Plan, look: Look) -> list[str]:
+    """Return what still speaks against the plan or is only assumed: the gravest first, the rest as a number."""
+    ranked = sorted(plan.findings, key=lambda one: list(Severity)[::-1].index(one.severity))
+    shown = [one for one in ranked if one.severity is not Severity.NOTE][:FINDINGS_SHOWN]
+    lines = [cut(_finding(found), look.columns) for found in shown]
+    if left := len(ranked) - len(shown):
+        what = "remark" if left == 1 else "remarks"
+        lines.append(
+            cut(f"! {left} {'more ' if shown else ''}{what}; v shows {'it' if left == 1 else 'them'}", look.columns)
+        )
+    asked = [one for one in plan.questions if one.answer is None]
+    if asked:
+        what = f"{len(asked)} {'question keeps its default' if len(asked) == 1 else 'questions keep their defaults'}"
+        lines.append(cut(f"? {what}; i answers them", look.columns))
+    lines += [cut(f"= {line(text)}", look.columns) for text in plan.assumptions[:3]]
+    if len(plan.assumptions) > 3:
+        lines.append(f"= and {len(plan.assumptions) - 3} more assumptions")
+    return lines
+
+
+def _finding(found: Finding) -> str:
+    colour = {Severity.ERROR: "red", Severity.WARNING: "yellow"}.get(found.severity)
+    sign = f"! {found.severity}:"
+    return f"{paint(sign, colour) if colour else sign} {line(found.message, 400)}"
+
+
+def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:
+    """Return the view with nothing left out: every finding, question and assumption whole."""
+    lines = plan_lines(
+        plan, Look(columns=look.columns, plain=look.plain, signs=look.signs), name=name, version=version,
+        approved=approved, agents=agents,
+    )  # fmt: skip
+    shown = len(_open_lines(plan, look))
+    lines = lines[: len(lines) - shown] if shown else lines
+    lines += [_finding(found) for found in plan.findings]
+    for at, question in enumerate(plan.questions, start=1):
+        lines.append(f"? {at} {line(question.text, 500)}")
+        kept = f"answered: {question.answer}" if question.answer is not None else f"default: {question.default}"
+        lines.append(f"    {line(kept, 500)}")
+    lines += [f"= {at} {line(text, 500)}" for at, text in enumerate(plan.assumptions, start=1)]
+    if plan.notice:
+        lines.append(line(plan.notice, 500))
+    return lines
+
+
+def task_lines(plan: Plan, task: PlannedTask) -> list[str]:
+    """Return all of one task."""
+    from agent_orchestrator.cli.render import block
+
+    lines = [paint(f"{task.id}: {line(task.title)}", bold=True)]
+    facts = {
+        "specialist": task.agent_type + (" (a guess)" if _is_guess(task) else ""),
+        "waits for": ", ".join(task.depends_on) or "nothing",
+        "size": f"{task.size}, tier {task.tier}, priority {task.priority}",
+        "owns": ", ".join(task.owns) or "not stated",
+        "check": task.verify or "the project's own",
+    }
+    lines += [f"  {key}: {line(value, 1_000)}" for key, value in facts.items()]
+    lines += [f"  done when: {line(text, 500)}" for text in task.acceptance]
+    return lines + block(task.description, "    ")
+
+
+def forecast_lines(plan: Plan, agents: int) -> list[str]:
+    """Return what to expect with *agents* and with other numbers of agents, and which tasks decide it."""
+    titles = {task.id: task for task in plan.tasks}
+    counts = sorted({1, agents, forecast(plan, agents).at_once})
+    lines = ["assumed minutes per size, nothing of this project was measured; limits and failed checks come on top"]
+    for count in counts:
+        found = forecast(plan, count)
+        who = "1 agent" if count == 1 else f"{count} agents"
+        lines.append(f"  {who}: likely {duration(found.likely_minutes)}, longest {duration(found.longest_minutes)}")
+    lines.append("critical path, what decides the end:")
+    for id in forecast(plan, agents).critical:
+        task = titles[id]
+        lines.append(f"  {id} ({task.size}, up to {LONGEST_MINUTES[task.size]} min): {line(task.title, 80)}")
+    return lines
+
+
+def duration(minutes: int) -> str:
+    """Return *minutes* as ``45 min`` or ``3 h 05``."""
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02}"
+
+
+# The graph: one row for each task, one lane for each task that something still waits for.
+
+_ROUND = {"down": "│", "join": "├", "last": "╰", "cross": "┼", "line": "─", "task": "●", "critical": "◆",
+          "join_left": "┤", "last_left": "╯"}  # fmt: skip
+_ASCII = {"down": "|", "join": "+", "last": "`", "cross": "+", "line": "-", "task": "o", "critical": "*",
+          "join_left": "+", "last_left": "'"}  # fmt: skip
+
+
+def graph_lines(plan: Plan, look: Look) -> list[str]:
+    """Return what waits for what as lines from task to task; in words where it cannot be drawn."""
+    numbers = {task.id: at for at, task in enumerate(plan.tasks, start=1)}
+    critical = set(forecast(plan, max(1, len(plan.tasks))).critical)
+    ordered = sorted(plan.tasks, key=lambda one: (one.phase, numbers[one.id]))
+    drawn = None if look.plain else _drawn(ordered, critical, _ROUND if look.signs else _ASCII)
+    if drawn is None or 2 * max(map(len, drawn)) > look.columns:
+        return [_in_words(task, plan, critical) for task in ordered]
+    space = max(len(one) for one in drawn)
+    lines = []
+    for lanes, task in zip(drawn, ordered, strict=True):
+        text = f"{lanes:<{space}} {numbers[task.id]} {line(task.title)}"
+        lines.append(paint(cut(text, look.columns), "yellow" if task.id in critical else None))
+    mark = (_ROUND if look.signs else _ASCII)["critical"]
+    return [*lines, paint(cut(f"{mark} critical path", look.columns), dim=True)]
+
+
+def _in_words(task: PlannedTask, plan: Plan, critical: set[str]) -> str:
+    numbers = {one.id: at for at, one in enumerate(plan.tasks, start=1)}
+    after = ", ".join(str(numbers[need]) for need in task.depends_on if need in numbers)
+    waits = f"waits for {after}" if after else "waits for nothing"
+    return f"{numbers[task.id]} {line(task.title)}: {waits}" + (", critical" if task.id in critical else "")
+
+
+def _drawn(ordered: Sequence[PlannedTask], critical: set[str], sign: dict[str, str]) -> list[str] | None:
+    """Return the lanes of each row, or None when they would be more than LANES_LIMIT columns."""
+    left = {task.id: sum(task.id in other.depends_on for other in ordered) for task in ordered}
+    lanes: list[str | None] = []
+    rows = []
+    for task in ordered:
+        joined = [at for at, id in enumerate(lanes) if id is not None and id in task.depends_on]
+        ending = []
+        for at in joined:
+            id = lanes[at]
+            assert id is not None
+            left[id] -= 1
+            if not left[id]:
+                ending.append(at)
+        free = [at for at, id in enumerate(lanes) if id is None]
+        mine = ending[0] if ending else free[0] if free else len(lanes)
+        if mine == len(lanes):
+            lanes.append(None)
+        if 2 * len(lanes) > LANES_LIMIT:
+            return None
+        low, high = min([mine, *joined]), max([mine, *joined])
+        row = []
+        for at, id in enumerate(lanes):
+            inside = low < at < high
+            if at == mine:
+                row.append(sign["critical" if task.id in critical else "task"])
+            elif at in joined:
+                side = "" if at < mine else "_left"
+                row.append(sign[("last" if at in ending else "join") + side])
+            elif id is not None:
+                row.append(sign["cross" if inside else "down"])
+            else:
+                row.append(sign["line"] if inside else " ")
+            row.append(sign["line"] if low <= at < high else " ")
+        rows.append("".join(row).rstrip())
+        for at in ending:
+            lanes[at] = None
+        lanes[mine] = task.id if left[task.id] else None
+        while lanes and lanes[-1] is None:
+            lanes.pop()
+    return rows

@@ -1,0 +1,158 @@
+"""What a planning session shows, at 40, 80 and 160 columns and in plain words: as it was when it was looked at.
+
+A wanted change of the view: run this file as a program (with src and tests on the path), look at the difference in git.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.cli.plan_view import Look, everything, forecast_lines, graph_lines, plan_lines, task_lines
+from agent_orchestrator.cli.render import width
+from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Question, Routing, Severity
+from agent_orchestrator.domain.task import Size, Tier
+from looking import HOSTILE, is_harmless
+
+SCREENS = Path(__file__).with_name("screens")
+GUESS = Routing(specialist="frontend-ui-engineer", confidence=0.3, reason="page")
+
+
+def task(id: str, title: str, agent: str, *needs: str, size: Size = Size.M, **more: object) -> PlannedTask:
+    made = PlannedTask(id=id, title=title, description=title, agent_type=agent, depends_on=needs, size=size)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+SHOP = Plan(
+    goal="Build a small shop with a catalogue, a basket and a payment page, with tests and deployment",
+    source="rules",
+    tasks=(
+        task("schema", "Design the schema of products, baskets and orders", "data-architect-governance", size=Size.S),
+        task("catalogue", "Implement the catalogue API", "backend-systems-engineer", "schema", verify="make test"),
+        task("basket", "Implement the basket API", "backend-systems-engineer", "schema"),
+        task("pages", "Build the 购物 pages", "frontend-ui-engineer", "catalogue", "basket", routing=GUESS),
+        task("payment", "Take payments", "backend-systems-engineer", "basket", size=Size.L, tier=Tier.HEAVY),
+        task("verify", "Verify that the finished parts work together", "qa-test-engineer", "pages", "payment"),
+    ),
+    findings=(
+        Finding(rule="no-acceptance", severity=Severity.NOTE, message="payment does not say what is true", task="x"),
+        Finding(rule="not-covered", severity=Severity.WARNING, message="no task speaks of 'deployment'"),
+    ),
+    questions=(Question(text="Which database?", default="SQLite."),),
+    assumptions=("Prices are in euros.",),
+).with_phases()
+
+
+def views(columns: int, *, plain: bool = False, signs: bool = True) -> str:
+    look = Look(columns=columns, plain=plain, signs=signs)
+    known = {"name": "shop", "version": 3, "approved": False, "agents": 3}
+    parts = [plan_lines(SHOP, look, **known), graph_lines(SHOP, look)]  # type: ignore[arg-type]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+CASES = {
+    "40": lambda: views(40),
+    "80": lambda: views(80),
+    "160": lambda: views(160),
+    "plain": lambda: views(80, plain=True),
+    "ascii": lambda: views(80, signs=False),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_screen_is_as_it_was_looked_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert CASES[name]() == (SCREENS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 69, 70, 80, 119, 120, 160, 300])
+def test_no_line_is_wider_than_the_terminal_also_in_colour(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    lines = views(columns).splitlines()
+
+    assert max(width(line) for line in lines) <= columns
+    assert any("\x1b[" in line for line in lines), "in colour"
+
+
+def test_without_colour_nothing_is_coloured_and_in_plain_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b" not in views(80)
+    assert not set(views(80, plain=True)) & set("│├╰╯┼─●◆→*")
+    assert views(80, signs=False).replace("购物", "").replace("…", "").isascii()
+
+
+def test_a_plan_that_is_too_long_for_the_terminal_is_cut_and_says_so() -> None:
+    many = replace(SHOP, tasks=tuple(task(f"t{n}", f"Do {n}", "generalist") for n in range(60))).with_phases()
+
+    lines = plan_lines(many, Look(columns=80, rows=20), name="x", version=1, approved=True, agents=3)
+
+    assert len(lines) <= 20
+    shown = sum("Do " in line for line in lines)
+    assert any(f"… {60 - shown} more tasks; v shows all" in line for line in lines)
+    whole = everything(many, Look(columns=80, rows=20), name="x", version=1, approved=True, agents=3)
+    assert sum("Do " in line for line in whole) == 60
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    nasty = task("a", HOSTILE, "generalist", verify=HOSTILE, acceptance=(HOSTILE,), description=HOSTILE)
+    finding = Finding(rule="x", severity=Severity.WARNING, message=HOSTILE)
+    plan = Plan(
+        goal=HOSTILE,
+        source="file",
+        tasks=(nasty,),
+        findings=(finding,),
+        notice=HOSTILE,
+        questions=(Question(text=HOSTILE, default=HOSTILE, answer=HOSTILE),),
+        assumptions=(HOSTILE,),
+    )
+    look = Look(columns=160)
+
+    shown = [
+        *everything(plan, look, name="x", version=1, approved=False, agents=1),
+        *graph_lines(plan, look),
+        *task_lines(plan, nasty),
+        *forecast_lines(plan, 2),
+    ]
+
+    assert is_harmless("\n".join(shown))
+
+
+def edges_in(lines: list[str]) -> set[tuple[int, int]]:
+    """Read a drawn graph back: follow each row's line from the task to the lanes that it joins."""
+    lanes: dict[int, int] = {}
+    found = set()
+    for line in lines:
+        at = next(place for place, sign in enumerate(line) if sign in "●◆")
+        number = int(line[at:].lstrip("●◆ ─│┼├┤╰╯").split()[0])
+        ended = []
+        for place, sign in enumerate(line.split(str(number))[0]):
+            if sign in "├╰┤╯":
+                found.add((number, lanes[place]))
+                if sign in "╰╯":
+                    ended.append(place)
+        if at in lanes:  # it takes the lane of one that it was the last to wait for
+            found.add((number, lanes[at]))
+        for place in ended:
+            del lanes[place]
+        lanes[at] = number
+    return found
+
+
+def test_a_drawn_graph_shows_every_dependency_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    numbers = {one.id: at for at, one in enumerate(SHOP.tasks, start=1)}
+    real = {(numbers[one.id], numbers[need]) for one in SHOP.tasks for need in one.depends_on}
+
+    assert edges_in(graph_lines(SHOP, Look(columns=100))[:-1]) == real
+
+
+if __name__ == "__main__":
+    import os
+
+    os.environ["NO_COLOR"] = "1"
+    for name, view in CASES.items():
+        (SCREENS / f"{name}.txt").write_text(view(), encoding="utf-8")

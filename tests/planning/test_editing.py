@@ -1,0 +1,273 @@
+"""Changes to a plan: each does what it says, is validated, or is refused and changes nothing."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_orchestrator.domain.errors import BadInput, NotFound, OrchestratorError
+from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, order
+from agent_orchestrator.domain.task import Size
+from agent_orchestrator.planning.comparing import difference, in_words
+from agent_orchestrator.planning.editing import KEYS, changed, decided, find_task
+from agent_orchestrator.planning.roster import Roster
+
+ROSTER = Roster()
+BACKEND = "backend-systems-engineer"
+
+
+def task(id: str, *needs: str, **more: Any) -> PlannedTask:
+    known: dict[str, Any] = {"title": f"Do {id}", "description": f"All of {id}", "agent_type": BACKEND}
+    return PlannedTask(id=id, depends_on=needs, acceptance=("It is done.",), **{**known, **more})
+
+
+def plan(*tasks: PlannedTask, **more: Any) -> Plan:
+    return Plan(goal="Reach the goal of this test", source="rules", tasks=tasks, **more).with_phases()
+
+
+CHAIN = plan(task("a"), task("b", "a"), task("c", "b"), task("d", "b"))
+
+
+def edges(found: Plan) -> dict[str, tuple[str, ...]]:
+    return {one.id: one.depends_on for one in found.tasks}
+
+
+def do(start: Plan, *changes: dict[str, Any]) -> Plan:
+    return changed(start, changes, ROSTER)
+
+
+def test_what_waited_for_a_removed_task_waits_for_what_it_waited_for() -> None:
+    assert edges(do(CHAIN, {"op": "remove", "task": "b"})) == {"a": (), "c": ("a",), "d": ("a",)}
+
+
+def test_the_last_task_is_not_removed() -> None:
+    with pytest.raises(BadInput, match="only task"):
+        do(plan(task("a")), {"op": "remove", "task": "a"})
+
+
+def test_an_added_task_stands_where_it_is_told_to_and_finds_its_specialist() -> None:
+    found = do(CHAIN, {"op": "add", "title": "Write the user guide", "depends_on": ["1"], "before": ["c"]})
+
+    added = find_task(found, "write-the-user-guide")
+    assert (added.agent_type, added.depends_on) == ("documentation-writer", ("a",))
+    assert edges(found)["c"] == ("b", "write-the-user-guide")
+    assert [one.id for one in found.tasks].index(added.id) < [one.id for one in found.tasks].index("c")
+
+
+def test_a_split_task_keeps_its_outer_edges_its_scope_and_what_it_promised() -> None:
+    start = plan(task("a"), task("b", "a", owns=("src/**",), verify="make test", size=Size.L), task("c", "b"))
+
+    side_by_side = do(start, {"op": "split", "task": "b", "into": ["Store it", "Show it"], "in_order": True})
+    free = do(
+        start, {"op": "split", "task": "b", "into": [{"title": "One", "owns": ["x"]}, {"title": "Two", "owns": ["y"]}]}
+    )
+
+    assert edges(side_by_side) == {"a": (), "store-it": ("a",), "show-it": ("store-it",), "c": ("show-it",)}
+    assert {one.owns for one in side_by_side.tasks[1:3]} == {("src/**",)}
+    assert (side_by_side.tasks[2].verify, side_by_side.tasks[2].acceptance) == ("make test", ("It is done.",))
+    assert {one.size for one in side_by_side.tasks[1:3]} == {Size.M}
+    assert edges(free) == {"a": (), "one": ("a",), "two": ("a",), "c": ("one", "two")}
+    assert "do only this part" in side_by_side.tasks[1].description
+
+
+def test_parts_that_may_write_the_same_files_wait_for_each_other() -> None:
+    start = plan(task("b", owns=("src/**",)))
+
+    found = do(start, {"op": "split", "task": "b", "into": ["Store it", "Show it"]})
+
+    assert edges(found)["show-it"] == ("store-it",)
+    assert "same-files" in {one.rule for one in found.findings}
+
+
+def test_merged_tasks_are_one_with_all_that_they_had() -> None:
+    start = plan(
+        task("a"), task("b", "a", owns=("x",), verify="one", priority=10), task("c", "a", verify="two"), task("d", "c")
+    )
+
+    found = do(start, {"op": "merge", "tasks": ["c", "b"], "title": "Do both"})
+
+    whole = find_task(found, "b")
+    assert (whole.title, whole.owns, whole.verify, whole.priority) == ("Do both", ("x",), "(one) && (two)", 10)
+    assert "All of b" in whole.description and "All of c" in whole.description
+    assert edges(found) == {"a": (), "b": ("a",), "d": ("b",)}
+
+
+def test_merging_round_a_task_between_is_refused_for_it_would_be_a_cycle() -> None:
+    with pytest.raises(BadInput, match="cycle"):
+        do(CHAIN, {"op": "merge", "tasks": ["a", "c"]})
+
+
+def test_a_cycle_is_refused_and_spelt_out() -> None:
+    with pytest.raises(BadInput, match=r"cycle: .*a.* → "):
+        do(CHAIN, {"op": "depend", "task": "a", "on": ["c"]})
+
+
+def test_dependencies_are_made_and_taken_away() -> None:
+    more = do(CHAIN, {"op": "depend", "task": "d", "on": ["c"]})
+    less = do(more, {"op": "undepend", "task": "d", "on": ["b"]})
+
+    assert (edges(more)["d"], edges(less)["d"]) == (("b", "c"), ("c",))
+    with pytest.raises(BadInput, match="does not wait for a"):
+        do(CHAIN, {"op": "undepend", "task": "d", "on": ["a"]})
+
+
+def test_an_order_that_keeps_two_from_the_same_files_comes_back_and_says_so() -> None:
+    start = do(plan(task("a", owns=("x",)), task("b", "a", owns=("x",))), {"op": "assume", "text": "Nothing."})
+
+    found = do(start, {"op": "undepend", "task": "b", "on": ["a"]})
+
+    assert edges(found)["b"] == ("a",)
+    assert [one.message for one in found.findings if one.rule == "same-files"] == ["b waits for a: both may write x"]
+
+
+def test_fields_are_set_and_read_as_in_a_file() -> None:
+    fields = {"size": "L", "priority": "high", "owns": ["src/a.py"], "verify": "make", "id": "new-name"}
+
+    found = do(CHAIN, {"op": "modify", "task": "b", "set": fields})
+
+    set_ = find_task(found, "new-name")
+    assert (set_.size, set_.priority, set_.owns, set_.verify) == (Size.L, 10, ("src/a.py",), "make")
+    assert edges(found)["c"] == edges(found)["d"] == ("new-name",)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"op": "dance"}, "no change 'dance'"),
+        ({"op": "remove"}, "remove needs 'task'"),
+        ({"op": "remove", "task": "a", "now": 1}, "remove has no 'now'"),
+        ({"op": "remove", "task": "zzz"}, "no task 'zzz'"),
+        ({"op": "remove", "task": "7"}, "no task 7"),
+        ({"op": "modify", "task": "a", "set": {"sise": "L"}}, "no 'sise'"),
+        ({"op": "modify", "task": "a", "set": {"size": "XL"}}, "a.size"),
+        ({"op": "modify", "task": "a", "set": {"id": "b"}}, "a task 'b' already"),
+        ({"op": "modify", "task": "a", "set": {"agent_type": "nobody"}}, "no specialist"),
+        ({"op": "modify", "task": "a", "set": {"owns": ["../x"]}}, "not a path inside"),
+        ({"op": "modify", "task": "a", "set": {"verify": "a\nb"}}, "verify command"),
+        ({"op": "split", "task": "a", "into": ["one"]}, "two or more"),
+        ({"op": "merge", "tasks": ["a"]}, "two or more"),
+        ({"op": "move", "task": "a"}, "before"),
+        ({"op": "move", "task": "a", "before": "a"}, "beside itself"),
+        ({"op": "answer", "question": 1, "answer": "x"}, "no question 1"),
+        ({"op": "route", "task": "a", "to": "cook"}, "no specialist"),
+        ({"op": "add", "title": "X", "id": "a"}, "a task 'a' already"),
+        ("remove a", "a change is an object"),
+    ],
+)
+def test_a_change_that_cannot_be_meant_is_refused_with_the_reason(change: Any, said: str) -> None:
+    with pytest.raises((BadInput, NotFound), match=said):
+        do(CHAIN, change)
+
+
+def test_of_several_changes_the_wrong_one_is_named_by_its_number() -> None:
+    with pytest.raises(NotFound, match="change 2: there is no task 'b'"):
+        do(CHAIN, {"op": "remove", "task": "b"}, {"op": "remove", "task": "b"})
+
+
+def test_the_order_of_the_list_is_changed() -> None:
+    assert list(edges(do(CHAIN, {"op": "move", "task": "d", "before": "c"}))) == ["a", "b", "d", "c"]
+    assert list(edges(do(CHAIN, {"op": "move", "task": "1", "after": "4"}))) == ["b", "c", "d", "a"]
+
+
+def test_a_task_goes_to_who_is_named_or_to_whom_its_words_speak_for() -> None:
+    named = do(CHAIN, {"op": "route", "task": "a", "to": "qa-test-engineer"})
+    assert (named.tasks[0].agent_type, named.tasks[0].routing.reason) == ("qa-test-engineer", "named by the user")  # type: ignore[union-attr]
+
+    words = do(plan(task("a", title="Write the README and the user guide")), {"op": "route", "task": "a"})
+    assert words.tasks[0].agent_type == "documentation-writer"
+
+
+DATABASE = Question(text="Which database?", default="SQLite.", tasks=("b",))
+CHECK = Question(text="Which command checks it?", default="None.", sets="verify")
+
+
+def test_answers_and_assumptions_reach_the_tasks_that_they_touch_and_no_other() -> None:
+    start = plan(task("a"), task("b"), questions=(DATABASE,), assumptions=("Python 3.12.",))
+
+    asked, answered = decided(start), decided(do(start, {"op": "answer", "question": 1, "answer": "PostgreSQL"}))
+
+    assert "Python 3.12." in asked.tasks[0].description and "database" not in asked.tasks[0].description
+    assert "nobody was asked:\n- Which database? SQLite." in asked.tasks[1].description
+    assert "The user decided:\n- Which database? PostgreSQL" in answered.tasks[1].description
+    assert "SQLite" not in answered.tasks[1].description
+
+
+def test_the_command_that_somebody_names_checks_every_task_without_one_also_later_ones() -> None:
+    start = plan(task("a", verify="own"), task("b"), questions=(CHECK,))
+
+    answered = do(start, {"op": "answer", "question": 1, "answer": "make test"})
+    again = do(answered, {"op": "answer", "question": 1, "answer": "make all"}, {"op": "add", "title": "Something new"})
+
+    assert [one.verify for one in answered.tasks] == ["own", "make test"]
+    assert [one.verify for one in again.tasks] == ["own", "make all", "make all"]
+
+
+def test_a_question_follows_the_tasks_it_is_about_and_goes_with_the_last() -> None:
+    start = plan(task("a"), task("b"), questions=(DATABASE,))
+
+    split = do(start, {"op": "split", "task": "b", "into": ["Store it", "Show it"]})
+
+    assert split.questions[0].tasks == ("store-it", "show-it")
+    assert do(start, {"op": "remove", "task": "b"}).questions == ()
+    assert do(start, {"op": "merge", "tasks": ["a", "b"]}).questions[0].tasks == ("a",)
+
+
+def test_a_task_is_found_by_number_id_start_and_words() -> None:
+    found = plan(task("api-users", title="Build the users API"), task("api-tests"), task("3"))
+
+    assert [find_task(found, name).id for name in ("1", "api-u", "users build", "2", "3")] == [
+        "api-users",
+        "api-users",
+        "api-users",
+        "api-tests",
+        "3",
+    ]
+    with pytest.raises(NotFound, match="api-users, api-tests"):
+        find_task(found, "api")
+
+
+def test_what_a_change_did_is_told_in_words() -> None:
+    after = do(CHAIN, {"op": "remove", "task": "b"}, {"op": "modify", "task": "a", "set": {"title": "Begin"}})
+
+    assert in_words(difference(CHAIN, after)) == [
+        "- b: Do b",
+        "~ a: title Do a → Begin",
+        "~ c: waits for a; no longer waits for b",
+        "~ d: waits for a; no longer waits for b",
+    ]
+    assert not difference(CHAIN, CHAIN)
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d", "1", "9", "new", ""])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | NAMES | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(KEYS)),
+            st.dictionaries(
+                st.sampled_from(sorted({key for must, may in KEYS.values() for key in (*must, *may)})),
+                NAMES | st.lists(NAMES, max_size=3) | ANYTHING,
+                max_size=4,
+            ),
+        ),
+        max_size=6,
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_asked_gives_a_sound_plan_or_a_reason(asked: list[tuple[str, dict[str, Any]]]) -> None:
+    found = CHAIN
+    for op, keys in asked:
+        allowed = {key: value for key, value in keys.items() if key in {*KEYS[op][0], *KEYS[op][1]}}
+        try:
+            found = changed(found, [{"op": op, **allowed}], ROSTER)
+        except OrchestratorError as error:
+            assert error.message
+    assert sorted(order(found.tasks)) == sorted(one.id for one in found.tasks)
+    assert all(set(one.depends_on) <= set(edges(found)) and one.title for one in found.tasks)
