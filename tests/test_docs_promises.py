@@ -1,18 +1,15 @@
 """The table of promises names tests and commands that are there."""
 
-import ast
 import re
 import shlex
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 import pytest
 
 from agent_orchestrator.cli import orchestrate
+from tables import CHECKOUT, assert_shown, cells
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 TABLE = CHECKOUT / "docs" / "promises.md"
 NUMBERS = {*(f"E{number:02}" for number in range(1, 53))}
 """Every promise, whatever letter follows its number."""
@@ -31,14 +28,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    lines = [line for line in TABLE.read_text().splitlines() if re.match(r"\| E\d", line)]
-    return [Row(*(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|")))) for line in lines]
-
-
-@cache
-def defined_in(file: Path) -> frozenset[str]:
-    tree = ast.parse(file.read_text())
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+    return [Row(*row) for row in cells(TABLE, r"E\d")]
 
 
 def test_every_promise_has_a_row_and_each_row_a_name_of_its_own() -> None:
@@ -51,17 +41,9 @@ def test_every_promise_has_a_row_and_each_row_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_a_promise_is_kept_by_tests_that_exist_or_says_why_not(row: Row) -> None:
-    named = re.findall(r"`([^`]+)`", row.kept_by)
-    if row.kept_by.startswith(REASONS):
-        assert len(row.kept_by.split(": ", 1)[1].split()) >= 3, "a reason is a sentence"
-        if row.kept_by.startswith("pending: "):
-            pytest.xfail(f"{row.name} is {row.kept_by}")
-        return
-    assert named and not re.sub(r"`[^`]+`", "", row.kept_by).strip()
-    for one in named:
-        file, _, test = one.partition("::")
-        assert (CHECKOUT / file).is_file(), one
-        assert test in defined_in(CHECKOUT / file), one
+    assert_shown(row.kept_by, REASONS)
+    if row.kept_by.startswith("pending: "):
+        pytest.xfail(f"{row.name} is {row.kept_by}")
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)

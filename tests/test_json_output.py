@@ -21,7 +21,7 @@ from agent_orchestrator.cli import orchestrate
 from agent_orchestrator.domain.agent import AgentState
 from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.domain.evidence import CheckResult
+from agent_orchestrator.domain.evidence import CheckResult, ConcernKind
 from agent_orchestrator.domain.goal import Delivery, GoalState, Isolation
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Severity
@@ -37,6 +37,7 @@ CLOSED = ({"additionalProperties": False}, {"unevaluatedProperties": False})
 ENUMS = [
     *(TaskState, GoalState, Outcome, Verdict, Tier, Size, CheckResult, Delivery, Isolation, HoldKind, AgentState),
     Severity,
+    ConcernKind,
 ]
 
 Json = Any
@@ -207,6 +208,8 @@ def changing(ask: Asking, *, failed: Json, delivered: Json) -> None:
     ask("cancel", failed["id"])
     ask("cancel", "ask-too-much")
     assert "+" in ask("diff", delivered["id"])["diff"]
+    assert ask("verify", delivered["id"])["holds"] and ask("verify", delivered["goal"])["holds"]
+    assert len(ask("task", delivered["id"], "--evidence")["verified_again"]) == 1
     assert ask("review", delivered["goal"])["items"]
     assert ask("review", delivered["id"], "--accept")["decided"]["what"] == "accepted"
     assert ask("undo", delivered["goal"])["goal"]["delivery"] == "undone"

@@ -318,3 +318,12 @@ def test_models_of_a_provider_that_does_not_exist_are_refused_with_the_nearest(p
     with pytest.raises(BadInput) as refused:
         build(project, environ=dict(os.environ), create=False).tier_models()
     assert refused.value.hint == "did you mean claude?"
+
+
+@pytest.mark.parametrize("line", ['sandbox = "off"', 'sandbox_write = ["~/"]'])
+def test_a_projects_own_file_cannot_open_the_sandbox(project: Path, line: str) -> None:
+    (project / ".orchestrate").mkdir(exist_ok=True)
+    (project / ".orchestrate" / "config.toml").write_text(line)
+
+    with pytest.raises(BadInput, match="cannot open the sandbox"):
+        settings.load(project, {"HOME": str(project / "home")})

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.budget import Budgets
@@ -466,6 +468,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            distrusted=lambda: self.trust.asks(self.project().root or self.folder),
             sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
         )
@@ -602,6 +605,13 @@ class App:
         )
         return choose(self.settings.sandbox, reach)
 
+    @cached_property
+    def trust(self) -> "Trust":
+        """What of the repository's settings the user has agreed to."""
+        from agent_orchestrator.runtime.trust import Trust
+
+        return Trust(record=self.state / "trust.json")
+
     def _confined_check(self, argv: tuple[str, ...], folder: Path) -> "Confined":
         """Put a check into the sandbox: it writes to the checkout that it is in, whose top may lie above *folder*."""
         top = self.state.resolve() / "checks" / "files"
@@ -731,6 +741,26 @@ class App:
             )
         return self.goals.undone(self.landing.undo(found))
 
+    def verify(self, name: str) -> "Reverified":
+        """Run the checks of the landed task or else the goal that *name* names again, in a clean checkout.
+
+        Raises:
+            NotFound, Ambiguous: there is no such thing, or more than one.
+            RefusedByState, NothingToDo: nothing of it is landed, or no check accepted it.
+        """
+        from agent_orchestrator.runtime.reverifying import Reverification
+
+        again = Reverification(store=self.store, events=self.events, landing=self.landing)
+        try:
+            task = self.tasks.resolve(name)
+        except NotFound as missing:
+            try:
+                goal = self.goals.resolve(name)
+            except NotFound as error:
+                raise NotFound(f"no task or goal {name!r}", hint=missing.hint or error.hint) from error
+            return again.goal(goal)
+        return again.task(task)
+
     def close(self) -> None:
         """Close this thread's connection to the database. A process that ends does it too."""
         self.store.close()
@@ -813,6 +843,7 @@ class App:
             lock=self.state / "supervisor.lock",
             cli=write_launcher(self.state, self.folder, self.environ),
             sandbox=self.sandbox,
+            trust=self.trust,
             shared_files=self._shared_files,
             models=self.chosen_models(),
             tier_models=self.tier_models(),

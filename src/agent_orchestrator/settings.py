@@ -290,6 +290,9 @@ class Settings:
         return found
 
 
+_BOUNDS = frozenset({"sandbox", "sandbox_write"})
+_HARMLESS = (("sandbox", SandboxMode.AUTO), ("sandbox", SandboxMode.STRICT), ("sandbox_write", ()))
+"""What a project's file may say of the bounds that its agents have: a cloned repository could bring it along."""
 FIELDS = tuple(one for one in fields(Settings) if one.name != "origins")
 
 
@@ -325,7 +328,13 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] |
                 )
             place = f"{file}: {name}"
             flat = _entries(value, place) if name == "models" and isinstance(value, dict) else value
-            take(name, _parsed(known[name].metadata["parse"], flat, place), str(file))
+            parsed = _parsed(known[name].metadata["parse"], flat, place)
+            if file.is_relative_to(folder) and (name, parsed) not in _HARMLESS and name in _BOUNDS:
+                raise BadInput(
+                    f"{place}: a project's own file cannot open the sandbox",
+                    hint=f"say it in {config_home(environ) / 'config.toml'}, or with {variable(name)}",
+                )
+            take(name, parsed, str(file))
     for one in FIELDS:
         for name in (variable(one.name), *one.metadata["variables"]):
             if environ.get(name):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent_orchestrator.app import build
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.services.goals import Submission
@@ -57,17 +58,19 @@ def test_a_run_that_starts_while_limited_waits_and_works_after_the_reset(begin: 
     project = begin()
     project("submit", job("held", "write a.txt a"))
     app = build(project.folder, environ=project.environ)
-    until = app.clock.now().replace(microsecond=0)
-    app.holds.start("generic", HoldKind.USAGE_LIMIT, until=until + timedelta(seconds=4), reason="limit")
-    app.store.close()
+    app.holds.start("generic", HoldKind.USAGE_LIMIT, until=app.clock.now() + timedelta(hours=1), reason="limit")
 
     refused = project("run", "--no-wait")
+    app.holds.release()
+    until = app.clock.now().replace(microsecond=0) + timedelta(seconds=4)
+    app.holds.start("generic", HoldKind.USAGE_LIMIT, until=until, reason="limit")
+    app.store.close()
     ran = project("run")
 
     assert refused.code == 7
     assert ran.code == 0, ran.err
-    started = events(project, "task.started")[0]
-    assert 0 <= (datetime.fromisoformat(started["at"]) - until).total_seconds() - 4 < 60
+    started = datetime.fromisoformat(events(project, "task.started")[0]["at"])
+    assert timedelta(0) <= started - until < timedelta(seconds=60)
 
 
 def test_a_refused_login_is_said_loudly_once_and_waits_for_a_person(begin: Begin) -> None:
@@ -150,12 +153,33 @@ def test_minutes_end_a_task_and_then_it_is_a_persons(begin: Begin) -> None:
 
 def test_a_budget_in_time_stops_new_starts(begin: Begin) -> None:
     project = begin()
-    project("submit", job("a", "write a.txt a"))
+    for name in ("a", "b"):
+        project("submit", job(name, f"sleep 2\nwrite {name}.txt {name}"))
 
-    ran = project("run", "--budget", "1m")
+    ran = project("run", "--max-agents", "2", "--budget", "1m")
 
-    assert ran.code == 7
-    assert "budget" in ran.err
+    assert ran.code == 7, ran.err
+    assert "the budget is reached" in ran.err
+    assert len(events(project, "task.started")) == 1, "all of it was set aside for the first one"
+
+
+def test_a_goals_budget_is_reserved_before_each_of_its_starts(begin: Begin) -> None:
+    project = begin()
+    tasks = tuple(
+        PlannedTask(
+            id=name, title=name, description=job(name, f"sleep 2\nwrite {name}.txt {name}"), agent_type="generalist"
+        )
+        for name in ("a", "b", "c")
+    )
+    app = build(project.folder, environ=project.environ)
+    budget = Budget(limit_seconds=60)
+    app.goals.accept(Plan(goal="Three", source="file", tasks=tasks), Submission(text="Three", budget=budget))
+    app.store.close()
+
+    ran = project("run", "--max-agents", "3")
+
+    assert ran.code == 7, ran.err
+    assert len(events(project, "task.started")) == 1
 
 
 def test_a_loop_is_cut_and_the_dead_letter_shows_every_reason_and_a_comment_gets_through(

@@ -10,9 +10,14 @@ from agent_orchestrator.services.risks import Risk, of_work, ranked
 Json = dict[str, Any]
 
 
-def evidence(*files: str, result: str | None = "passed", lines: int = 10, notes: tuple[str, ...] = ()) -> Json:
+def evidence(*files: str, result: str | None = "passed", lines: int = 10, **more: Any) -> Json:
     checks = [] if result is None else [{"result": result}]
-    return {"files": list(files), "insertions": lines, "deletions": 0, "notes": list(notes), "checks": checks}
+    told = {"notes": [], "concerns": [], **more}
+    return {"files": list(files), "insertions": lines, "deletions": 0, "checks": checks, **told}
+
+
+def concern(detail: str, excuse: str = "") -> Json:
+    return {"kind": "test_deleted", "path": "", "detail": detail, "excuse": excuse, "lowers": not excuse}
 
 
 def attempt(outcome: str | None = "succeeded", seen: Json | None = None, **more: Any) -> Json:
@@ -36,8 +41,17 @@ def test_small_verified_work_has_nothing_against_it() -> None:
         (work(attempt(seen=evidence("a.py", result=None)), verdict="unverified"), Risk.HIGH, "no check vouches"),
         (work(attempt(seen=evidence("a.py", result="base_is_red")), verdict="unverified"), Risk.MEDIUM, "before the"),
         (work(attempt(seen=evidence("a.py", result="flaky"))), Risk.MEDIUM, "failed once and passed"),
-        (work(attempt(seen=evidence("a.py", notes=("outside the task's scope: b",)))), Risk.HIGH, "outside the task"),
-        (work(attempt(seen=evidence("a.py", notes=("a test was skipped",)))), Risk.MEDIUM, "a test was skipped"),
+        (
+            work(attempt(seen=evidence("a.py", concerns=[concern("a test is gone")])), verdict="unverified"),
+            Risk.HIGH,
+            "a test",
+        ),
+        (
+            work(attempt(seen=evidence("a.py", concerns=[concern("it is gone", "asked for")]))),
+            Risk.LOW,
+            "gone (asked for)",
+        ),
+        (work(attempt(seen=evidence("a.py", notes=["a test was skipped"]))), Risk.MEDIUM, "a test was skipped"),
         (work(attempt(seen=evidence("a.py", lines=401))), Risk.MEDIUM, "401 lines"),
         (work(attempt(seen=evidence("a.py", lines=1501))), Risk.HIGH, "1,501 lines"),
         (work(attempt(seen=evidence("src/Auth/login.py"))), Risk.MEDIUM, "touches src/Auth/login.py"),

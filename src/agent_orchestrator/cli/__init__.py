@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("reports", "The log of everything that happened."),
         "report": ("reports", "The morning's report on a goal."),
         "review": ("review", "Go through what is done: accept it, reject it, or ask for more."),
+        "verify": ("proof", "Run the checks of landed work again, in a clean checkout."),
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },

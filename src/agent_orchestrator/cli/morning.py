@@ -101,9 +101,17 @@ def verdict(goal: Json) -> list[str]:
     found = [_standing(goal)]
     if goal["demo"]:
         found.append("This is a show: scripted demo agents did the work, no model was asked.")
-    unverified = [task["key"] for task in goal["tasks"] if task["verdict"] == "unverified"]
+    tampered = [task["key"] for task in goal["tasks"] if task["verdict"] == "unverified" and _doubts(task)]
+    if tampered:
+        found.append(
+            f"Not verified, though the check passed: {', '.join(tampered)}. The work itself is why; see below."
+        )
+    unverified = [
+        task["key"] for task in goal["tasks"] if task["verdict"] == "unverified" and task["key"] not in tampered
+    ]
     if unverified:
         found.append(f"Not verified: {', '.join(unverified)}. The work is there, but no check of ours vouches for it.")
+    found += _together(goal)
     found += _base(goal)
     if goal["notice"]:
         found.append(f"Plan ({goal['source']}): {goal['notice']}")
@@ -120,9 +128,31 @@ def verdict(goal: Json) -> list[str]:
     return found
 
 
+def _doubts(task: Json) -> bool:
+    """Say whether what the work did lowered its verdict."""
+    evidence = next((one["evidence"] for one in reversed(task["attempts"]) if one["evidence"]), None)
+    return evidence is not None and any(one["lowers"] for one in evidence["concerns"])
+
+
+def _together(goal: Json) -> list[str]:
+    """Return what the check on everything landed together showed, where that is more than the tasks' own say."""
+    check = goal["check"]
+    if check is None or check.get("verdict") == "verified":
+        return []
+    if check["result"] == "not_checked":
+        return [f"All that landed could not be checked together: {check['reason']}"]
+    if check["result"] == "not_available":
+        return []
+    names = ", ".join(str(name) for name in (check["failures"] or [])[:5])
+    how = {"base_is_red": "vouches for nothing: it fails on the base too"}.get(check["result"], "fails")
+    return [f"On everything landed together `{check['command']}` {how}{f' ({names})' if names else ''}."]
+
+
 def _standing(goal: Json) -> str:
     counts = render.counts(goal["counts"])
     match goal["state"], goal["verdict"]:
+        case "completed", "rejected":
+            return "Completed, and broken: the check fails on everything landed together, so it was not delivered."
         case "completed", "verified":
             how = (
                 "and passed" if not _excused(goal) else "without a new failure; what failed before the work still fails"
@@ -256,6 +286,7 @@ def _changes(evidence: Json | None) -> str:
         found.append(
             f"files: {', '.join(files[:FILES_SHOWN])}{more} (+{evidence['insertions']} -{evidence['deletions']})"
         )
+    found += [f"{'concern' if one['lowers'] else 'told'}: {one['detail']}" for one in evidence["concerns"]]
     return "; ".join(found + [f"note: {one}" for one in evidence["notes"]])
 
 

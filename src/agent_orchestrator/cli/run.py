@@ -42,9 +42,12 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "sandbox", "goal")
 @click.option("--include-dirty", is_flag=True, help="Take uncommitted changes along as the goals' base.")
 @click.option("--no-wait", is_flag=True, help="End when every provider is on hold, instead of waiting for its reset.")
 @click.option("--wait", is_flag=True, help="When a supervisor runs already, wait until it has ended.")
+@click.option(
+    "--trust", is_flag=True, help="Let agents obey this repository's own hooks and tool servers as they are now."
+)
 @click.option("-y", "--yes", is_flag=True, help="Make a first commit where there is none, without asking.")
 @wording.as_json
-def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
+def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
     """Work on the queue with up to N agents until it is done.
 
     When a supervisor runs already, --max-agents changes how many it runs.
@@ -65,7 +68,7 @@ def run(yes: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
-    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty)
+    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
     if detach:
         return _detach(app, given, as_json=as_json)
     ran = running.lead(app, options)

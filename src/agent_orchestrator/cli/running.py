@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,7 @@ class Ran:
             doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
 
 
-def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
+def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
     """Say who works and who pays, in what state the project is, and put it under git when that is wished.
 
     Raises:
@@ -81,8 +82,27 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool) -> None:
         )
     if project.head is not None and project.branch is None:
         doors.tell("HEAD is detached: results stay on a branch of their own")
+    _settle_trust(app, project.root or app.folder, trust=trust, ask=ask)
     for note in project.notes:
         doors.tell(f"note: {columns.one_line(note)}")
+
+
+def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
+    """Ask once, and before anything starts, whether agents may run what the repository's settings name."""
+    names = app.trust.asks(root)
+    if not names:
+        return
+    shown = ", ".join(columns.one_line(name) for name in names[:FILES_NAMED]) + (
+        ", …" if len(names) > FILES_NAMED else ""
+    )
+    if not trust and ask and doors.interactive():
+        doors.tell(f"This repository's settings make agents run commands by themselves: {shown}")
+        trust = click.confirm("Have you read them, and shall agents obey them?", default=False, err=True)
+    if trust:
+        app.trust.give(root)
+        doors.tell(f"trusted as they are now: {shown}")
+    else:
+        doors.tell(f"left out, for they make agents run commands: {shown} (orchestrate run --trust takes them in)")
 
 
 def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:

@@ -18,10 +18,20 @@ TAIL_LINES = 12
 
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
+@click.option("--evidence", is_flag=True, help="Only what its verdict rests on, all of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def task(task: str, as_json: bool) -> None:
+def task(task: str, evidence: bool, as_json: bool) -> None:
     """Everything about one task: attempts, evidence, cost."""
     app = doors.app(create=False)
+    if evidence:
+        bundle = app.reports.evidence(app.tasks.resolve(task, loosely=True).id)
+        if as_json:
+            doors.answer(bundle)
+            return
+        from agent_orchestrator.cli.proof import evidence_lines
+
+        render.say(evidence_lines(bundle))
+        return
     document = app.reports.task(app.tasks.resolve(task, loosely=True).id)
     if as_json:
         doors.answer(document)
@@ -104,7 +114,11 @@ def _attempt_lines(attempt: Json) -> list[str]:
         lines.append(f"    {'check':<11} {line(check_line(check), 400)}")
         if check["result"] not in {"passed", "not_available"}:
             lines += render.block(check["tail"], "      ", TAIL_LINES)
+    from agent_orchestrator.cli.proof import concern_line
+
+    lines += [f"    {'concern':<11} {concern_line(one)}" for one in evidence["concerns"]]
     lines += [f"    {'note':<11} {line(note, 400)}" for note in evidence["notes"]]
+    lines += [f"    {'advice':<11} {line(one, 400)}" for one in evidence["advice"]]
     return lines
 
 

@@ -41,6 +41,46 @@ class CheckRun:
     """True when the same command had already been run on the same tree in the same environment."""
 
 
+class ConcernKind(StrEnum):
+    """What can be wrong with work whose check passes."""
+
+    TEST_DELETED = "test_deleted"
+    TEST_SKIPPED = "test_skipped"
+    """A test is there and does not run: skipped, expected to fail, or another one alone is run."""
+    TEST_WEAKENED = "test_weakened"
+    """A test asserts less than before, or nothing that could fail."""
+    TEST_CONTRADICTED = "test_contradicted"
+    """With the tests put back as they were before, the check fails on the work."""
+    FEWER_TESTS = "fewer_tests"
+    """The check ran fewer tests than on the base, by its own count."""
+    CHECK_CHANGED = "check_changed"
+    """What the check command runs, or how, was changed by the work that it is to judge."""
+    SPECIAL_CASED = "special_cased"
+    """The program finds out that it is being tested."""
+    PLACEHOLDER = "placeholder"
+    """What was asked for is announced, not done."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Files were changed that the plan did not give to the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """One reason to doubt that a passing check proves the work."""
+
+    kind: ConcernKind
+    path: str
+    """The file it was seen in, relative to the repository's root; empty when it is about the check as a whole."""
+    detail: str
+    """One line for a person: what was done to what."""
+    excuse: str = ""
+    """Why it does not count against the work, such as "the task asks for it". Empty: it lowers the verdict."""
+
+    @property
+    def lowers(self) -> bool:
+        """Whether work with this concern is not called verified."""
+        return not self.excuse
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What an attempt's verdict rests on."""
@@ -54,4 +94,10 @@ class Evidence:
     commit: str | None = None
     """The landed commit."""
     notes: tuple[str, ...] = ()
-    """Things a reviewer should know, such as files outside the task's scope."""
+    """Things a reviewer should know, such as files that were left out."""
+    concerns: tuple[Concern, ...] = ()
+    """What speaks against relying on the checks. Those without an excuse lower the verdict."""
+    advice: tuple[str, ...] = ()
+    """What is worth knowing and decides nothing, such as new tests that pass without the work too."""
+    diffstat: str = ""
+    """Which files changed by how much, as ``git diff --stat`` says it, capped. Empty without git."""

@@ -79,7 +79,8 @@ class Verdict(StrEnum):
     VERIFIED = "verified"
     """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
     UNVERIFIED = "unverified"
-    """Work exists, and no check was available or the base was red already."""
+    """Work exists, and nothing vouches for it: no check was available, the base was red already, or the work tampered
+    with what was to judge it."""
     REJECTED = "rejected"
     """Its checks ran here and failed."""
 

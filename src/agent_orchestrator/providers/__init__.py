@@ -48,6 +48,8 @@ class Briefing:
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the allow-list let through; read it to decide, do not repeat it in the command."""
+    distrusted: tuple[str, ...] = ()
+    """Files of the checkout by which the CLI would run something that the user has not agreed to: to be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

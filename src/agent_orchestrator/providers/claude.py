@@ -152,6 +152,8 @@ class Claude:
         argv.append("--dangerously-skip-permissions")
         if briefing.model:
             argv += ["--model", briefing.model]
+        if briefing.distrusted:  # else it runs the hooks and starts the servers that the repository names (seen)
+            argv += ["--setting-sources", "user", "--strict-mcp-config"]
         limits_argv, notes = _limited(briefing)
         argv += limits_argv
         files = {}

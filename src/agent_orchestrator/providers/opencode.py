@@ -121,6 +121,8 @@ class OpenCode:
             argv += ["-m", briefing.model]
         argv += ["-s", briefing.session] if briefing.session else ["--title", briefing.run_dir.name or "orchestrate"]
         environment, files = dict(FIXED), {}
+        if briefing.distrusted:  # else it starts the servers and loads the plug-ins that the repository names (seen)
+            environment["OPENCODE_DISABLE_PROJECT_CONFIG"] = "1"
         if briefing.role:
             files[ROLE_FILE] = briefing.role
             environment[CONFIG] = _with_instructions(

@@ -8,15 +8,17 @@ an ancestor of the result branch, and nothing less.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
-from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.domain.evidence import CheckRun, Evidence
+from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.resolutions import missing
+from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
@@ -25,6 +27,7 @@ from agent_orchestrator.workspaces import Collected, Union, Workspace, Workspace
 
 DIFF_IN_FEEDBACK = 6_000
 """Characters of the earlier attempt's own patch that a fresh start after a conflict is shown."""
+DIFFSTAT_CHARACTERS = 8_000
 ROUNDS = 5
 """How often a landing is begun again because the result branch moved under it. Only a stranger can move it."""
 
@@ -100,23 +103,45 @@ class Landing:
             if union.tree is None:
                 return self._conflict(attempt, union, collected, evidence)
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
-            notes = (*collected.notes, *_outside(task, collected), *self._dropped(attempt, union.tree, onto))
+            notes = (*collected.notes, *self._dropped(attempt, union.tree, onto))
             evidence = replace(evidence, checks=(check,), notes=notes)
             judged = verdict(check)
             if judged is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
+            work = Work(task=task, base=onto, tree=union.tree, check=check, suite=self.suite(task, goal))
+            stat = self.workspaces.diff(onto, union.tree, stat=True)[:DIFFSTAT_CHARACTERS]
+            stat = "\n".join(line.strip() for line in stat.splitlines())
+            evidence = replace(evidence, concerns=self.scrutiny.concerns(work), diffstat=stat)
+            judged = judge(check, evidence.concerns)
             self.queue.landing(attempt, evidence)
             landed = self.workspaces.commit_tree(
-                union.tree, parents=(onto,), message=_message(task, attempt, provider, check, judged)
+                union.tree, parents=(onto,), message=_message(task, attempt, provider, evidence, judged)
             )
             if self.workspaces.advance(goal.result_branch, old=tip, new=landed) and self.workspaces.contains(
                 goal.result_branch, landed
             ):
                 evidence = replace(evidence, commit=landed)
                 self.queue.finished(attempt, verdict=judged, commit=landed, evidence=evidence)
+                self._advise(attempt, work, evidence)
                 return Outcome.SUCCEEDED
         reason = f"{goal.result_branch} kept moving while we were landing on it"
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
+
+    def _advise(self, attempt: Attempt, work: Work, evidence: Evidence) -> None:
+        """Add to landed work's evidence what is worth knowing. Nothing waits for it, and its loss loses little."""
+        with suppress(OrchestratorError):
+            advice = self.scrutiny.advice(work)
+            if advice:
+                self.queue.advised(attempt, replace(evidence, advice=advice))
+
+    def suite(self, task: Task, goal: Goal) -> CheckCommand | None:
+        """Return the check of the project as a whole, whatever *task* has of its own."""
+        return self.check_for(task._replace(verify=None), goal)
+
+    @property
+    def scrutiny(self) -> Scrutiny:
+        """What asks how much a passing check is worth."""
+        return Scrutiny(workspaces=self.workspaces, verification=self.verification)
 
     def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
         """Accept a result that is an answer: nothing is landed, and what stands is checked."""
@@ -146,10 +171,29 @@ class Landing:
             return False
         evidence = self.store.attempts.evidence(attempt.id) or Evidence(base_commit=goal.base_commit)
         evidence = replace(evidence, commit=commit)
-        judged = verdict(evidence.checks[-1]) if evidence.checks else Verdict.UNVERIFIED
+        judged = judge(evidence.checks[-1], evidence.concerns) if evidence.checks else Verdict.UNVERIFIED
         self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=commit, evidence=evidence)
         return task.id == attempt.task
+
+    def check_goal(self, goal: Goal) -> tuple[Goal, CheckRun | None]:
+        """Check everything that landed, together, with the project's own check; return the goal as judged by that.
+
+        Tasks with a check of their own may each pass and break something together, or something nobody looked at.
+
+        Raises:
+            CommandStopped: a stop was wished meanwhile.
+        """
+        tip = self.workspaces.tip(goal.result_branch) if goal.result_branch else None
+        tasks = self.store.tasks.of_goal(goal.id)
+        command = self.suite(tasks[-1], goal) if tasks else None
+        if command is None or tip is None or tip == goal.base_commit:
+            return goal, None
+        check = self.verification.check(command, tree=self.workspaces.tree(tip), base=goal.base_commit)
+        judged = verdict(check)
+        if judged is Verdict.REJECTED or (judged is Verdict.UNVERIFIED and check.result is CheckResult.BASE_IS_RED):
+            goal = goal._replace(verdict=judged)
+        return goal, check
 
     def deliver(self, goal: Goal) -> Goal:
         """Take a completed goal's result into the user's branch, if that can be done without touching what is theirs.
@@ -162,6 +206,9 @@ class Landing:
             in_place = goal.isolation is Isolation.SHARED
             note = "the agents worked in the folder itself" if in_place else "nothing changed"
             return goal._replace(delivery=Delivery.NOTHING, delivery_note=note)
+        if goal.verdict is Verdict.REJECTED:
+            note = f"the check fails on everything landed together; take it in by hand all the same: git merge {branch}"
+            return goal._replace(delivery=Delivery.WAITING, delivery_note=note)
         theirs = self.workspaces.tip(goal.base_branch) if goal.base_branch else None
         if theirs is not None and not self.workspaces.contains(branch, theirs):
             problem = self._merge_theirs(goal, branch, tip, theirs)
@@ -205,7 +252,7 @@ class Landing:
         if union.tree is None:
             return f"{goal.base_branch} moved and conflicts in {', '.join(union.conflicts[:5])}; {by_hand}"
         tasks = self.store.tasks.of_goal(goal.id)
-        check = self.verification.check(self.check_for(tasks[-1], goal), tree=union.tree, base=theirs)
+        check = self.verification.check(self.suite(tasks[-1], goal), tree=union.tree, base=theirs)
         if verdict(check) is Verdict.REJECTED:
             return f"{goal.base_branch} moved and the checks fail on both together ({_why(check)}); {by_hand}"
         merged = self.workspaces.commit_tree(
@@ -224,9 +271,10 @@ class Landing:
         evidence = replace(
             _evidence(collected, base=workspace.base),
             checks=(check,),
-            notes=(*collected.notes, *_outside(task, collected)),
+            notes=collected.notes,
+            concerns=tuple(out_of_scope(task, collected.files)),
         )
-        judged = verdict(check)
+        judged = judge(check, evidence.concerns)
         if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
         self.queue.landing(attempt, evidence)
@@ -274,16 +322,6 @@ def _evidence(collected: Collected, *, base: str | None) -> Evidence:
     )
 
 
-def _outside(task: Task, collected: Collected) -> tuple[str, ...]:
-    """Return a note for a reviewer when work left the scope that the plan gave it."""
-    if not task.owns:
-        return ()
-    from fnmatch import fnmatchcase
-
-    strays = [file for file in collected.files if not any(fnmatchcase(file, glob) for glob in task.owns)]
-    return (f"outside the task's scope: {', '.join(strays[:10])}",) if strays else ()
-
-
 def _why(check: CheckRun) -> str:
     """Return in one line why a check does not accept the work."""
     if check.exit_code is None:
@@ -300,12 +338,15 @@ def _told(check: CheckRun) -> str:
     return f"{_why(check)}\nThe end of its output:\n{check.tail}"
 
 
-def _message(task: Task, attempt: Attempt, provider: Provider, check: CheckRun, judged: Verdict) -> str:
+def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidence, judged: Verdict) -> str:
     """Return the landed commit's message: what was done, and trailers that say by whom and on what evidence."""
+    check = evidence.checks[-1]
     said = task.summary.strip()
     body = f"{said}\n\n" if said else ""
     cost = attempt.usage.cost_micro_usd / 1_000_000
-    verified = f"{check.command} ({check.result})" if judged is Verdict.VERIFIED else f"nothing ({check.result})"
+    doubts = "".join(f", but {kind}" for kind in dict.fromkeys(one.kind for one in evidence.concerns if one.lowers))
+    shown = f"{check.result}{doubts}"
+    verified = f"{check.command} ({shown})" if judged is Verdict.VERIFIED else f"nothing ({shown})"
     estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
     demo = " (scripted demo)" if provider.is_demo else ""
     return (

@@ -15,22 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
-from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.errors import OrchestratorError, StaleLease, WorkspaceProblem
 from agent_orchestrator.domain.evidence import CheckResult
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
+from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
+from agent_orchestrator.runtime.process import State, state, sweep
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.runtime.verification import verdict
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Collected, Workspace
 
+TAIL_CHARACTERS = 2_000
+"""Of a goal check's output that its event keeps."""
 FIRST: Rank = (0,)
 """What goes before every landing: the base's check, by which they are judged, what a crash left half done, and the
 delivery of a goal in which nothing is left to land."""
@@ -92,6 +97,7 @@ class MergeQueue:
         attempt, workspace = follower.attempt, follower.workspace
 
         def save() -> bool:
+            self._end_leftovers(attempt)
             if ending.outcome is not None or workspace is None:
                 self._save_and_give_back(follower, ending)
                 return True
@@ -107,6 +113,12 @@ class MergeQueue:
             return True
 
         self._stage(attempt, save)
+
+    def _end_leftovers(self, attempt: Attempt) -> None:
+        """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
+        run_dir = Path(attempt.run_dir)
+        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
+            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
@@ -173,7 +185,7 @@ class MergeQueue:
         """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
         try:
             if goal.state is GoalState.COMPLETED:
-                goal = self.landing.deliver(goal)
+                goal = self.landing.deliver(self._judged(goal))
             elif goal.result_branch and self.spawner.workspaces.tip(goal.result_branch):
                 note = f"what is landed so far: git merge {goal.result_branch}"
                 goal = goal._replace(delivery=Delivery.WAITING, delivery_note=note)
@@ -185,6 +197,29 @@ class MergeQueue:
         except Exception as error:  # a bug of ours must not keep the run from ending
             goal = goal._replace(delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
         self.post(Delivered(goal))
+
+    def _judged(self, goal: Goal) -> Goal:
+        """Check all that the goal landed, together, write down what that showed, and return it with its verdict."""
+        try:
+            goal, check = self.landing.check_goal(goal)
+        except WorkspaceProblem as error:
+            self._record("goal.not_checked", goal, reason=error.message)
+            return goal._replace(verdict=Verdict.UNVERIFIED)
+        if check is not None:
+            self._record(
+                "goal.checked",
+                goal,
+                result=check.result,
+                command=check.command,
+                exit_code=check.exit_code,
+                duration_ms=check.duration_ms,
+                tail=check.tail[-TAIL_CHARACTERS:],
+                failures=check.failures,
+                tree=check.tree,
+                cached=check.cached,
+                verdict=verdict(check),
+            )
+        return goal
 
     def _check_base(self, goal: Goal) -> None:
         """Run the project's check on the base, in the merge queue's thread, and write down what it showed."""

@@ -73,6 +73,8 @@ class Readiness:
     verify: str | None
     """The check that the settings name; it beats the detected one."""
     store: Callable[[], Store]
+    distrusted: Callable[[], Sequence[str]]
+    """Files of the repository by which agents would run something, and that nobody has trusted."""
     sandbox: Callable[[], Sandbox]
     """Raises NotReady when the one that was asked for cannot be had."""
     roster_problems: Callable[[], Sequence[str]] = tuple
@@ -263,9 +265,10 @@ class Readiness:
         )
 
     def _configuration(self) -> Iterator[Check]:
-        for name in _runs_by_itself(self.folder):
-            detail = f"{name} makes agents run commands of this repository"
-            yield Check(name="repository configuration", level=Level.WARN, detail=detail, hint="read it before you run")
+        for name in self.distrusted():
+            detail = f"{name} makes agents run commands of this repository; it is left out until you trust it"
+            hint = "read it; orchestrate run --trust takes it in"
+            yield Check(name="repository configuration", level=Level.WARN, detail=detail, hint=hint)
 
     def _specialists(self) -> Iterator[Check]:
         for problem in self.roster_problems():
@@ -296,20 +299,3 @@ def file_system(path: Path, mounts: str) -> str:
         if real.is_relative_to(at) and len(at.parts) >= best:
             best, kind = len(at.parts), words[2]
     return kind
-
-
-def _runs_by_itself(folder: Path) -> Iterator[str]:
-    """Yield the repository's files that make an agent CLI run something without being asked."""
-    for name, words in {
-        ".claude/settings.json": ('"hooks"', '"mcpServers"', '"apiKeyHelper"', '"statusLine"'),
-        ".claude/settings.local.json": ('"hooks"', '"mcpServers"', '"apiKeyHelper"', '"statusLine"'),
-        ".mcp.json": ("{",),
-        ".codex/config.toml": ("mcp_servers", "notify"),
-    }.items():
-        try:
-            with (folder / name).open("rb") as stream:
-                content = stream.read(READ_LIMIT).decode("utf-8", "replace")
-        except OSError:
-            continue
-        if any(word in content for word in words):
-            yield name

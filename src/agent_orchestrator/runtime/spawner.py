@@ -22,6 +22,7 @@ from agent_orchestrator.runtime import prompt, roles
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.trust import Trust
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Confined, Sandbox, Setup, Workspace, Workspaces
@@ -72,6 +73,8 @@ class AgentSpawner:
     """The command by which an agent calls ``orchestrate`` for its project, wherever it stands."""
     sandbox: Sandbox
     """Where agents are shut in."""
+    trust: Trust
+    """Which settings of the repository's the user has agreed to."""
     shared_files: Callable[[], tuple[Path, ...]] = field(default=tuple)
     """What agents write to by calling ``orchestrate``: the database and its like."""
     models: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class AgentSpawner:
         inherited = self.workspaces.check_environment(
             workspace.path, allowed(self.environ, (*provider.environment, *self.pass_env))
         )
+        distrusted = self.trust.asks(workspace.root)
         briefing = Briefing(
             prompt=text,
             role=role.prompt,
@@ -118,11 +122,14 @@ class AgentSpawner:
             max_micro_usd=budget.limit_micro_usd if budget else None,
             session=before.session if before else None,
             environment=inherited,
+            distrusted=distrusted,
         )
         command = provider.command(briefing)
         notes = roles.unkept(role, provider.name, briefing, command) if not provider.is_demo else ()
         if role.name != task.specialist:
             notes = (f"there is no specialist {task.specialist} any more; {role.name} stands in", *notes)
+        if distrusted and not provider.is_demo:
+            notes = (*notes, f"left out, for nobody has trusted it: {', '.join(distrusted[:5])}")
         prompt_file = run_dir / "prompt.txt"
         _write_private(prompt_file, command.stdin)
         for name, content in command.files.items():

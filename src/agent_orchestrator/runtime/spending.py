@@ -34,6 +34,10 @@ class Spending:
         """Return what this run has used so far; nothing is added up when it has no budget."""
         return self.budgets.used(since=self.began) if self.run else Used()
 
+    def bounded(self, goals: Sequence[GoalId]) -> bool:
+        """Say whether any budget may forbid a start: the run's, or that of one of *goals*."""
+        return self.run is not None or any(self.budgets.of_goal(goal) is not None for goal in goals)
+
     def of_attempt(self, attempt: Attempt) -> Budget | None:
         """Return what an attempt may use, of its own and of its task's budget; None without a ceiling."""
         return self.budgets.for_attempt(attempt, self.each_attempt) or None

@@ -52,7 +52,7 @@ from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
-from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, shortly_before
+from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
@@ -162,7 +162,6 @@ class Supervisor:
         self.delivering: set[GoalId] = set()
         self._log = log
         self._max_agents = options.max_agents
-        self._decision = Decision()
         self._stand_in: str | None = None
         """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
@@ -344,13 +343,18 @@ class Supervisor:
         """Start as many agents as may start now."""
         goals = self._claimable_goals()
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
-        decision = self._decision = decide(self._situation(goals))
+        decision = decide(self._situation(goals))
         if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
             self._log(f"no new starts: the {decision.stopped_by} is reached")
             self.outlook.stopped_by = decision.stopped_by
         if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
-        for _ in range(decision.slots):
+        bounded = self._spending.bounded(goals)
+        for number in range(decision.slots):
+            if bounded and number:  # each start is paid for before the next one
+                decision = decide(self._situation(goals))
+                if not decision.slots:
+                    return
             claimed = self.pieces.queue.claim(
                 decision.provider,
                 others=decision.others,

@@ -167,6 +167,34 @@ class Verification:
             judged = self._judge(command, first, repeated, self._known(command, base) or before)
         return _told(command, tree, *judged)
 
+    def again(self, command: CheckCommand, *, tree: str, base: str | None) -> CheckRun:
+        """Run *command* on *tree* as `check` does, whatever is remembered of that tree: is it still true?
+
+        Raises:
+            CommandStopped: `stop_wished` became true.
+            WorkspaceProblem: a checkout could not be made.
+        """
+        run = self.check(command, tree=tree, base=base)
+        if not run.cached:
+            return run
+        look = self._look(command, tree)
+        if look.end is End.PASSED:
+            return _told(command, tree, CheckResult.PASSED, look)
+        return self.check(command, tree=tree, base=base)  # a failure is remembered now, so nothing is taken from memory
+
+    def passed_on(self, command: CheckCommand, tree: str) -> Look | None:
+        """Return what *command* showed on *tree* within the last day; None when it is not known to pass there."""
+        known = self._known(command, tree)
+        return known.look if known is not None and not known.fails else None
+
+    def try_out(self, command: CheckCommand, tree: str, *, limit_s: float) -> End:
+        """Run *command* once on *tree*, for at most *limit_s* seconds: advice, not a judgement.
+
+        Raises:
+            CommandStopped, WorkspaceProblem: as `check`.
+        """
+        return replace(self, limit_s=min(limit_s, self.limit_s))._look(command, tree).end
+
     def base_health(self, command: CheckCommand | None, *, base: str) -> CheckRun:
         """Return how *command* does on the base before any work: run at most twice, kept.
 

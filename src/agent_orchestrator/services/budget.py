@@ -30,6 +30,10 @@ class Budgets:
         seconds = self.store.attempts.worked_s(now=self.clock.now(), goal=goal, task=task, since=since)
         return Used.of(usage, seconds)
 
+    def of_goal(self, goal: GoalId) -> Budget | None:
+        """Return a goal's own ceiling, or None."""
+        return self.store.budgets.get(goal)
+
     def of_task(self, task: TaskId, goal: GoalId) -> tuple[Budget, Used] | None:
         """Return a task's own ceiling and what counts against it since a person last sent it back; None without one."""
         budget = self.store.budgets.of_each_task(goal)

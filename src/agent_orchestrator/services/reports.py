@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.budget import Used
     from agent_orchestrator.domain.clock import Clock
     from agent_orchestrator.domain.event import Event
-    from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.evidence import CheckRun, Concern, Evidence
     from agent_orchestrator.domain.hold import Hold
     from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
     from agent_orchestrator.domain.usage import Usage
@@ -142,6 +142,7 @@ class Reports:
             "needs_you": self._needs_you(goal, tasks, edges),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
             "base": self._base(goal),
+            "check": self._goal_check(goal),
             "figures": figures(told),
             "slept": self._slept(goal),
             "tasks": told,
@@ -219,6 +220,12 @@ class Reports:
             ],
         }
 
+    def evidence(self, id: TaskId) -> Json:
+        """Return all that the task's verdict rests on, in one document. Raises NothingToDo when there is nothing."""
+        from agent_orchestrator.services.proofs import proof
+
+        return proof(self, id)
+
     def _notes(self, attempt: Attempt) -> list[str]:
         """Return what was noted when the attempt started, such as a limit of its role that its agent cannot keep."""
         events = self.store.events.after(0, task=attempt.task)
@@ -284,6 +291,16 @@ class Reports:
             elif event.type == "base.not_checked":
                 found = {"result": "not_checked", "reason": event.data.get("reason"), "red": False}
         return found
+
+    def _goal_check(self, goal: Goal) -> Json | None:
+        """Return what the check on everything landed together showed; None when there was none, or not yet."""
+        found = self.store.events.last(1, goal=goal.id, types=("goal.checked", "goal.not_checked"))
+        if not found:
+            return None
+        data = found[0].data
+        if found[0].type == "goal.not_checked":
+            return {"result": "not_checked", "reason": data.get("reason"), "at": _time(found[0].at)}
+        return {**data, "at": _time(found[0].at)}
 
     def _needs_you(self, goal: Goal, tasks: Sequence[Task], edges: Mapping[TaskId, Sequence[TaskId]]) -> list[Json]:
         """Return what goes on only when a person does something, the most pressing first, each with its command."""
@@ -579,22 +596,38 @@ def _evidence(evidence: Evidence | None) -> Json | None:
         "deletions": evidence.deletions,
         "base_commit": evidence.base_commit,
         "commit": evidence.commit,
+        "diffstat": evidence.diffstat,
         "notes": list(evidence.notes),
-        "checks": [
-            {
-                "command": check.command,
-                "origin": check.origin,
-                "result": check.result.value,
-                "exit_code": check.exit_code,
-                "duration_ms": check.duration_ms,
-                "tail": check.tail,
-                "failures": None if check.failures is None else list(check.failures),
-                "tree": check.tree,
-                "cached": check.cached,
-            }
-            for check in evidence.checks
-        ],
+        "concerns": concerns_json(evidence.concerns),
+        "advice": list(evidence.advice),
+        "checks": checks_json(evidence.checks),
     }
+
+
+def checks_json(checks: Sequence[CheckRun]) -> list[Json]:
+    """Return runs of checks as plain JSON values."""
+    return [
+        {
+            "command": check.command,
+            "origin": check.origin,
+            "result": check.result.value,
+            "exit_code": check.exit_code,
+            "duration_ms": check.duration_ms,
+            "tail": check.tail,
+            "failures": None if check.failures is None else list(check.failures),
+            "tree": check.tree,
+            "cached": check.cached,
+        }
+        for check in checks
+    ]
+
+
+def concerns_json(concerns: Sequence[Concern]) -> list[Json]:
+    """Return concerns as plain JSON values."""
+    return [
+        {"kind": one.kind.value, "path": one.path, "detail": one.detail, "excuse": one.excuse, "lowers": one.lowers}
+        for one in concerns
+    ]
 
 
 def hold_json(hold: Hold) -> Json:

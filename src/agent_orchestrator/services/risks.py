@@ -47,7 +47,13 @@ class Risk(IntEnum):
 def of_work(task: Json) -> tuple[Risk, list[str]]:
     """Return the risk of a landed task of a report, and why, the worst first; nothing speaks against it: low."""
     evidence = next((one["evidence"] for one in reversed(task["attempts"]) if one["evidence"]), None)
-    found = [*_of_checks(task, evidence), *_of_changes(evidence), *_of_attempts(task["attempts"])]
+    doubts = _of_concerns(evidence)
+    found = [
+        *doubts,
+        *_of_checks(task, evidence, doubted=bool(doubts)),
+        *_of_changes(evidence),
+        *_of_attempts(task["attempts"]),
+    ]
     found.sort(key=lambda one: -one[0])
     return max((risk for risk, _ in found), default=Risk.LOW), [why for _, why in found]
 
@@ -66,8 +72,10 @@ def _named(task: Json) -> Json:
     return {"task": task["id"], "key": task["key"], "title": task["title"], "verdict": task["verdict"]}
 
 
-def _of_checks(task: Json, evidence: Json | None) -> list[tuple[Risk, str]]:
+def _of_checks(task: Json, evidence: Json | None, *, doubted: bool) -> list[tuple[Risk, str]]:
     check = evidence["checks"][-1] if evidence and evidence["checks"] else None
+    if doubted and check is not None and check["result"] == "passed":
+        return []
     if task["verdict"] == "verified":
         flaky = check is not None and check["result"] == "flaky"
         return [(Risk.MEDIUM, "its check failed once and passed on the same tree")] if flaky else []
@@ -76,14 +84,23 @@ def _of_checks(task: Json, evidence: Json | None) -> list[tuple[Risk, str]]:
     return [(Risk.HIGH, "no check vouches for it")]
 
 
+def _of_concerns(evidence: Json | None) -> list[tuple[Risk, str]]:
+    """Return what lowered the verdict of work whose check passed."""
+    return [
+        (
+            Risk.HIGH,
+            f"{one['path']}: {one['detail']}" if one["path"] and one["path"] not in one["detail"] else one["detail"],
+        )
+        for one in (evidence["concerns"] if evidence else ())
+        if one["lowers"]
+    ]
+
+
 def _of_changes(evidence: Json | None) -> list[tuple[Risk, str]]:
     if evidence is None:
         return []
-    found = [
-        (Risk.HIGH if note.startswith("outside the task's scope") else Risk.MEDIUM, note)
-        for note in evidence["notes"]
-        if note != ANSWER
-    ]
+    found = [(Risk.MEDIUM, note) for note in evidence["notes"] if note != ANSWER]
+    found += [(Risk.LOW, f"{one['detail']} ({one['excuse']})") for one in evidence["concerns"] if not one["lowers"]]
     lines = evidence["insertions"] + evidence["deletions"]
     if lines > MANY_LINES:
         found.append((Risk.HIGH if lines > VERY_MANY_LINES else Risk.MEDIUM, f"it changes {lines:,} lines"))

@@ -180,6 +180,11 @@ class TaskQueue:
         self.notifier.wake()
         return released
 
+    def advised(self, attempt: Attempt, evidence: Evidence) -> None:
+        """Keep what was found out about landed work after it had landed. It moves nothing."""
+        with self.store.transaction():
+            self.store.attempts.add_evidence(attempt.id, evidence)
+
     def noted(self, task: TaskId, summary: str) -> None:
         """Keep what the task's agent said it did."""
         with self.store.transaction():

@@ -243,6 +243,17 @@ class Union:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What became of one file between two trees."""
+
+    path: str
+    """Relative to the repository's root."""
+    before: str | None
+    """Its text. None when it did not exist; empty for what is not text, a link, or too long to be read."""
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
     """What became of a result in the user's branch."""
 
@@ -371,6 +382,14 @@ class Workspaces(Protocol):
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch from *old* to *new*, or its summary."""
+        ...
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs between two commits or trees; nothing without git."""
+        ...
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as they are in the commit or tree *like*; absent there is absent."""
         ...
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ from agent_orchestrator.workspaces import (
     Delivered,
     Kept,
     Project,
+    Revision,
     Setup,
     Union,
     Workspace,
@@ -245,6 +246,14 @@ class CheckoutWorkspaces:
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch, at most 64 KiB, or its summary."""
         return self.repository.diff(old, new, stat=stat)
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs."""
+        return self.repository.revisions(old, new)
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as in *like*."""
+        return self.repository.put_back(tree, paths, like=like)
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches."""

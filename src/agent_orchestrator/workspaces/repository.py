@@ -8,7 +8,7 @@ snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.workspaces import Union
+from agent_orchestrator.workspaces import Revision, Union
 from agent_orchestrator.workspaces.git import (
     Result,
     Setting,
@@ -36,6 +36,10 @@ DIFF_LIMIT_BYTES = 64 * 1024
 """How much of a patch goes into prompts and reports."""
 DETAIL_LIMIT = 16 * 1024
 """Characters of conflicting lines shown to an agent or a person."""
+REVISION_LIMIT_BYTES = 512 * 1024
+"""How long a file may be to be looked into: longer ones are data or generated."""
+_REGULAR = frozenset({"100644", "100755"})
+"""Git's modes of files with content of their own; not links and submodules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +248,62 @@ class Repository:
             deletions += int(removed) if removed.isdigit() else 0
         return tuple(sorted(files)), insertions, deletions
 
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs; texts up to REVISION_LIMIT_BYTES each and 64 times that."""
+        raw = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new).names
+        pairs = [(head.lstrip(":").split(), path) for head, path in zip(raw[::2], raw[1::2], strict=True)]
+        wanted = [
+            sha
+            for (mode, to_mode, sha_before, sha_after, _), _path in pairs
+            for sha, kind in ((sha_before, mode), (sha_after, to_mode))
+            if kind in _REGULAR
+        ]
+        texts = self._texts(list(dict.fromkeys(wanted)))
+        return tuple(
+            Revision(
+                path=shown(path),
+                before=None if _is_absent(mode) else texts.get(before, ""),
+                after=None if _is_absent(to_mode) else texts.get(after, ""),
+            )
+            for (mode, to_mode, before, after, _), path in pairs
+        )
+
+    def _texts(self, blobs: list[str]) -> dict[str, str]:
+        """Return the texts of *blobs* that are text and not too long."""
+        listed = self.git("cat-file", "--batch-check", input="".join(f"{one}\n" for one in blobs).encode()).text
+        sizes = {line.split()[0]: int(line.split()[2]) for line in listed.splitlines() if len(line.split()) == 3}
+        fitting, total = [], 0
+        for blob, size in sizes.items():
+            if size <= REVISION_LIMIT_BYTES and total + size <= 64 * REVISION_LIMIT_BYTES:
+                fitting.append(blob)
+                total += size
+        if not fitting:
+            return {}
+        out = self.git("cat-file", "--batch", input="".join(f"{one}\n" for one in fitting).encode()).out
+        texts, at = {}, 0
+        for blob in fitting:
+            start = out.index(b"\n", at) + 1
+            content = out[start : start + sizes[blob]]
+            at = start + sizes[blob] + 1
+            if b"\0" not in content[:8000]:
+                texts[blob] = content.decode("utf-8", "replace")
+        return texts
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Write a tree that is *tree* with *paths* as they are in *like*; what is absent there is absent."""
+        tree = self.tree(tree)
+        listed = self.git("ls-tree", "-r", "-z", "--full-tree", like, "--", *paths).names if paths else []
+        found = {entry.partition("\t")[2]: entry.partition("\t")[0].split() for entry in listed}
+        lines = []
+        for path in paths:
+            mode, _, blob = found.get(path, ("0", "", "0" * len(tree)))
+            lines.append(f"{mode} {blob}\t{path}\0")
+        with self.scratch() as scratch:
+            env = {"GIT_INDEX_FILE": str(scratch / "index")}
+            self.git("read-tree", tree, env=env)
+            self.git("update-index", "-z", "--index-info", env=env, input=os.fsencode("".join(lines)))
+            return self.git("write-tree", env=env).text
+
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches by name."""
         names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{self.prefix}/{goal}/").text
@@ -279,6 +339,10 @@ def quoted(objects: Path) -> bytes:
     if re.fullmatch(rb"/[^\n:\"]*", path):
         return path
     return b'"' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+
+
+def _is_absent(mode: str) -> bool:
+    return not mode.strip("0")
 
 
 def _hunks(text: str) -> str:

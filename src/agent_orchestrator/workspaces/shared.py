@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from agent_orchestrator.workspaces import (
     Delivered,
     Kept,
     Project,
+    Revision,
     Setup,
     Union,
     Workspace,
@@ -198,6 +199,14 @@ class SharedWorkspaces:
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch between two commits, if there is git."""
         return self.repository.diff(old, new, stat=stat) if self.repository else ""
+
+    def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
+        """Return what became of every file that differs, if there is git."""
+        return self.repository.revisions(old, new) if self.repository else ()
+
+    def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
+        """Refuse."""
+        raise WorkspaceProblem(_NOTHING)
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return nothing."""

@@ -164,7 +164,8 @@ class Attempts:
 
 
 def _evidence(document: dict[str, object]) -> Evidence:
-    from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+    """Return evidence as it was written, also by a version that knew fewer fields."""
+    from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Concern, ConcernKind, Evidence
 
     data: Row = dict(document)
     checks = tuple(
@@ -177,4 +178,6 @@ def _evidence(document: dict[str, object]) -> Evidence:
         )
         for check in data.pop("checks")
     )
-    return Evidence(**{**data, "checks": checks, "files": tuple(data["files"]), "notes": tuple(data["notes"])})
+    concerns = tuple(Concern(**{**one, "kind": ConcernKind(one["kind"])}) for one in data.pop("concerns", ()))
+    lists: Row = {name: tuple(data.pop(name, ())) for name in ("files", "notes", "advice")}
+    return Evidence(**{**data, **lists}, checks=checks, concerns=concerns)
