@@ -330,6 +330,12 @@ class Git:
         before, self.tips["main"] = self.tips["main"], self.tips[branch]
         return Delivered(done=True, note="delivered", moved_from=before, moved_to=self.tips[branch])
 
+    def revisions(self, old: str, new: str) -> tuple[()]:
+        return ()
+
+    def keep_result(self, goal: str, *, branch: str, base: str | None) -> None:
+        pass
+
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         return ""
 
@@ -361,6 +367,9 @@ class Checks:
         return CheckRun(
             command="check", origin="goal", result=result, exit_code=int("wrong" in qualities), duration_ms=1, tail=""
         )
+
+    def passed_on(self, command: CheckCommand, tree: str) -> None:
+        return None
 
     def base_health(self, command: CheckCommand, *, base: str) -> CheckRun:
         return self.check(command, tree=base, base=base)

@@ -254,7 +254,7 @@ class World:
         )
         self.last_start = shortly_before(self.options.until, self.clock.now()).last_start
         self.note("leads", self.options.until is not None, self.options.budget is not None)
-        supervisor = self.app.supervisor(self.options, log=lambda said: None)
+        supervisor = self.app.supervisor(self.options, log=self._said)
         self.leads = True
         try:
             supervisor.run()
@@ -342,6 +342,11 @@ class World:
 
     def happened(self, what: str) -> None:
         self.counts.happened[what] += 1
+
+    def _said(self, line: str) -> None:
+        """A run tells what a person should know. A fault of its own is never among that."""
+        if "internal error" in line:
+            self.violated(f"the run said: {line}")
 
     def violated(self, what: str) -> None:
         self.counts.violations.append(f"history {self.counts.histories}, step {self.steps}: {what}")
