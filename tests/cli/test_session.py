@@ -1,6 +1,9 @@
 """A planning session, typed at without a terminal: every key goes the way that it goes in a real one."""
 
 import json
+import os
+import shlex
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,12 +36,13 @@ class Seat:
     shown: pytest.CaptureFixture[str]
 
     def types(
-        self, *lines: str, raw: str = "", fresh: bool = False, models: tuple[Model, ...] = ()
+        self, *lines: str, raw: str = "", fresh: bool = False, models: tuple[Model, ...] | None = ()
     ) -> tuple[Outcome, str]:
         """Type *lines*, each with Enter, then *raw*, then Ctrl-D; return how it ended and what it said."""
         with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
             session = Session(self.app, self.saved, plain=False)
-            session.planner.models = models
+            if models is not None:  # else those that are installed
+                session.planner.models = models
             text = "".join(f"{line}\r" for line in lines) + raw + CTRL_D * 3
             typing = threading.Thread(target=lambda: keys.send_text(text))  # a pipe holds less than what is pasted
             typing.start()
@@ -62,8 +66,6 @@ class Seat:
 
 @pytest.fixture
 def seat(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Seat]:
-    import os
-
     monkeypatch.setenv("NO_COLOR", "1")
     folder = tmp_path / "project"
     folder.mkdir()
@@ -377,6 +379,39 @@ def test_ctrl_c_stops_asking_a_model_and_nothing_else(seat: Seat) -> None:
 
     assert "left as it was" in said
     assert (outcome, seat.saved.version) == (Outcome.QUIT, 2)
+
+
+CLAUDE = """\
+import json, sys
+if "--version" in sys.argv:
+    print("2.1.329 (Claude Code)")
+    raise SystemExit
+prompt = sys.stdin.read()
+assert "--json-schema" in sys.argv
+changes = [{"op": "assume", "text": "It was asked: " + str("make it quick" in prompt)}]
+answer = {"answer": "So be it.", "changes": changes}
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": json.dumps(answer),
+                  "structured_output": answer, "total_cost_usd": 0.01, "usage": {}}))
+"""
+
+
+def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "claude.py"
+    script.write_text(CLAUDE)
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
+    claude.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{claude.parent}:{os.environ['PATH']}"}
+    seat.app = build(seat.app.folder, environ=environ, flags={"planner": "auto", "verify": "true"})
+
+    said = seat.types("please make it quick", "y", models=None)[1]
+    seat.app.close()
+
+    assert "claude: So be it." in said
+    assert seat.saved.plan.assumptions == ("It was asked: True",)
 
 
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:
