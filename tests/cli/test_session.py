@@ -145,11 +145,12 @@ def test_questions_are_asked_first_enter_keeps_the_default_and_ctrl_c_the_rest(s
     seat.saved = seat.app.plans.save(seat.app.looked_over(seat.app.decompose("Create a blog platform with login")))
     assert [one.answer for one in seat.plan.questions] == [None, None, None]
 
-    outcome, said = seat.types("", "PostgreSQL", raw=CTRL_C, fresh=True)
+    outcome, said = seat.types("", "?", "PostgreSQL", raw=CTRL_C, fresh=True)
 
     assert outcome is Outcome.QUIT
     assert [one.answer for one in seat.plan.questions] == [None, "PostgreSQL", None]
     assert said.count("Enter keeps: ") == 3 and "the rest keep their defaults" in said
+    assert "in your own words; Enter keeps what stands there" in said
     again = seat.types(fresh=False)[1]
     assert "Enter keeps" not in again, "a plan that is taken up again does not ask by itself"
 
