@@ -26,7 +26,7 @@ def test_a_plan_is_saved_and_not_queued_without_consent(call: Caller) -> None:
     saved = call("plan", GOAL, "--json").json
 
     assert saved["state"] == "planning"
-    assert (saved["goal"], saved["tasks"]) == (None, [])
+    assert (saved["goal"], saved["tasks"]) == (None, saved["plan"]["tasks"])
     assert [plan["id"] for plan in call("plan-list", "--json").json["plans"]] == [saved["id"]]
     assert call("cancel", "last").code == 4
 
@@ -261,3 +261,14 @@ def test_a_program_that_plans_does_not_pay_for_the_session(call: Caller) -> None
     )
 
     assert ran.returncode == 0, ran.stderr.decode()
+
+
+def test_a_program_finds_the_tasks_of_a_plan_where_it_finds_those_of_a_goal(call: Caller) -> None:
+    goal = b"Build a REST API for invoices with JWT authentication"
+
+    planned = call("plan", "-", "--planner", "heuristic", "--json", stdin=goal).json
+    queued = call("plan", "-", "--planner", "heuristic", "--json", "--yes", stdin=goal).json
+
+    assert planned["goal"] is None
+    assert planned["tasks"] == planned["plan"]["tasks"] != []
+    assert [task["key"] for task in queued["tasks"]] == [task["id"] for task in planned["tasks"]]

@@ -20,11 +20,17 @@ def plan_json(plan: Plan) -> Json:
 
 
 def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan) -> Json:
-    """Return what a program is told of a goal that was queued; *goal* is None when it was not."""
-    found = app.reports.goal(goal) if goal is not None else {"tasks": []}
+    """Return what a program is told of a goal that was queued; *goal* is None when it was not.
+
+    Then the tasks are the plan's, so that who reads ``tasks`` finds them in either case.
+    """
+    planned = plan_json(plan)
+    if goal is None:
+        return {"goal": None, "tasks": planned["tasks"], "plan": planned}
+    found = app.reports.goal(goal)
     ids = {task.id for task in tasks}
     shown = [task for task in found.pop("tasks") if task["id"] in ids]
-    return {"goal": found or None, "tasks": shown, "plan": plan_json(plan)}
+    return {"goal": found, "tasks": shown, "plan": planned}
 
 
 def plan(plan: Plan) -> None:
