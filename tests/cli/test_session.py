@@ -1,6 +1,9 @@
 """A planning session, typed at without a terminal: every key goes the way that it goes in a real one."""
 
 import json
+import os
+import shlex
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,12 +36,13 @@ class Seat:
     shown: pytest.CaptureFixture[str]
 
     def types(
-        self, *lines: str, raw: str = "", fresh: bool = False, models: tuple[Model, ...] = ()
+        self, *lines: str, raw: str = "", fresh: bool = False, models: tuple[Model, ...] | None = ()
     ) -> tuple[Outcome, str]:
         """Type *lines*, each with Enter, then *raw*, then Ctrl-D; return how it ended and what it said."""
         with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
             session = Session(self.app, self.saved, plain=False)
-            session.planner.models = models
+            if models is not None:  # else those that are installed
+                session.planner.models = models
             text = "".join(f"{line}\r" for line in lines) + raw + CTRL_D * 3
             typing = threading.Thread(target=lambda: keys.send_text(text))  # a pipe holds less than what is pasted
             typing.start()
@@ -62,8 +66,6 @@ class Seat:
 
 @pytest.fixture
 def seat(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Seat]:
-    import os
-
     monkeypatch.setenv("NO_COLOR", "1")
     folder = tmp_path / "project"
     folder.mkdir()
@@ -143,11 +145,12 @@ def test_questions_are_asked_first_enter_keeps_the_default_and_ctrl_c_the_rest(s
     seat.saved = seat.app.plans.save(seat.app.looked_over(seat.app.decompose("Create a blog platform with login")))
     assert [one.answer for one in seat.plan.questions] == [None, None, None]
 
-    outcome, said = seat.types("", "PostgreSQL", raw=CTRL_C, fresh=True)
+    outcome, said = seat.types("", "?", "PostgreSQL", raw=CTRL_C, fresh=True)
 
     assert outcome is Outcome.QUIT
     assert [one.answer for one in seat.plan.questions] == [None, "PostgreSQL", None]
     assert said.count("Enter keeps: ") == 3 and "the rest keep their defaults" in said
+    assert "in your own words; Enter keeps what stands there" in said
     again = seat.types(fresh=False)[1]
     assert "Enter keeps" not in again, "a plan that is taken up again does not ask by itself"
 
@@ -186,11 +189,10 @@ def test_ctrl_c_and_ctrl_d_at_every_question_lose_nothing(seat: Seat) -> None:
     for key in (CTRL_C, CTRL_D):
         for question in questions:
             before = seat.saved.version
-            outcome, _ = seat.types("r 2", question, raw=key)
+            outcome, _ = seat.types(f"m 1 priority {before}", question, raw=key)
             assert outcome is Outcome.QUIT, question
-            assert seat.saved.version == before + 1, f"only the removal counts: {question!r}"
-            seat.types("u")
-    assert seat.plan.tasks == seat.app.plans.versions("mine")[0].plan.tasks
+            assert seat.saved.version == before + 1, f"only the priority counts: {question!r}"
+    assert len(seat.changed()) == 1
 
 
 def test_ctrl_c_twice_leaves_and_once_does_not(seat: Seat) -> None:
@@ -380,6 +382,39 @@ def test_ctrl_c_stops_asking_a_model_and_nothing_else(seat: Seat) -> None:
     assert (outcome, seat.saved.version) == (Outcome.QUIT, 2)
 
 
+CLAUDE = """\
+import json, sys
+if "--version" in sys.argv:
+    print("2.1.329 (Claude Code)")
+    raise SystemExit
+prompt = sys.stdin.read()
+assert "--json-schema" in sys.argv
+changes = [{"op": "assume", "text": "It was asked: " + str("make it quick" in prompt)}]
+answer = {"answer": "So be it.", "changes": changes}
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": json.dumps(answer),
+                  "structured_output": answer, "total_cost_usd": 0.01, "usage": {}}))
+"""
+
+
+def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "claude.py"
+    script.write_text(CLAUDE)
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
+    claude.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{claude.parent}:{os.environ['PATH']}"}
+    seat.app = build(seat.app.folder, environ=environ, flags={"planner": "auto", "verify": "true"})
+
+    said = seat.types("please make it quick", "y", models=None)[1]
+    seat.app.close()
+
+    assert "claude: So be it." in said
+    assert seat.saved.plan.assumptions == ("It was asked: True",)
+
+
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:
     assert "no model is here to talk with" in seat.types("what do you think of it?")[1]
 
@@ -399,7 +434,7 @@ def test_a_save_that_fails_half_way_leaves_the_version_before_and_the_session_go
     pages(1)  # SQLite takes what the file has already: from now on the disk is as good as full
     removed = seat.ids[1]
     long = "It says: " + "no room for this. " * 1_500
-    said = seat.types(f"assume {long[:450]}", f"m 1 text {long}")[1]
+    said = seat.types(f"\x1b[200~m 1 text {long}\x1b[201~")[1]
     full = seat.saved.version
     pages(1_000_000)
     seat.types("r 2")

@@ -160,6 +160,11 @@ def test_a_change_that_cannot_be_meant_is_refused_with_the_reason(change: Any, s
         do(CHAIN, change)
 
 
+def test_one_assumption_too_many_is_refused_not_dropped() -> None:
+    with pytest.raises(BadInput, match="change 21: a plan has 20 assumptions at most"):
+        do(CHAIN, *({"op": "assume", "text": f"It is {n}."} for n in range(21)))
+
+
 def test_of_several_changes_the_wrong_one_is_named_by_its_number() -> None:
     with pytest.raises(NotFound, match="change 2: there is no task 'b'"):
         do(CHAIN, {"op": "remove", "task": "b"}, {"op": "remove", "task": "b"})

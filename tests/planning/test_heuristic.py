@@ -155,6 +155,13 @@ def test_an_api_is_designed_before_it_is_built_and_built_before_it_is_tested() -
     assert "Test the API end to end" in before(plan, "Write the documentation")
 
 
+def test_an_api_that_is_asked_for_with_screens_gets_them_before_the_tests_of_the_whole() -> None:
+    plan = planned("Build a REST API for a book shop with user, order and payment services, and a React UI")
+
+    assert "Implement the endpoints for payment service" in before(plan, "Build the user interface")
+    assert "Build the user interface" in before(plan, "Test the API")
+
+
 def test_a_data_pipeline_ingests_before_it_transforms() -> None:
     plan = planned("Build an ETL pipeline from the shop database to the warehouse")
 

@@ -37,7 +37,7 @@ def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     expected = forecast(plan, agents)
     agreed = "approved" if approved else "not approved"
     head = [
-        cut(f"{paint(line(name), bold=True)}  version {version}, {agreed}", look.columns),
+        _named(line(name), f"  version {version}, {agreed}", look),
         cut(line(plan.goal, 2_000), look.columns),
     ]
     foot = [*_forecast_lines(plan, expected, look), *_open_lines(plan, look)]
@@ -51,6 +51,11 @@ def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: boo
             ("", paint(cut(f"… {len(plan.tasks) - shown} more tasks; v shows all", look.columns), dim=True)),
         ]
     return [*head, *(text for _, text in tasks), *foot]
+
+
+def _named(name: str, more: str, look: Look) -> str:
+    text = cut(name + more, look.columns)  # before it is painted: what paints takes no columns
+    return paint(text[: len(name)], bold=True) + text[len(name) :]
 
 
 def _task_lines(plan: Plan, expected: Forecast, look: Look) -> list[tuple[str, str]]:
@@ -131,7 +136,7 @@ def _open_lines(plan: Plan, look: Look) -> list[str]:
     """Return what still speaks against the plan or is only assumed: the gravest first, the rest as a number."""
     ranked = sorted(plan.findings, key=lambda one: list(Severity)[::-1].index(one.severity))
     shown = [one for one in ranked if one.severity is not Severity.NOTE][:FINDINGS_SHOWN]
-    lines = [cut(_finding(found), look.columns) for found in shown]
+    lines = [_finding(found, look.columns) for found in shown]
     if left := len(ranked) - len(shown):
         what = "remark" if left == 1 else "remarks"
         lines.append(
@@ -147,10 +152,11 @@ def _open_lines(plan: Plan, look: Look) -> list[str]:
     return lines
 
 
-def _finding(found: Finding) -> str:
+def _finding(found: Finding, columns: int = 1_000) -> str:
     colour = {Severity.ERROR: "red", Severity.WARNING: "yellow"}.get(found.severity)
     sign = f"! {found.severity}:"
-    return f"{paint(sign, colour) if colour else sign} {line(found.message, 400)}"
+    text = cut(f"{sign} {line(found.message, 400)}", columns)
+    return paint(text[: len(sign)], colour) + text[len(sign) :] if colour else text
 
 
 def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:

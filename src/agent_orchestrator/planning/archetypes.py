@@ -106,17 +106,24 @@ def _app(reading: Reading, screens: bool) -> list[Step]:
             )
         ]
     keys = tuple(step.key for step in made)
-    if not screens:
-        return [model, *made]
-    ui = Step(
+    return [model, *made, _ui(keys)] if screens else [model, *made]
+
+
+def _ui(after: tuple[str, ...]) -> Step:
+    return Step(
         key="ui",
         title="Build the user interface",
         what="Build the pages and forms of the frontend on top of the API, with their loading, empty and error states.",
         agent=FRONTEND,
-        after=keys,
+        after=after,
         accept=("Every action of the goal can be done in the interface.", "Errors are shown to the user."),
     )
-    return [model, *made, ui]
+
+
+_NAMED_UI = re.compile(
+    r"\b(?:ui|gui|(?:user|web) interface|front-?end|react|vue|angular|svelte|web ?(?:app|site))\b", re.I
+)
+"""Words by which a goal for an API asks for screens as well."""
 
 
 def _api(reading: Reading) -> list[Step]:
@@ -151,6 +158,8 @@ def _api(reading: Reading) -> list[Step]:
             )
         ]
     )
+    if _NAMED_UI.search(reading.text):
+        made = [*made, _ui(tuple(step.key for step in made))]
     tests = Step(
         key="tests",
         title="Test the API end to end",

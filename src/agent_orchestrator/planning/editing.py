@@ -364,6 +364,8 @@ def _with_standing_check(plan: Plan, before: Plan) -> Plan:
 
 
 def _assume(plan: Plan, change: Change, roster: Roster) -> Plan:
+    if len(plan.assumptions) >= ITEMS_LIMIT:
+        raise BadInput(f"a plan has {ITEMS_LIMIT} assumptions at most", hint="take one away, or put it into the goal")
     return replace(plan, assumptions=tuple(dict.fromkeys((*plan.assumptions, _text(change, "text")))))
 
 

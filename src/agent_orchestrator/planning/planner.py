@@ -450,7 +450,8 @@ class InteractivePlanner:
             lines += [f"  it decides: {question.changes}"] if question.changes else []
             lines += [f"  it touches: {', '.join(question.tasks)}"] if question.tasks else []
             self.door.say(lines)
-            answer = self.door.ask("answer")
+            while (answer := self.door.ask("answer")) == "?":
+                self.door.say(["  in your own words; Enter keeps what stands there, Ctrl-C leaves the rest as it is"])
             if answer:
                 self._change({"op": "answer", "question": at, "answer": answer}, what=f"answer {at}")
 

@@ -18,7 +18,7 @@ from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.resolutions import missing
-from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judged, out_of_scope
+from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
@@ -105,22 +105,23 @@ class Landing:
             check = self.verification.check(self.check_for(task, goal), tree=union.tree, base=onto)
             notes = (*collected.notes, *self._dropped(attempt, union.tree, onto))
             evidence = replace(evidence, checks=(check,), notes=notes)
-            if verdict(check) is Verdict.REJECTED:
+            judged = verdict(check)
+            if judged is Verdict.REJECTED:
                 return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
             work = Work(task=task, base=onto, tree=union.tree, check=check, suite=self.suite(task, goal))
             stat = self.workspaces.diff(onto, union.tree, stat=True)[:DIFFSTAT_CHARACTERS]
             stat = "\n".join(line.strip() for line in stat.splitlines())
             evidence = replace(evidence, concerns=self.scrutiny.concerns(work), diffstat=stat)
-            said = judged(check, evidence.concerns)
+            judged = judge(check, evidence.concerns)
             self.queue.landing(attempt, evidence)
             landed = self.workspaces.commit_tree(
-                union.tree, parents=(onto,), message=_message(task, attempt, provider, evidence, said)
+                union.tree, parents=(onto,), message=_message(task, attempt, provider, evidence, judged)
             )
             if self.workspaces.advance(goal.result_branch, old=tip, new=landed) and self.workspaces.contains(
                 goal.result_branch, landed
             ):
                 evidence = replace(evidence, commit=landed)
-                self.queue.finished(attempt, verdict=said, commit=landed, evidence=evidence)
+                self.queue.finished(attempt, verdict=judged, commit=landed, evidence=evidence)
                 self._advise(attempt, work, evidence)
                 return Outcome.SUCCEEDED
         reason = f"{goal.result_branch} kept moving while we were landing on it"
@@ -148,13 +149,13 @@ class Landing:
         evidence = Evidence(base_commit=workspace.base, notes=notes)
         stands = (self.workspaces.tip(goal.result_branch) if goal.result_branch else None) or goal.base_commit
         command = self.check_for(task, goal)
-        said = Verdict.UNVERIFIED
+        judged = Verdict.UNVERIFIED
         if command is not None and stands is not None:
             check = self.verification.check(command, tree=stands, base=goal.base_commit)
             evidence = replace(evidence, checks=(check,))
-            said = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
+            judged = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
         self.queue.landing(attempt, evidence)
-        self.queue.finished(attempt, verdict=said, commit=None, evidence=evidence)
+        self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 
     def recover(self, attempt: Attempt) -> bool:
@@ -170,9 +171,9 @@ class Landing:
             return False
         evidence = self.store.attempts.evidence(attempt.id) or Evidence(base_commit=goal.base_commit)
         evidence = replace(evidence, commit=commit)
-        said = judged(evidence.checks[-1], evidence.concerns) if evidence.checks else Verdict.UNVERIFIED
+        judged = judge(evidence.checks[-1], evidence.concerns) if evidence.checks else Verdict.UNVERIFIED
         self.queue.landing(attempt, evidence)
-        self.queue.finished(attempt, verdict=said, commit=commit, evidence=evidence)
+        self.queue.finished(attempt, verdict=judged, commit=commit, evidence=evidence)
         return task.id == attempt.task
 
     def check_goal(self, goal: Goal) -> tuple[Goal, CheckRun | None]:
@@ -189,9 +190,9 @@ class Landing:
         if command is None or tip is None or tip == goal.base_commit:
             return goal, None
         check = self.verification.check(command, tree=self.workspaces.tree(tip), base=goal.base_commit)
-        said = verdict(check)
-        if said is Verdict.REJECTED or (said is Verdict.UNVERIFIED and check.result is CheckResult.BASE_IS_RED):
-            goal = goal._replace(verdict=said)
+        judged = verdict(check)
+        if judged is Verdict.REJECTED or (judged is Verdict.UNVERIFIED and check.result is CheckResult.BASE_IS_RED):
+            goal = goal._replace(verdict=judged)
         return goal, check
 
     def deliver(self, goal: Goal) -> Goal:
@@ -273,11 +274,11 @@ class Landing:
             notes=collected.notes,
             concerns=tuple(out_of_scope(task, collected.files)),
         )
-        said = judged(check, evidence.concerns)
-        if said is Verdict.REJECTED:
+        judged = judge(check, evidence.concerns)
+        if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
         self.queue.landing(attempt, evidence)
-        self.queue.finished(attempt, verdict=said, commit=None, evidence=evidence)
+        self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 
     def _dropped(self, attempt: Attempt, tree: str, onto: str) -> tuple[str, ...]:
@@ -337,15 +338,15 @@ def _told(check: CheckRun) -> str:
     return f"{_why(check)}\nThe end of its output:\n{check.tail}"
 
 
-def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidence, said: Verdict) -> str:
+def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidence, judged: Verdict) -> str:
     """Return the landed commit's message: what was done, and trailers that say by whom and on what evidence."""
     check = evidence.checks[-1]
-    claimed = task.summary.strip()
-    body = f"{claimed}\n\n" if claimed else ""
+    said = task.summary.strip()
+    body = f"{said}\n\n" if said else ""
     cost = attempt.usage.cost_micro_usd / 1_000_000
     doubts = "".join(f", but {kind}" for kind in dict.fromkeys(one.kind for one in evidence.concerns if one.lowers))
     shown = f"{check.result}{doubts}"
-    verified = f"{check.command} ({shown})" if said is Verdict.VERIFIED else f"nothing ({shown})"
+    verified = f"{check.command} ({shown})" if judged is Verdict.VERIFIED else f"nothing ({shown})"
     estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
     demo = " (scripted demo)" if provider.is_demo else ""
     return (

@@ -13,7 +13,7 @@ from agent_orchestrator.domain.evidence import CheckRun, Concern, Evidence
 from agent_orchestrator.domain.goal import Goal, Isolation
 from agent_orchestrator.domain.task import Task, TaskState, Verdict
 from agent_orchestrator.runtime.landing import Landing
-from agent_orchestrator.runtime.scrutiny import judged
+from agent_orchestrator.runtime.scrutiny import judge
 from agent_orchestrator.runtime.verification import CheckCommand, choose, verdict
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
@@ -124,7 +124,7 @@ class Reverification:
         notes: tuple[str, ...],
     ) -> Reverified:
         """Put together what was seen and write it down."""
-        said = {judged(run, concerns) for run in runs}
+        said = {judge(run, concerns) for run in runs}
         worst = next((one for one in (Verdict.REJECTED, Verdict.UNVERIFIED) if one in said), Verdict.VERIFIED)
         found = Reverified(
             subject=subject,

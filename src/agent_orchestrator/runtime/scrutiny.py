@@ -60,7 +60,7 @@ _LOCK_FILE = frozenset(
 )
 
 
-def judged(check: CheckRun, concerns: Iterable[Concern]) -> Verdict:
+def judge(check: CheckRun, concerns: Iterable[Concern]) -> Verdict:
     """Return what *check* lets us say of work about which there are these *concerns*."""
     said = verdict(check)
     return Verdict.UNVERIFIED if said is Verdict.VERIFIED and any(one.lowers for one in concerns) else said
