@@ -49,8 +49,8 @@ MUTANTS = (
             ("runtime/landing.py", "if task.expects_change and not collected.files:", "if False:"),
             (
                 "runtime/landing.py",
-                "if judged is Verdict.REJECTED:\n                return",
-                "if False:\n                return",
+                "checks=(check,), notes=notes)\n            if verdict(check) is Verdict.REJECTED:",
+                "checks=(check,), notes=notes)\n            if False:",
             ),
         ),
         weights=("temp",),
@@ -191,14 +191,14 @@ def storm_with(mutant: Mutant, place: Path, seed: int) -> Figures:
         seed=seed,
         weights={kind: WEIGHTS[kind] for kind in mutant.weights},
         manners=mutant.manners,
-        source=_broken(mutant, place / "source"),
+        source=broken(mutant, place / "source"),
         patience_s=mutant.patience_s,
         fail_fast=True,
     )
     return Storm(plan, place / "storm").run()
 
 
-def _broken(mutant: Mutant, source: Path) -> Path:
+def broken(mutant: Mutant, source: Path) -> Path:
     """Copy the program to *source* and break it there."""
     package = Path(agent_orchestrator.__file__).parent
     shutil.copytree(package, source / package.name)  # with what is compiled: the times of the files are kept

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.mutants import MUTANTS, Mutant, storm_with
+from chaos.mutants import MUTANTS, Mutant, broken, storm_with
 from chaos.storm import Plan, Storm
 
 pytestmark = [
@@ -30,6 +30,11 @@ def test_a_stopped_leader_is_not_replaced_and_a_temp_folder_is_not_missed(tmp_pa
 
     assert figures.violations == []
     assert figures.refused_rivals == figures.kills["pause"] > 0 < figures.kills["temp"]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
+def test_a_mutant_is_still_made_of_lines_that_are_there(mutant: Mutant, tmp_path: Path) -> None:
+    assert broken(mutant, tmp_path / "source").is_dir()
 
 
 @pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.name in QUICK], ids=lambda one: one.name)

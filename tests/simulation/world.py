@@ -407,7 +407,7 @@ class World:
         task = agent.attempt.task
         if agent.work == "limited":
             until = self.clock.now() + timedelta(minutes=self.random.uniform(1, 90))
-            agent.lines.append(f"limited {until.timestamp()}")
+            agent.lines.append(f"limited {until.timestamp():.0f}")  # services tell a second, not a part of it
         else:
             self.charges[task] += 1
         agent.ended(1 if agent.work in {"limited", "fails"} else 0)
