@@ -48,9 +48,9 @@ MUTANTS = (
         changes=(
             ("runtime/landing.py", "if task.expects_change and not collected.files:", "if False:"),
             (
-                "runtime/landing.py",
-                "checks=(check,), notes=notes)\n            if verdict(check) is Verdict.REJECTED:",
-                "checks=(check,), notes=notes)\n            if False:",
+                "runtime/verification.py",
+                "case CheckResult.FAILED | CheckResult.TIMED_OUT:\n            return Verdict.REJECTED",
+                "case CheckResult.FAILED | CheckResult.TIMED_OUT:\n            return Verdict.VERIFIED",
             ),
         ),
         weights=("temp",),
