@@ -43,7 +43,9 @@ PLAN = {
         planned("mul", "Add multiplication"),
         planned("neg", "Add negation"),
         planned("docs", "Write the notes", "sub", "mul", "neg"),
-    ]
+    ],
+    "questions": [],
+    "assumptions": [],
 }
 
 
@@ -239,7 +241,7 @@ def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Pat
     [
         pytest.param(Turn(text="First I would think about the database, then the API."), id="prose"),
         pytest.param(Turn(text='{"tasks": [{"id": "api", "title": "Build'), id="half a JSON document"),
-        pytest.param(Turn(actions=[Answer(value={"tasks": []})]), id="an empty plan"),
+        pytest.param(Turn(actions=[Answer(value={"tasks": [], "questions": [], "assumptions": []})]), id="an empty plan"),
     ],
 )
 def test_a_planner_whose_answer_is_no_plan_is_told_and_the_rules_plan(tmp_path: Path, cli: str, answer: Turn) -> None:
@@ -260,7 +262,7 @@ def test_a_planner_is_told_what_was_wrong_and_its_second_answer_is_taken(tmp_pat
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
         server.when("Your previous answer could not be used", [Turn(actions=[Answer(value=PLAN)])])
-        server.when("", [Turn(actions=[Answer(value={"tasks": []})])])
+        server.when("", [Turn(actions=[Answer(value={"tasks": [], "questions": [], "assumptions": []})])])
 
         submitted = here("submit", "Extend the calculator and write its notes", "-d", "--json")
 
@@ -273,7 +275,7 @@ def answered(tmp_path: Path, cli: str, *tasks: dict[str, object]) -> dict[str, A
     """Return the plan that comes of a model's answer with *tasks*."""
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
-        server.when("", [Turn(actions=[Answer(value={"tasks": list(tasks)})])])
+        server.when("", [Turn(actions=[Answer(value={"tasks": list(tasks), "questions": [], "assumptions": []})])])
         submitted = here("submit", "Extend the calculator and write its notes", "-d", "--json")
     assert submitted.code == 0, submitted.err
     plan: dict[str, Any] = submitted.json["plan"]

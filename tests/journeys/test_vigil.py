@@ -57,6 +57,7 @@ def test_a_run_that_a_limit_or_a_budget_has_stopped_tells_it_once(
     project = begin()
     notices = tmp_path / "notices"
     project.environ["ORCHESTRATE_NOTIFY_COMMAND"] = TELL.format(notices)
+    project.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "1"  # more than the run's, so that not even one starts
     project("submit", job("job", "limit You've hit your usage limit. Try again in 1 hours 5 minutes."))
 
     assert project("run", *words).code == 7

@@ -45,10 +45,38 @@ def check_edits(revisions: Sequence[Revision], command: str) -> list[CheckEdit]:
     return found
 
 
+_INTERPRETERS = re.compile(
+    r"(?:ba|da|z|k)?sh|source|\.|python[\d.]*|pypy\d*|node|deno|bun|tsx|ts-node|ruby|perl|php|lua|Rscript|make|just"
+)
+_WRAPPERS = frozenset({"env", "exec", "command", "time", "nice", "nohup", "timeout", "sudo", "xargs", "!"})
+_FILE_OPTIONS = frozenset({"-f", "--file", "--makefile", "--justfile"})
+
+
 def _called(command: str) -> frozenset[str]:
-    """Return the paths that a command names, as they would stand in the repository."""
-    tokens = re.split(r"[\s;&|()<>'\"=]+", command)
-    return frozenset(one.removeprefix("./") for one in tokens if re.fullmatch(r"(?:\./)?[\w][\w./-]*", one))
+    """Return the files that *command* executes, as they would stand in the repository.
+
+    A file that it only looks at is the work itself: ``grep -q apple fruits.txt`` runs no fruit.
+    """
+    found = set()
+    for part in re.split(r"[;&|\n()`]+|\$\(", command):
+        words = [word.strip("'\"") for word in part.split()]
+        while words and (words[0] in _WRAPPERS or re.fullmatch(r"\w+=.*|-.*|[\d.]+[smhd]?", words[0])):
+            words = words[1:]
+        if not words:
+            continue
+        program, *rest = words
+        if not _INTERPRETERS.fullmatch(program):
+            found.add(program)
+            continue
+        for at, word in enumerate(rest):
+            if word in _FILE_OPTIONS:
+                found.update(rest[at + 1 : at + 2])
+            if word in {"-c", "-m", "-e", "--eval"}:
+                break
+            if not word.startswith("-"):
+                found.add(word)
+                break
+    return frozenset(one.removeprefix("./") for one in found if re.fullmatch(r"(?:\./)?[\w][\w./-]*", one))
 
 
 _RUNNERS = frozenset({"pytest", "_pytest", "unittest", "nose", "nose2", "doctest", "tox", "nox", "coverage", "pluggy"})
