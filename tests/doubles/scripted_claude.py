@@ -18,6 +18,11 @@ VERSION = "2.1.329 (Claude Code)"
 WAIT_SECONDS = 60
 
 
+def usual(key: str) -> dict[str, str]:
+    """Return what work usually leaves: code, or a page where a page was asked for. Prose alone mends no bug."""
+    return {f"{key}.md": f"{key}\n"} if {"docs", "notes"} & {*key.split("-")} else {f"{key}.py": "DONE = True\n"}
+
+
 def said(**event: Any) -> None:
     print(json.dumps(event), flush=True)
 
@@ -53,7 +58,7 @@ def work(folder: Path, prompt: str) -> None:
     end = time.monotonic() + WAIT_SECONDS
     while (folder / f"wait-{key}").exists() and time.monotonic() < end:
         time.sleep(0.05)
-    for name, text in remembered(folder / "files.json").get(key, {f"{key}.md": f"{key}\n"}).items():
+    for name, text in remembered(folder / "files.json").get(key, usual(key)).items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         spoke(type="tool_use", name="Write", input={"file_path": name})
         Path(name).write_text(text)

@@ -241,7 +241,9 @@ def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Pat
     [
         pytest.param(Turn(text="First I would think about the database, then the API."), id="prose"),
         pytest.param(Turn(text='{"tasks": [{"id": "api", "title": "Build'), id="half a JSON document"),
-        pytest.param(Turn(actions=[Answer(value={"tasks": [], "questions": [], "assumptions": []})]), id="an empty plan"),
+        pytest.param(
+            Turn(actions=[Answer(value={"tasks": [], "questions": [], "assumptions": []})]), id="an empty plan"
+        ),
     ],
 )
 def test_a_planner_whose_answer_is_no_plan_is_told_and_the_rules_plan(tmp_path: Path, cli: str, answer: Turn) -> None:
