@@ -112,7 +112,7 @@ def a_plan_that_is_run(ask: Asking) -> Json:
     """Return one of its tasks, which is delivered."""
     assert ask("submit", "Add a health check", "--decompose", "--dry-run")["goal"] is None
     saved = ask("plan", "Add a health check")
-    assert (saved["state"], saved["goal"], saved["tasks"]) == ("planning", None, [])
+    assert (saved["state"], saved["goal"], saved["tasks"]) == ("planning", None, saved["plan"]["tasks"])
     assert ask("plan-list")["plans"][0]["id"] == saved["id"]
     ask("plan-continue", saved["id"])
     a_plan_in_files(ask, saved)
