@@ -17,7 +17,7 @@ from agent_orchestrator.domain.errors import OrchestratorError
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "src" / "agent_orchestrator"
 THIS = "tests/test_house.py"
-RECORDED_IN = "/work/checkout"
+RECORDED_IN = "/home/ada/checkout"
 """The folder that stands in recorded transcripts in place of the real one."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ELSEWHERE = {"AGENTS.md", "CLAUDE.md", "GEMINI.md", "CONTRIBUTING.md", "GOVERNANCE.md", "ROADMAP.md", "SECURITY.md"}

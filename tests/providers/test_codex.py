@@ -78,7 +78,7 @@ def test_a_run_that_edits_is_read_from_start_to_finish() -> None:
     assert found.meanings == (
         Started(session="01a1faae-f368-70e2-aec3-495c56b280ec"),
         Said(text="I will create the file."),
-        UsedTool(tool="edit", detail="/work/checkout/hello.txt"),
+        UsedTool(tool="edit", detail="/home/ada/checkout/hello.txt"),
         Said(text="Now I commit it."),
         UsedTool(
             tool="shell",

@@ -69,7 +69,7 @@ def test_a_run_that_edits_is_read_from_start_to_finish() -> None:
     assert len(sessions) == 1
     assert [meaning for meaning in found.meanings if not isinstance(meaning, Started | Spent)] == [
         Said(text="I will create the file."),
-        UsedTool(tool="write", detail="/work/checkout/hello.txt"),
+        UsedTool(tool="write", detail="/home/ada/checkout/hello.txt"),
         Said(text="Now I commit it."),
         UsedTool(tool="bash", detail="git add -A && git commit -qm 'add hello' && git log --oneline | head -1"),
         Said(text="Done: hello.txt was written and committed."),
