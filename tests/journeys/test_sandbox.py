@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.workspaces import landlock
+from agent_orchestrator.workspaces.reach import Reach
+from agent_orchestrator.workspaces.sandbox import Landlock
 from calling import Caller
 from journeys.conftest import Begin, job
 
@@ -133,6 +135,22 @@ def test_strict_hides_the_home_and_still_the_work_gets_done(shut_in: Caller, mec
 
     assert f"sandbox: {mechanism}, strict" in said
     assert found.split() == ["no-key", "no-config", "tests", "git", "told"]
+
+
+def test_a_home_among_thousands_of_folders_is_hidden_too(tmp_path: Path) -> None:
+    need("landlock")
+    home, project, state = (tmp_path / name for name in ("home", "project", "state"))
+    for folder in (home, project, state, *(tmp_path / f"{n:064}" for n in range(2_000))):
+        folder.mkdir()
+    (home / "secret").write_text("the private key\n")
+    (tmp_path / f"{7:064}" / "letter").write_text("to the world\n")
+    sandbox = Landlock(reach=Reach(home=home, environ=os.environ, project=project, state=state, strict=True))
+    command = sandbox.around(["cat", f"{home}/secret", f"{tmp_path}/{7:064}/letter"])
+
+    ran = subprocess.run(command.argv, capture_output=True, text=True, timeout=60)
+
+    assert ran.stdout == "to the world\n", ran.stderr
+    assert "Permission denied" in ran.stderr
 
 
 def test_a_check_runs_in_the_sandbox_too(shut_in: Caller, mechanism: str) -> None:

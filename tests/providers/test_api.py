@@ -89,7 +89,9 @@ def test_a_run_that_edits_is_read_from_start_to_finish() -> None:
     )
 
     assert found.meanings == (
-        Started(session="t-7k2m.1", model="claude-sonnet-5-5", cli_version="anthropic 2.11.0", cwd="/home/ada/checkout"),
+        Started(
+            session="t-7k2m.1", model="claude-sonnet-5-5", cli_version="anthropic 2.11.0", cwd="/home/ada/checkout"
+        ),
         Said(text="I write it."),
         Spent(usage=once, whole_session=False),
         UsedTool(tool="write", detail="/home/ada/checkout/hello.txt"),

@@ -187,31 +187,3 @@ class Reach:
 def nearest(path: Path, rules: Mapping[Path, Access]) -> Access:
     """Return what *rules* say of *path*."""
     return next(rules[one] for one in (path, *path.parents) if one in rules)
-
-
-def grants(rules: Mapping[Path, Access]) -> dict[Access, list[str]]:
-    """Return *rules* as paths to grant, for a mechanism that can give and not take away again.
-
-    Where less is allowed below a folder than in it, everything in the folder is granted but that: one by one, as it is
-    there now. In the folder itself nothing new can be made then.
-    """
-    found: dict[Access, list[str]] = {Access.READ: [], Access.WRITE: []}
-    for path, access in rules.items():
-        less = [one for one, its in rules.items() if its < access and one != path and one.is_relative_to(path)]
-        if access is not Access.NOTHING:
-            found[access] += [str(one) for one in _without(path, less)]
-    return found
-
-
-def _without(path: Path, less: list[Path]) -> Iterator[Path]:
-    if path in less:
-        return
-    if not any(one.is_relative_to(path) for one in less):
-        yield path
-        return
-    try:
-        entries = [Path(entry.path) for entry in os.scandir(path) if not entry.is_symlink()]
-    except OSError:
-        return
-    for entry in entries:
-        yield from _without(entry, less)

@@ -21,7 +21,7 @@ from pathlib import Path
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.sandbox import Mechanism, SandboxMode
 from agent_orchestrator.workspaces import Confined, Sandbox, landlock
-from agent_orchestrator.workspaces.reach import ACCELERATORS, DEVICES, Access, Reach, grants, nearest
+from agent_orchestrator.workspaces.reach import ACCELERATORS, DEVICES, Access, Reach, nearest
 
 TRIAL_TIMEOUT_S = 20.0
 """For starting bubblewrap once to see whether it works. It takes 15 ms here (0.8.0, November 2026)."""
@@ -158,11 +158,10 @@ class Landlock:
                 private = self._private()
                 rules[private] = Access.WRITE
                 environment |= {"TMPDIR": str(private)}
-        granted = grants(rules)
-        granted[Access.WRITE] += [f"/dev/{name}" for name in (*DEVICES, *ACCELERATORS)]
-        what = json.dumps({"read": granted[Access.READ], "write": granted[Access.WRITE]})
+        rules |= {Path("/dev", name): Access.WRITE for name in (*DEVICES, *ACCELERATORS)}
+        told = json.dumps({str(path): access for path, access in rules.items()})
         program = (sys.executable, "-I", "-S", "-E", landlock.__file__)
-        return Confined(argv=(*program, what, *argv), environment=environment)
+        return Confined(argv=(*program, told, *argv), environment=environment)
 
     def _private(self) -> Path:
         folder = self.reach.state / "tmp"
