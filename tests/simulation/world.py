@@ -221,7 +221,7 @@ class World:
                     "Tailer": tailer,
                     **found,
                 },
-                runtime__recovery={"Process": processes, **found},
+                runtime__recovery={"Process": processes, "state": processes.state},
                 runtime__follower={"exit_record": processes.record},
                 runtime__leadership={"time": still},
                 runtime__vigil={"vigil": lambda *_, **__: Nothing()},
