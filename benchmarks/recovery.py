@@ -48,7 +48,7 @@ class Recovered:
 
     moments: tuple[float, ...]
     processor: float
-    """Seconds of processor the new supervisor and its git processes had used by then. A busy machine leaves it alone."""
+    """Seconds of processor that the new run and its ended children had used by then."""
 
     @property
     def whole(self) -> float:
