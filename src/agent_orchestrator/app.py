@@ -713,7 +713,7 @@ class App:
             BadInput: there is no such provider.
             NothingToDo: it is not on hold.
         """
-        from agent_orchestrator.services.reports import hold_json
+        from agent_orchestrator.services.json_values import hold_json
 
         held = {hold.provider for hold in self.holds.current()}
         if provider is not None and provider not in held:
