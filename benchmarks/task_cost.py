@@ -126,7 +126,9 @@ def main() -> int:
     return 0 if same else 1
 
 
-def _compared(pairs: list[tuple[dict[str, float], dict[str, float]]], steps: tuple[str, ...]) -> tuple[float, float, float]:
+def _compared(
+    pairs: list[tuple[dict[str, float], dict[str, float]]], steps: tuple[str, ...]
+) -> tuple[float, float, float]:
     """Return the median seconds of *steps* together, ours and theirs, and the median of the ratios."""
     theirs, ours = ([sum(pair[which][step] for step in steps) for pair in pairs] for which in (0, 1))
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]

@@ -186,8 +186,8 @@ class World:
             notifier=Bell(self),
             providers={**app.providers, **self.providers},
             workspaces=self.git,
-            _spawner=lambda: Spawner(self),
-            _landing=lambda stop_wished: landing,
+            _spawner=lambda nursery: Spawner(self),
+            _landing=lambda stop_wished, start: landing,
         )
         object.__setattr__(landing, "queue", app.tasks)
         app.store.transaction = self._striking(app.store.transaction)  # type: ignore[method-assign,assignment]
