@@ -185,8 +185,10 @@ def main() -> int:
                 f"{case} killed, {given.tasks:,} tasks queued: the first agent after {whole:.2f} s "
                 f"(median of {given.rounds}; bound {BOUND_S:.0f} s); to the same with {FEW} tasks {ratio:.2f}"
             )
-            used = statistics.median(one.processor for _, one in pairs)
-            print(f"  {used * 1000:6.0f} ms of processor till then; load {os.getloadavg()[0]:.1f}")
+            used, before = (statistics.median(pair[which].processor for pair in pairs) for which in (1, 0))
+            print(
+                f"  {used * 1000:6.0f} ms ({before * 1000:.0f} with {FEW})  of processor; load {os.getloadavg()[0]:.1f}"
+            )
             for number, what in enumerate(PARTS):
                 took = statistics.median(one.parts[number] for _, one in pairs)
                 before = statistics.median(one.parts[number] for one, _ in pairs)

@@ -110,6 +110,7 @@ def main(argv: list[str]) -> None:
     asks.set_inheritable(False)
     sys.path.append(argv[2])  # at the end: no file beside the minder can stand in for the standard library
     minder = importlib.import_module("minder")
+    minder._prctl(minder._PR_SET_NAME, b"nursery")  # out of the way of an agent's `pkill python`, as minders are
     importlib.import_module("ctypes")
     serve(asks, minder)
 
