@@ -144,6 +144,7 @@ def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
 
     assert "Build the user interface" not in titles(planned("Build a billing platform", server))
     assert "Build the user interface" in titles(planned("Build a billing platform with a dashboard", server))
+    assert "Build the user interface" in titles(planned("Build a billing web app", server))
     assert "Build the user interface" in titles(planned("Build a billing platform"))
 
 

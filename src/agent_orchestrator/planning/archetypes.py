@@ -51,7 +51,7 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
     text = reading.text
     if reading.small or len(reading.words) > 400:
         return []
-    screens = may_have_ui or Layer.SCREEN in layers_in(text)
+    screens = may_have_ui or Layer.SCREEN in layers_in(text) or _NAMED_UI.search(text) is not None
     for archetype in (_infrastructure, _services, _migration, _machine_learning, _pipeline, _api):
         if steps := archetype(reading):
             return _with_extras(text, steps)
@@ -132,7 +132,7 @@ def _ui(after: tuple[str, ...]) -> Step:
 _NAMED_UI = re.compile(
     r"\b(?:ui|gui|(?:user|web) interface|front-?end|react|vue|angular|svelte|web ?(?:app|site))\b", re.I
 )
-"""Words by which a goal for an API asks for screens as well."""
+"""Words by which a goal for an API, or in a project without screens, asks for screens as well."""
 
 
 def _api(reading: Reading) -> list[Step]:
