@@ -118,6 +118,8 @@ def test_a_stop_and_a_kill_reach_the_whole_tree_of_a_forked_minder(
 def test_a_killed_forked_minder_is_seen_at_once_and_takes_the_agent_along(fork: Callable[..., Process]) -> None:
     process = fork("sleep", "60")
     agent = wait_for(lambda: process.agent)
+    # It has the lock too until it executes, as any child of a minder: then it would be free only a moment later.
+    wait_for(lambda: Path(f"/proc/{agent.pid}/cmdline").read_bytes().startswith(b"sleep\0"))
 
     os.kill(process.minder.pid, signal.SIGKILL)
     ended(process)
