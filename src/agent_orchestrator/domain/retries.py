@@ -43,6 +43,8 @@ class Step:
     """Let another provider than this try."""
     give_up: str = ""
     """Why no further attempt is made."""
+    may_split: bool = True
+    """Whether smaller tasks may do the work instead, when this was the last attempt."""
 
 
 def failure(attempt: Attempt, outcome: Outcome, reason: str, evidence: Evidence | None) -> Failure:
