@@ -65,6 +65,10 @@ class GoalRows(Protocol):
         """Write every field, if its state is still *was*. Raises RefusedByState otherwise."""
         ...
 
+    def asking(self) -> dict[GoalId, int]:
+        """Return for each goal of which a change of the plan waits for a person how many do."""
+        ...
+
     def find(self, text: str) -> list[Goal]:
         """Return goals whose id starts with *text*."""
         ...
