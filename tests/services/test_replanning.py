@@ -366,6 +366,16 @@ def test_a_goal_is_complete_when_the_parts_are_done(app: App, clock: HandClock) 
     assert over is not None and (over.state, over.verdict) == (GoalState.COMPLETED, "verified")
 
 
+def test_who_wants_one_attempt_gets_no_parts(app: App, clock: HandClock) -> None:
+    _, added = accept(app, planned("big"))
+    with app.store.transaction():
+        app.store.tasks.save(added["big"]._replace(max_attempts=1), was=added["big"])
+
+    fail(app, clock)
+
+    assert not app.replanning.due() and app.events.last(1, types=("task.failed",))
+
+
 @pytest.mark.parametrize("outcome", [Outcome.CONFLICT, Outcome.STALLED, Outcome.FAILED])
 def test_what_smaller_tasks_would_not_help_goes_to_a_person(app: App, clock: HandClock, outcome: Outcome) -> None:
     accept(app, planned("big"))

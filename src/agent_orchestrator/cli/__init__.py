@@ -51,7 +51,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "specialists": ("agents", "The specialists and who would get a task."),
     },
     "Join": {
-        "context": ("context", "What the agents of a goal share, and your notes to them: get, put, list."),
+        "context": (
+            "context",
+            "What the agents of a goal share, and your notes to them: get, put, list; more, for agents.",
+        ),
     },
     "Set up": {
         "init": ("setup", "Prepare a project: configuration file, git if wanted."),

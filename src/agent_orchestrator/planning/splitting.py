@@ -1,5 +1,6 @@
 """A task that failed again and again, divided into smaller ones: by a model, else by rules where it is divisible."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from agent_orchestrator.planning.reading import Form, read_goal
 from agent_orchestrator.planning.roster import Roster
 
 RULES = "rules"
+_CODE = re.compile(r"^[ \t]*(`{3,})[^`\n]*\n.*?^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 TOLD_LIMIT = 6_000
 """Characters of what the attempts showed that the model is told."""
 OWN_FILES = 2
@@ -121,7 +123,7 @@ def parts_by_rules(whole: PlannedTask) -> tuple[PlannedTask, ...]:
     A list of things to do gives a part each, in its order. Else plain files of its own give a part each; else its
     acceptance statements do, one after the other, for they are about the same files.
     """
-    reading = read_goal(whole.description)
+    reading = read_goal(_CODE.sub("", whole.description))  # lines of code are no list of things to do
     if reading.form in {Form.LIST, Form.REQUESTS} and 2 <= len(reading.parts) <= PARTS_LIMIT:
         parts = [(part.text, f"{part.text}\n{part.details}".strip(), whole.owns, ()) for part in reading.parts]
         return _chained(whole, parts)

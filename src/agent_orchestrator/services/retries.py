@@ -33,7 +33,7 @@ class Retries:
         if found := self.budgets.of_task(task.id, task.goal):
             budget, used = found
             if passed := budget.passed(used):
-                return Step(give_up=f"its budget is used up: {passed}", may_split=False)
+                return Step(give_up=f"its budget is used up: {passed}")
         earlier = [
             one
             for one in self.store.attempts.of_task(task.id)
