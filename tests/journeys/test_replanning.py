@@ -17,9 +17,9 @@ from .test_crashed_verbs import killed_at_every_step
 from .test_crashes import EVERY_STEP, KILLED_AT
 
 pytestmark = pytest.mark.timeout(600)
-LAST_STEP = 200
-FEW_STEPS = (60, 75, 90)
-"""Around the end of the first task and the change of its plan, of about 140."""
+LAST_STEP = 130
+FEW_STEPS = (41, 45, 53)
+"""Around the end of the first task and the change of its plan, of about 110."""
 Json = dict[str, Any]
 CHILD = "The agent of"
 """Stands in the prompt of a task that an agent reported."""

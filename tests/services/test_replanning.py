@@ -279,7 +279,7 @@ def test_a_role_has_nothing_done_by_others_that_it_may_not_do_itself(app: App) -
     goal, added = accept(app, replace(planned("a"), agent_type="reader"))
     attempt = claim(app)
     app.tasks.started(attempt)
-    app.replanning.report(app.store.tasks.get(added["a"].id), [more("Change the deployment")])
+    app.replanning.report(app.store.tasks.get(added["a"].id), [more("Change it", agent_type="devops-ci-engineer")])
     finish(app, attempt)
 
     (found,) = decided(app)
@@ -540,3 +540,40 @@ def test_a_plan_that_was_saved_before_it_ran_keeps_its_name_and_goes_on_from_its
 
     assert [one.version for one in app.plans.versions("mine")] == [1, 2]
     assert [task.id for task in app.plans.resolve("mine").plan.tasks] == ["a"]
+
+
+def test_a_role_may_ask_for_more_by_its_own_kind(app: App) -> None:
+    roles = app.folder / ".orchestrate" / "agents"
+    roles.mkdir(parents=True)
+    (roles / "reader.md").write_text("---\nname: reader\ndescription: Reads.\ntools: Read, Grep\n---\nRead.\n")
+    _, added = accept(app, replace(planned("a"), agent_type="reader"))
+    attempt = claim(app)
+    app.tasks.started(attempt)
+    app.replanning.report(app.store.tasks.get(added["a"].id), [more("Xyzzy")])
+    finish(app, attempt)
+
+    assert decided(app)[0].state is State.APPLIED, "what no word decides goes to the reporter's own role"
+
+
+def test_a_change_that_is_broken_off_leaves_no_trace_and_is_made_the_next_time(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal, attempt = reported(app, more("Write the docs"))
+    finish(app, attempt)
+    (due,) = app.replanning.due()
+    record = type(app.events).record
+
+    def dies(self: Any, type: str, **more: Any) -> None:
+        if type == "replan.applied":
+            raise KeyboardInterrupt
+        record(self, type, **more)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(type(app.events), "record", dies)
+        app.replanning.decide(due)
+
+    assert len(by_key(app, goal)) == 1 and app.store.plans.of_goal(goal.id) is None
+    assert not app.events.last(1, types=("task.added",))
+    assert app.replanning.decide(due).state is State.APPLIED
+    assert app.replanning.decide(due).state is State.APPLIED, "a second time changes nothing"
+    assert len(by_key(app, goal)) == 2 and len(app.plans.versions(f"plan-{goal.id}")) == 2

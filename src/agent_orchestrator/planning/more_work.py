@@ -198,9 +198,12 @@ class _Reading:
         return name
 
 
-def planned(task: Mapping[str, object], *, reporter: str, check: str | None, roster: Roster) -> PlannedTask:
+def planned(
+    task: Mapping[str, object], *, reporter: str, specialist: str, check: str | None, roster: Roster
+) -> PlannedTask:
     """Return a reported task as one of the plan, judged by *check* as the reporter was, or by the project's own.
 
+    It goes to *specialist*, the reporter's, unless its author or its words clearly name another.
     Its agent reads what the other one wrote as data with its author's name. The check that it proposes is a wish of
     its author's, told to who does the work; we never run it.
     """
@@ -211,6 +214,8 @@ def planned(task: Mapping[str, object], *, reporter: str, check: str | None, ros
         if named
         else route(title, str(task["description"]), roster, owns)
     )
+    if routing.is_guess:
+        routing = Routing(specialist=specialist, confidence=0.0, reason="no word decides; its reporter is theirs")
     wishes = _texts(task["acceptance"])
     if task["verify"]:
         wishes.append(f"`{task['verify']}` ends with exit code 0 (run it yourself)")

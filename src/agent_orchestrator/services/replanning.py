@@ -303,15 +303,22 @@ class Replanning:
         return lambda scene: self._with_more(scene, replan, task)
 
     def _with_more(self, scene: Scene, replan: Replan, task: Task) -> Plan:
-        from agent_orchestrator.planning.more_work import planned
         from agent_orchestrator.planning.rewriting import with_more
 
-        roster = self.plans().roster()
-        own = task.verify
-        added = [replace(planned(one, reporter=task.key, check=own, roster=roster), priority=task.priority)
-                 for one in replan.tasks]  # fmt: skip
+        added = self._planned(replan, task)
         before = {str(one["id"]): _texts(one["before"]) for one in replan.tasks}
         return with_more(scene.plan, task.key, added, before=before, changeable=scene.changeable)
+
+    def _planned(self, replan: Replan, task: Task) -> list[PlannedTask]:
+        """Return the tasks that the agent of *task* reported, as ones of the plan."""
+        from agent_orchestrator.planning.more_work import planned
+
+        roster = self.plans().roster()
+        made = (
+            planned(one, reporter=task.key, specialist=task.specialist, check=task.verify, roster=roster)
+            for one in replan.tasks
+        )
+        return [replace(one, priority=task.priority) for one in made]
 
     def _parts(self, replan: Replan, task: Task) -> Callable[[Scene], Plan]:
         def make(scene: Scene) -> Plan:
@@ -332,8 +339,8 @@ class Replanning:
         asks = roster.find(task.specialist)
         if asks is None or not (asks.tools or asks.denied_tools):
             return ""
-        for one in replan.tasks:
-            does = roster.find(str(one["agent_type"])) if one["agent_type"] else None
+        for one in self._planned(replan, task):
+            does = roster.find(one.agent_type)
             if does is None or (does.tools, does.denied_tools) != (asks.tools, asks.denied_tools):
                 return f"{asks.name}: {', '.join(asks.limits)}"
         return ""
