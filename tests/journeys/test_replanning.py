@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from calling import Caller
+from schemas import wrong
 
 from .conftest import Begin, job
 from .test_crashed_verbs import killed_at_every_step
@@ -28,8 +29,9 @@ CHILD = "The agent of"
 def reporting(name: str, *tasks: Json, why: str = "The goal needs it.", steps: str = "", child: str = "") -> str:
     """Return a goal whose agent reports *tasks* by the command; the agents of those do *child*."""
     report = json.dumps({"why": why, "tasks": list(tasks)})
+    more = '"$ORCHESTRATE_CLI" context more'
     lines = [
-        f"unless_prompt_contains {CHILD}: sh \"$ORCHESTRATE_CLI\" context more '{report}'",
+        f"unless_prompt_contains {CHILD}: sh {more} --json '{report}' > $ORCHESTRATE_CONTEXT/shared/answer.json",
         *(f"unless_prompt_contains {CHILD}: {line}" for line in (steps or "write first.txt one").splitlines()),
         *(f"if_prompt_contains {CHILD}: {line}" for line in (child or "append more.txt two").splitlines()),
     ]
@@ -65,6 +67,7 @@ def test_a_reported_task_is_added_after_its_reporter_and_done_in_the_same_run(be
     assert report["tasks"][1]["depends_on"] == [report["tasks"][0]["key"]]
     assert (project.folder / "more.txt").read_text() == "two\n", "the addition is delivered with the rest"
     assert len(events(project, goal, "task.added")) == 1
+    assert wrong("context", project("context", "get", "answer", "--goal", goal, "--json").json["value"]) == ""
 
 
 def test_a_bad_report_is_told_to_its_author_who_mends_it(begin: Begin) -> None:
@@ -110,7 +113,10 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
     assert f"orchestrate plan-continue {goal} --agree" in project("report", goal).out
     shown = project("plan-continue", goal).out
     assert "+ Describe the format" in shown and "Nobody describes it." in shown
-    (waiting,) = project("plan-continue", goal, "--json").json["waiting"]
+    document = project("plan-continue", goal, "--json").json
+    assert wrong("plan-continue", document) == ""
+    assert wrong("report", project("report", goal, "--json").json) == ""
+    (waiting,) = document["waiting"]
     assert (waiting["kind"], waiting["key"], waiting["reason"]) == ("more", "parser", "replan is ask")
 
     agreed = project("plan-continue", goal, "--agree")
@@ -120,6 +126,7 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
     assert project("run").code == 0
     assert (project.folder / "more.txt").read_text() == "two\n"
     diff = project("plan-continue", goal, "--diff", "--json").json
+    assert wrong("plan-continue", diff) == ""
     assert [one["id"] for one in diff["added"]] == ["describe-the-format"]
     assert [(one["kind"], one["who"], one["why"]) for one in diff["versions"]] == [
         ("edit", "", ""), ("replan", "parser", "Nobody describes it."),
@@ -176,6 +183,7 @@ def test_a_person_splits_a_failed_task_by_hand(begin: Begin) -> None:
     split = project("retry", failed, "--split", "--json")
 
     assert split.code == 0, split
+    assert wrong("retry", split.json) == ""
     assert [one["title"] for one in split.json["plan"]["tasks"]] == ["Write the front", "Write the back"]
     assert project("status", "--failed", "--json").json["failed"] == []
     changes = project.folder.parent / "changes.json"

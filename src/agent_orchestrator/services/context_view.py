@@ -8,6 +8,7 @@ and comes back. In it::
     results/<key>.json     of what the task depends on; the task's own to write
     shared/<key>.json      to read and to write
     discoveries/<name>.md  to write, one finding each (.txt and .json too)
+    more/<key>.json        to write, tasks that the goal needs besides
     artifacts/<name>       to write; artifacts/<task>/<name> of what the task depends on
 """
 
