@@ -208,15 +208,15 @@ def test_what_an_agent_wrote_reaches_the_next_one_as_data_and_its_check_is_not_o
 
 
 def test_a_new_task_waits_for_a_running_one_that_writes_the_same_files_and_that_one_stays(app: App) -> None:
-    goal, added = accept(app, planned("a"), replace(planned("b"), owns=("src/x.py",)))
+    goal, added = accept(app, planned("a"), replace(planned("b"), title="Document it", owns=("src/x.py",)))
     first, second = claim(app), claim(app)
     app.tasks.started(first)
     app.tasks.started(second)
-    app.replanning.report(app.store.tasks.get(added["a"].id), [more("Write the parser", owns=["src/x.py"])])
+    app.replanning.report(app.store.tasks.get(added["a"].id), [more("Create the database schema", owns=["src/x.py"])])
     finish(app, next(one for one in (first, second) if one.task == added["a"].id))
     decided(app)
 
-    assert needs(app, goal, "write-the-parser") == {"a", "b"}
+    assert needs(app, goal, "create-the-database-schema") == {"a", "b"}
     assert needs(app, goal, "b") == set()
 
 
