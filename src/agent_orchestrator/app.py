@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
+    from agent_orchestrator.planning.splitting import Splitter
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
+    from agent_orchestrator.services.replanning import Replanning
     from agent_orchestrator.services.reports import Reports
+    from agent_orchestrator.services.running_plans import RunningPlans
     from agent_orchestrator.services.submissions import Accepted, Submissions
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
@@ -174,7 +177,42 @@ class App:
             # Looked for when a failure asks: most verbs of the queue need no providers.
             tier_above=lambda provider, tier: self.lineup.tier_above(provider, tier),
         )
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries, self.replanning)
+
+    @cached_property
+    def replanning(self) -> "Replanning":
+        """Changes of plans that are worked on."""
+        from agent_orchestrator.services.replanning import Replanning
+
+        return Replanning(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            plans=lambda: self.running_plans,
+            policy=self.settings.replan,
+            limit=self.settings.replan_tasks,
+        )
+
+    @cached_property
+    def running_plans(self) -> "RunningPlans":
+        """The plans of goals in the queue."""
+        from agent_orchestrator.services.running_plans import RunningPlans
+
+        return RunningPlans(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            goals=self.goals,
+            notifier=self.notifier,
+            roster=lambda: self.roster,
+        )
+
+    def splitter(self) -> "Splitter":
+        """Return who divides a task: the models that may plan here, the best first, else the rules."""
+        from agent_orchestrator.planning.splitting import Splitter
+
+        models = [(name, self.asking(name)) for name in self.lineup.planners()]
+        return Splitter(roster=self.roster, profile=self.profile, models=models)
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -224,7 +262,7 @@ class App:
         """What agents are told and what they leave for each other."""
         from agent_orchestrator.services.context import ContextManager
 
-        return ContextManager(self.store, self.clock, self.events, self.state)
+        return ContextManager(self.store, self.clock, self.events, self.state, report=self.replanning.report)
 
     @cached_property
     def reports(self) -> "Reports":
@@ -722,6 +760,8 @@ class App:
             state=self.state,
             saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
+            replanning=self.replanning,
+            splitter=self.splitter,
             vigil=vigil(
                 self.settings,
                 store=self.store,

@@ -9,7 +9,7 @@ import click
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, completing, doors, render, showing, wording
-from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound
+from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound, NothingToDo
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.document import plan_hash
 from agent_orchestrator.services.goals import Submission
@@ -93,21 +93,38 @@ def plan_list(as_json: bool) -> None:
     flag_value="",
     help="Show what changed: since the version before, since FROM, or between two versions.",
 )
+@click.option("--agree", is_flag=True, help="Of a goal in the queue: make the changes of its plan that wait for you.")
+@click.option(
+    "--refuse", metavar="[WHY]", is_flag=False, flag_value="", help="Of a goal in the queue: leave its plan as it is."
+)
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
 @wording.as_json
 def plan_continue(
-    id: str, changes: str | None, target: str | None, span: str | None, yes: bool, plain: bool, as_json: bool
+    id: str,
+    changes: str | None,
+    target: str | None,
+    span: str | None,
+    agree: bool,
+    refuse: str | None,
+    yes: bool,
+    plain: bool,
+    as_json: bool,
 ) -> int:
     """Go on with a saved plan: talk it over, change it, compare it, take it elsewhere.
 
     PLAN is its name or id, an unambiguous start of one, or last. Without options, and on a terminal, the conversation
-    goes on where it was left. An option that looks or changes does only that.
+    goes on where it was left. An option that looks or changes does only that. With the id of a goal it is about the
+    plan of that goal, also while it is worked on: then what has not begun can be changed.
     """
-    if sum(one is not None for one in (changes, target, span)) > 1:
-        raise click.UsageError("choose one of --apply, --export and --diff")
+    if sum(one is not None for one in (changes, target, span, refuse, agree or None)) > 1:
+        raise click.UsageError("choose one of --apply, --export, --diff, --agree and --refuse")
     app = doors.app(create=False)
-    saved = app.plans.resolve(id)
+    saved = _saved(app, id)
+    if saved.goal is not None and target is None and not yes:
+        return _go_on(app, saved, changes, span, agree=agree, refuse=refuse, as_json=as_json)
+    if agree or refuse is not None:
+        raise BadInput(f"plan {saved.id} is not in the queue: nothing of it waits for you", hint="see: plan-list")
     if target is not None:
         return _export(saved, target, as_json=as_json)
     if span is not None:
@@ -119,6 +136,51 @@ def plan_continue(
                 doors.answer(_json(app, saved))
             return 0
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=False)
+
+
+def _saved(app: App, id: str) -> SavedPlan:
+    """Return the plan that *id* names, or else the plan of the goal that it names, as it is now."""
+    try:
+        saved = app.plans.resolve(id)
+    except NotFound as missing:
+        try:
+            goal = app.goals.resolve(id).id
+        except NotFound:
+            raise missing from None
+        return app.running_plans.scene(goal).saved
+    return saved if saved.goal is None else app.running_plans.scene(saved.goal).saved
+
+
+def _go_on(
+    app: App,
+    saved: SavedPlan,
+    changes: str | None,
+    span: str | None,
+    *,
+    agree: bool,
+    refuse: str | None,
+    as_json: bool,
+) -> int:
+    """Go on with the plan of a goal that is in the queue."""
+    from agent_orchestrator.cli import running_plans
+    from agent_orchestrator.planning.plan_file import format_of, read_data
+
+    assert saved.goal is not None
+    goal = app.store.goals.get(saved.goal)
+    if span is not None:
+        if app.store.plans.of_goal(goal.id) is None:
+            raise NothingToDo(f"the plan of goal {goal.id} was never changed", hint=f"orchestrate report {goal.id}")
+        return _diff(app, saved, span, as_json=as_json)
+    if changes is not None:
+        text = _text(changes)
+        data, _ = read_data(text, format_of(changes))
+        wanted = running_plans.Wanted(changes, data, lambda: _read(app, changes, text))
+        running_plans.apply(app, goal, wanted, as_json=as_json)
+    elif agree or refuse is not None:
+        running_plans.decide(app, goal, agree=agree, why=refuse or "", as_json=as_json)
+    else:
+        running_plans.show(app, goal, as_json=as_json)
+    return 0
 
 
 @click.command()
@@ -269,11 +331,15 @@ def _diff(app: App, saved: SavedPlan, span: str, *, as_json: bool) -> int:
     start = _version(first, max(1, end - 1), len(versions))
     found = difference(versions[start - 1].plan, versions[end - 1].plan)
     if as_json:
-        listed = [{"version": one.version, "kind": one.kind, "what": one.what} for one in versions]
+        listed = [
+            {"version": one.version, "kind": one.kind, "what": one.what, "who": one.who, "why": one.why}
+            for one in versions
+        ]
         doors.answer({"id": saved.id, "from": start, "to": end, **to_json(found), "versions": listed})
         return 0
     for one in versions:
-        doors.tell(columns.one_line(f"version {one.version}: {one.what}"))
+        whose = f", by {one.who}: {one.why}" if one.who else ""
+        doors.tell(columns.one_line(f"version {one.version}: {one.what}{whose}"))
     render.say([columns.one_line(line) for line in in_words(found)])
     if not found:
         doors.tell(f"versions {start} and {end} are the same")

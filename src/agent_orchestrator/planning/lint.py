@@ -385,6 +385,16 @@ def verifying_task(goal: str, after: tuple[PlannedTask, ...], id: str, roster: R
     )
 
 
+def checks_together(title: str) -> bool:
+    """Say whether a task of this title is one that looks at finished parts."""
+    return _VERIFIES.search(title) is not None
+
+
+def same_work(first: str, second: str) -> bool:
+    """Say whether two titles name the same work."""
+    return _alike(first, second) >= SAME_TITLE
+
+
 def short_title(text: str, limit: int = TITLE_LIMIT) -> str:
     """Return the first sentence of *text*, white space folded, cut at a word to at most *limit* characters."""
     words = " ".join(text.split())

@@ -57,6 +57,9 @@ class PlanVersion:
     what: str
     plan: Plan
     at: datetime
+    who: str = ""
+    """Who made it, of a plan that was worked on already; empty before."""
+    why: str = ""
 
 
 def decompose(goal: str, decomposers: Iterable[TaskDecomposer]) -> Plan:
@@ -218,6 +221,8 @@ class Plans:
                 what=row.what,
                 plan=plan_from_json(row.document).with_phases(),
                 at=row.at,
+                who=row.who,
+                why=row.why,
             )
             for row in self.store.plans.versions(id)
         ]
