@@ -272,3 +272,39 @@ def test_a_program_finds_the_tasks_of_a_plan_where_it_finds_those_of_a_goal(call
     assert planned["goal"] is None
     assert planned["tasks"] == planned["plan"]["tasks"] != []
     assert [task["key"] for task in queued["tasks"]] == [task["id"] for task in planned["tasks"]]
+
+
+def test_a_plan_says_what_to_expect_in_text_in_json_and_before_it_is_queued(call: Caller) -> None:
+    shown = call("plan", GOAL, "--name", "mine").err
+    told = call("plan-continue", "mine", "--json").json["forecast"]
+    queued = call("execute-plan", "mine", "--no-run").err
+
+    expected = next(line for line in shown.splitlines() if line.startswith("likely "))
+    assert "(P50, P90)" in expected and "assumed per size: no history yet" in expected
+    assert expected in queued.splitlines()
+    assert 0 < told["p50_s"] < told["p90_s"] and told["from_tasks"] == 0
+    assert told["cost"] is None and told["cost_unknown"] in expected
+    assert {one["task"] for one in told["decides"]} >= set(told["critical"])
+
+
+def test_a_forecast_learns_from_what_was_done_in_the_project(call: Caller) -> None:
+    call.environ |= {"ORCHESTRATE_PROVIDER": "generic", "ORCHESTRATE_GENERIC_COMMAND": "true"}
+    before = call("plan", GOAL, "--json").json["forecast"]
+    for number in range(2):
+        call("submit", f"Say {number}", "--no-change")
+    assert call("run").code == 0
+
+    after = call("plan", GOAL, "--json").json["forecast"]
+
+    assert (before["from_tasks"], after["from_tasks"]) == (0, 2)
+    assert after["p50_s"] < before["p50_s"], "they took seconds, not minutes"
+
+
+def test_a_tier_whose_model_has_a_price_has_a_cost_and_it_is_never_told_as_nothing(call: Caller) -> None:
+    call.environ |= {"ORCHESTRATE_PROVIDER": "api"}
+
+    cost = call("plan", GOAL, "--json").json["forecast"]["cost"]
+
+    assert cost["from_tasks"] == 0
+    assert 0.01 <= cost["p50_usd"] < cost["p90_usd"]
+    assert "(assumed tokens)" in call("plan", GOAL).err

@@ -141,6 +141,8 @@ def _execute(
     app: App, saved: SavedPlan, *, no_run: bool = False, fingerprint: str | None = None, as_json: bool = False
 ) -> int:
     leads = app.supervision.current() is not None
+    if not as_json and saved.state != "executed":
+        showing.expected(app, saved.plan)
     if no_run or leads or saved.state == "executed":  # executing it once more says what is wrong with that
         _queue(app, saved, fingerprint=fingerprint, as_json=as_json)
         if leads and not as_json:
@@ -165,7 +167,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool
         return _talk(app, saved, plain=plain, fresh=fresh)
     if not as_json:
         columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
-        showing.plan(saved.plan)
+        showing.plan(app, saved.plan)
     if yes:
         _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
@@ -234,7 +236,8 @@ def _checked(app: App, plan: Plan, file: str, *, as_json: bool) -> int:
     looked = app.looked_over(plan)
     if as_json:
         none = {"id": None, "state": "checked", "version": 1, "hash": plan_hash(looked)}
-        doors.answer({**none, **showing.accepted_json(app, None, [], looked)})
+        told = showing.accepted_json(app, None, [], looked)
+        doors.answer({**none, **told, "forecast": showing.expected_json(app, looked)})
         return 0
     for found in looked.findings:
         columns.show([(file, found.severity, found.rule, found.message)])
@@ -341,4 +344,5 @@ def _json(app: App, saved: SavedPlan) -> dict[str, Any]:
     goal = app.goals.resolve(saved.goal) if saved.goal else None
     tasks = app.store.tasks.of_goal(goal.id) if goal else []
     known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
-    return {**known, **showing.accepted_json(app, goal, tasks, saved.plan)}
+    told = showing.accepted_json(app, goal, tasks, saved.plan)
+    return {**known, **told, "forecast": showing.expected_json(app, saved.plan)}
