@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from agent_orchestrator.planning.layers import Layer, layers_in
-from agent_orchestrator.planning.reading import Reading, things_named
+from agent_orchestrator.planning.reading import Reading, is_english, things_named
 from agent_orchestrator.planning.vocabulary import APP_NOUNS, BUILD_VERBS, CHINESE_APP, CHINESE_VERBS, NOT_WEB, VERBS
 
 DATA_ARCHITECT = "data-architect-governance"
@@ -51,7 +51,7 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
     text = reading.text
     if reading.small or len(reading.words) > 400:
         return []
-    screens = may_have_ui or Layer.SCREEN in layers_in(text)
+    screens = may_have_ui or Layer.SCREEN in layers_in(text) or _NAMED_UI.search(text) is not None
     for archetype in (_infrastructure, _services, _migration, _machine_learning, _pipeline, _api):
         if steps := archetype(reading):
             return _with_extras(text, steps)
@@ -62,7 +62,11 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
 def _built_thing(reading: Reading) -> tuple[str, ...]:
     """Return the words of what is to be built: "Create a blog platform with comments" gives a, blog, platform."""
     text = reading.text.casefold()
-    if reading.first_verb in BUILD_VERBS or re.match(CHINESE_VERBS, reading.first_verb):
+    if (
+        reading.first_verb in BUILD_VERBS
+        or (reading.first_verb == "add" and _is_whole(text))
+        or re.match(CHINESE_VERBS, reading.first_verb)
+    ):
         rest = text[text.find(reading.first_verb) + len(reading.first_verb) :]
     elif reading.first_verb in VERBS:
         return ()
@@ -71,11 +75,16 @@ def _built_thing(reading: Reading) -> tuple[str, ...]:
     return tuple(_WORD.findall(_STOP.split(rest.removeprefix(" up"), maxsplit=1)[0]))
 
 
+def _is_whole(text: str) -> bool:
+    """Say whether a goal names two of what goes with a whole: "Add an API with authentication, tests and docs"."""
+    return sum(re.search(rf"\b(?:{words})\b", text, re.I) is not None for words in (_TESTS, *_EXTRA_WORDS)) >= 2
+
+
 def _app(reading: Reading, screens: bool) -> list[Step]:
     thing = _built_thing(reading)
     chinese = re.search(f"^(?:{CHINESE_VERBS}).*(?:{CHINESE_APP})", reading.text.split("，")[0])
-    english = reading.text.isascii() and thing[-1:] and thing[-1] in APP_NOUNS
-    other = not reading.text.isascii() and any(word in APP_NOUNS for word in thing[:4])
+    english = is_english(reading.text) and thing[-1:] and thing[-1] in APP_NOUNS
+    other = not is_english(reading.text) and any(word in APP_NOUNS for word in thing[:4])  # "un sistema de reservas"
     if not (chinese or english or other) or set(thing) & NOT_WEB:
         return []
     model = Step(
@@ -123,7 +132,7 @@ def _ui(after: tuple[str, ...]) -> Step:
 _NAMED_UI = re.compile(
     r"\b(?:ui|gui|(?:user|web) interface|front-?end|react|vue|angular|svelte|web ?(?:app|site))\b", re.I
 )
-"""Words by which a goal for an API asks for screens as well."""
+"""Words by which a goal for an API, or in a project without screens, asks for screens as well."""
 
 
 def _api(reading: Reading) -> list[Step]:
@@ -536,6 +545,8 @@ _EXTRAS = (
         WRITER,
     ),
 )
+_EXTRA_WORDS = tuple(words for _, words, *_ in _EXTRAS)
+_TESTS = r"tests?|testing"
 
 
 def _with_extras(text: str, steps: list[Step]) -> list[Step]:
