@@ -362,24 +362,15 @@ class App:
         from agent_orchestrator.providers.tiers import priced
         from agent_orchestrator.services.forecasts import Forecasts
 
-        chosen, by_tier = self.chosen_models(), self.tier_models()
-        table = with_own(self.settings.own_prices())
+        lineup, table = self.lineup, with_own(self.settings.own_prices())
         return Forecasts(
             store=self.store,
             agents=self.settings.max_agents,
-            provider=self._first_provider,
+            provider=lambda: lineup.likely,
             priced=lambda name, usage, tier: priced(
-                name, usage, tier, chosen=chosen.get(name), by_tier=by_tier, table=table
+                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
             ),
         )
-
-    def _first_provider(self) -> str | None:
-        """Return who would do the work of a run, as far as that can be told without starting a process."""
-        from agent_orchestrator.providers.all import AUTO
-        from agent_orchestrator.runtime.clis import on_path
-
-        asked = self._asked_providers() or tuple(name for name in AUTO if on_path(self.providers[name], self.environ))
-        return asked[0] if asked else ("generic" if self.settings.generic_command else None)
 
     # Running
 
