@@ -313,7 +313,13 @@ class App:
         if planner is not None:
             complete = self._complete(planner)
         profile = self.profile if look else None
-        return TaskDecomposer(roster=self.roster, profile=profile, complete=complete, source=planner or "rules")
+        return TaskDecomposer(
+            roster=self.roster,
+            profile=profile,
+            has_check=bool(self.settings.verify),
+            complete=complete,
+            source=planner or "rules",
+        )
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""

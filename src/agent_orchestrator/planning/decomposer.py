@@ -36,6 +36,8 @@ class TaskDecomposer:
     roster: Roster
     profile: Profile | None = None
     """What the project is. None when planning happens outside a project."""
+    has_check: bool = False
+    """Whether the settings name a command that checks tasks which name none; else the project's tests may."""
     complete: Complete | None = None
     """How a model is asked. None plans by rules, and says so."""
     source: str = "model"
@@ -67,7 +69,7 @@ class TaskDecomposer:
                 return self._by_rules(goal, f"{self.source} could not be asked ({error.message}); planned by rules")
             try:
                 plan = lint(parse(answer, goal=goal, source=self.source), self.roster, max_tasks=MODEL_TASKS)
-                has_check = self.profile is None or self.profile.test is not None
+                has_check = self.has_check or self.profile is None or self.profile.test is not None
                 lacking = missing(plan, has_check=has_check)
                 if not lacking or problems or usable is not None:
                     return plan
