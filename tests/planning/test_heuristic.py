@@ -184,6 +184,33 @@ def test_a_web_app_in_german_is_an_app() -> None:
     assert {"model", "api", "auth", "ui", "verify"} == {task.id for task in plan.tasks}
 
 
+def test_features_after_a_colon_are_parts_of_the_app() -> None:
+    plan = planned("Develop a telemetry platform: device registry, ingestion, storage, dashboards")
+
+    assert [title for title in titles(plan) if title.startswith("Implement")] == [
+        "Implement device registry",
+        "Implement ingestion",
+        "Implement storage",
+        "Implement dashboards",
+    ]
+
+
+def test_what_is_there_already_is_not_built_again() -> None:
+    assert len(planned("Dockerize the app and set up CI/CD to AWS ECS").tasks) == 1
+    assert len(planned("Frobnicate the platform").tasks) == 1
+
+
+def test_moving_code_asks_for_no_schema_and_goes_to_those_who_write_such_code() -> None:
+    screens = planned("Migrate our monolith from AngularJS to React")
+    data = planned("Migrate the legacy database from Oracle to PostgreSQL")
+
+    assert [task.agent_type for task in screens.tasks if task.id in {"inventory", "target", "move"}] == [
+        "frontend-ui-engineer"
+    ] * 3
+    assert not any("schema" in title for title in titles(screens))
+    assert any("schema" in title for title in titles(data))
+
+
 def test_names_of_operations_are_no_tasks() -> None:
     goal = "Add a CLI with three commands: add, list, remove; with tests and docs"
 
