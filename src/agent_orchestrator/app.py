@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.events import Events
+    from agent_orchestrator.services.forecasts import Forecasts
     from agent_orchestrator.services.goals import Goals
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
@@ -350,7 +351,13 @@ class App:
         if planner is not None:
             complete = self._complete(planner)
         profile = self.profile if look else None
-        return TaskDecomposer(roster=self.roster, profile=profile, complete=complete, source=planner or "rules")
+        return TaskDecomposer(
+            roster=self.roster,
+            profile=profile,
+            has_check=bool(self.settings.verify),
+            complete=complete,
+            source=planner or "rules",
+        )
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
@@ -391,6 +398,23 @@ class App:
             )
 
         return complete
+
+    @cached_property
+    def forecasts(self) -> "Forecasts":
+        """What a plan may take."""
+        from agent_orchestrator.providers.prices import with_own
+        from agent_orchestrator.providers.tiers import priced
+        from agent_orchestrator.services.forecasts import Forecasts
+
+        lineup, table = self.lineup, with_own(self.settings.own_prices())
+        return Forecasts(
+            store=self.store,
+            agents=self.settings.max_agents,
+            provider=lambda: lineup.likely,
+            priced=lambda name, usage, tier: priced(
+                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+            ),
+        )
 
     # Running
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.context import Entry, Kind
     from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.finished import Finished
     from agent_orchestrator.domain.goal import Goal, GoalState
     from agent_orchestrator.domain.hold import Hold, Pace
     from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
@@ -217,6 +218,13 @@ class AttemptRows(Protocol):
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
         """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
+        ...
+
+    def finished(self, limit: int) -> list[Finished]:
+        """Return what tasks that are done took, the newest *limit* at most, the newest first; no demo's.
+
+        The cost does not grow with the history: it looks at the newest attempts only.
+        """
         ...
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
