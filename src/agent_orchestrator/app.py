@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.lineup import Lineup
+    from agent_orchestrator.runtime.nursery import Nursery
+    from agent_orchestrator.runtime.process import Process, Spawn
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
@@ -539,9 +541,11 @@ class App:
     @cached_property
     def landing(self) -> "Landing":
         """The merge queue, delivery and undo."""
-        return self._landing(lambda: False)
+        from agent_orchestrator.runtime.process import Process
 
-    def _landing(self, stop_wished: Callable[[], bool]) -> "Landing":
+        return self._landing(lambda: False, Process.start)
+
+    def _landing(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Landing":
         from agent_orchestrator.runtime.landing import Landing
 
         return Landing(
@@ -549,11 +553,11 @@ class App:
             queue=self.tasks,
             context=self.context,
             workspaces=self.workspaces,
-            verification=self._verification(stop_wished),
+            verification=self._verification(stop_wished, start),
             check_for=self.check_for,
         )
 
-    def _verification(self, stop_wished: Callable[[], bool]) -> "Verification":
+    def _verification(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Verification":
         from functools import partial
 
         from agent_orchestrator.runtime.environment import allowed
@@ -573,6 +577,7 @@ class App:
             confine=self._confined_check,
             redact=self.redact,
             limit_s=self.settings.check_minutes * 60,
+            start=start,
             stop_wished=stop_wished,
         )
 
@@ -758,13 +763,18 @@ class App:
 
     def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
         """Return a supervisor for one run."""
+        from functools import partial
+
         from agent_orchestrator.domain.budget import parse_budget
         from agent_orchestrator.runtime.leadership import Leader
+        from agent_orchestrator.runtime.nursery import Nursery
+        from agent_orchestrator.runtime.process import Process
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
         from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
+        nursery = Nursery()
         pieces = Pieces(
             store=self.store,
             clock=self.clock,
@@ -775,8 +785,8 @@ class App:
             budgets=self.budgets,
             attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
             notifier=self.notifier,
-            spawner=self._spawner(),
-            landing=self._landing(abandon_checks.is_set),
+            spawner=self._spawner(nursery),
+            landing=self._landing(abandon_checks.is_set, partial(Process.start, nursery=nursery)),
             abandon_checks=abandon_checks,
             leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
             providers=self.providers,
@@ -799,7 +809,7 @@ class App:
         )
         return Supervisor(pieces, options, log=log)
 
-    def _spawner(self) -> "AgentSpawner":
+    def _spawner(self, nursery: "Nursery") -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST
         from agent_orchestrator.runtime.clis import Remembered
         from agent_orchestrator.runtime.launcher import write_launcher
@@ -834,6 +844,7 @@ class App:
             cli=write_launcher(self.state, self.folder, self.environ),
             sandbox=self.sandbox,
             trust=self.trust,
+            nursery=nursery,
             shared_files=self._shared_files,
             models=self.lineup.chosen_models,
             tier_models=self.lineup.tier_models,

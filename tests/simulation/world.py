@@ -186,8 +186,8 @@ class World:
             notifier=Bell(self),
             providers={**app.providers, **self.providers},
             workspaces=self.git,
-            _spawner=lambda: Spawner(self),
-            _landing=lambda stop_wished: landing,
+            _spawner=lambda nursery: Spawner(self),
+            _landing=lambda stop_wished, start: landing,
         )
         object.__setattr__(landing, "queue", app.tasks)
         app.store.transaction = self._striking(app.store.transaction)  # type: ignore[method-assign,assignment]
@@ -221,7 +221,7 @@ class World:
                     "Tailer": tailer,
                     **found,
                 },
-                runtime__recovery={"Process": processes, **found},
+                runtime__recovery={"Process": processes, "state": processes.state},
                 runtime__follower={"exit_record": processes.record},
                 runtime__leadership={"time": still},
                 runtime__vigil={"vigil": lambda *_, **__: Nothing()},

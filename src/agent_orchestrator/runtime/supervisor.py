@@ -238,6 +238,7 @@ class Supervisor:
         heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
+            pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
             self._recover()
             self._tell_unusable()
             self._read_wishes(leadership)
@@ -796,6 +797,7 @@ class Supervisor:
         self._making_ready.shutdown(wait=True, cancel_futures=True)
         self._merge_queue.shut_down()
         self._checkpoints.shut_down()
+        self.pieces.spawner.nursery.close()
         for follower in self.running.values():
             follower.close()
         self.inbox.close()
