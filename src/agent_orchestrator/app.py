@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.clis import Installed
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
+    from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
+    from agent_orchestrator.runtime.room import Room
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
@@ -673,7 +675,7 @@ class App:
         options = self.run_options(**more)
         if not self.open_goals(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
-        return self.lead(options, lambda: self.supervisor(options, log=log or (lambda _: None)).run())
+        return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))
 
     def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
         """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
@@ -765,11 +767,12 @@ class App:
         """Close this thread's connection to the database. A process that ends does it too."""
         self.store.close()
 
-    def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
-        """Return a supervisor for one run."""
+    def supervisor(
+        self, options: "RunOptions", *, log: Callable[[str], None], leader: "Leader | None" = None
+    ) -> "Supervisor":
+        """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
         from agent_orchestrator.domain.budget import parse_budget
         from agent_orchestrator.runtime.clis import on_path
-        from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
         from agent_orchestrator.runtime.vigil import vigil
 
@@ -788,7 +791,7 @@ class App:
             spawner=self._spawner(),
             landing=self._landing(abandon_checks.is_set),
             abandon_checks=abandon_checks,
-            leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
+            leader=leader or self._leader(),
             providers=self.providers,
             available=frozenset(
                 name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
@@ -805,9 +808,40 @@ class App:
                 environ=self.environ,
                 log=log,
             ),
+            room=self._room(),
             redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
+
+    def supervise(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Outlook":
+        """Lead one run to its end, through every time in which the disk is full.
+
+        Raises:
+            AlreadyRunning: another supervisor does.
+        """
+        from agent_orchestrator.runtime.room import run_while_there_is_room
+
+        leader = self._leader()
+        return run_while_there_is_room(
+            lambda options: self.supervisor(options, log=log, leader=leader),
+            options,
+            leader=leader,
+            room=self._room(),
+            store=self.store,
+            events=self.events,
+            clock=self.clock,
+            log=log,
+        )
+
+    def _leader(self) -> "Leader":
+        from agent_orchestrator.runtime.leadership import Leader
+
+        return Leader(self.store, self.clock, self.state / "supervisor.lock")
+
+    def _room(self) -> "Room":
+        from agent_orchestrator.runtime.room import Room
+
+        return Room(folders=(self.state, self.folder))
 
     def _spawner(self) -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST

@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import assert_never
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, lacks_room
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
@@ -38,6 +39,7 @@ from agent_orchestrator.runtime.happenings import (
     GoalNotOpened,
     GoalOpened,
     Happening,
+    NoRoom,
     NotDelivered,
     NotPrepared,
     Prepared,
@@ -52,6 +54,7 @@ from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
+from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
@@ -99,6 +102,8 @@ class RunOptions:
     include_dirty: bool = False
     wait_for_limits: bool = True
     """False ends the run when every provider is on hold, instead of waiting."""
+    began: datetime | None = None
+    """When the run began, where a full disk has interrupted it since; None: now."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,6 +146,7 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
+    room: Room
     redact: Redactor
 
 
@@ -175,7 +181,7 @@ class Supervisor:
             budgets=pieces.budgets,
             run=options.budget,
             each_attempt=pieces.attempt_budget,
-            began=pieces.clock.now(),
+            began=options.began or pieces.clock.now(),
             log=log,
         )
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
@@ -204,6 +210,8 @@ class Supervisor:
 
         Raises:
             AlreadyRunning: another supervisor serves the project.
+            DiskFull: there is no room. Agents go on, nothing was given up, and the leader it was given still leads:
+                another supervisor can be made with it, to go on.
         """
         pieces = self.pieces
         leadership = pieces.leader.elect(
@@ -225,6 +233,7 @@ class Supervisor:
         # Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
         heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
+        paused = False
         try:
             self._recover()
             self._tell_unusable()
@@ -236,11 +245,26 @@ class Supervisor:
                 self.advance()
             self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
+        except Exception as error:
+            if not lacks_room(error):
+                raise
+            paused = True
+            self._pause()
+            told = error.message if isinstance(error, OrchestratorError) else str(error)
+            raise DiskFull(told, hint="free some space and repeat") from error
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._shut_down()
+            self._shut_down(paused=paused)
         return self.outlook
+
+    def _pause(self) -> None:
+        """Let go because there is no room: as after a crash, what is open is found and taken up by who leads next."""
+        self.pieces.abandon_checks.set()
+        with suppress(OrchestratorError):  # it is told while there is room for that
+            with self.pieces.store.transaction():
+                self.pieces.events.record("run.paused", reason="disk", free_bytes=self.pieces.room.free_bytes())
+            self.pieces.vigil.look(self._seen, at_once=True)
 
     def _recover(self) -> None:
         """Take over what an earlier supervisor left, before anything is started."""
@@ -297,12 +321,15 @@ class Supervisor:
                 self._delivered(goal)
             case NotDelivered(goal_id):
                 self.delivering.discard(goal_id)
+            case NoRoom(reason):
+                raise DiskFull(reason)
             case _:
                 assert_never(happening)
 
     def advance(self) -> None:
         """Do what time and the database ask for: read transcripts, heed wishes, start what may start, end goals."""
         now = self.pieces.clock.monotonic()
+        self.pieces.room.need(now)
         for follower in list(self.running.values()):
             self._follow(follower, now)
         self._checkpoints.look(list(self.running.values()), now)
@@ -463,7 +490,8 @@ class Supervisor:
             )
             self.inbox.put(GoalOpened(opened))
         except OrchestratorError as error:
-            self.inbox.put(GoalNotOpened(goal.id, error.message))
+            lacks = lacks_room(error)
+            self.inbox.put(NoRoom(error.message) if lacks else GoalNotOpened(goal.id, error.message))
 
     def _opened(self, goal: Goal) -> None:
         names = [*self.options.providers]
@@ -487,8 +515,12 @@ class Supervisor:
             goal = self.pieces.store.goals.get(task.goal)
             self.inbox.put(Prepared(self.pieces.spawner.prepare(task, goal, attempt, budget)))
         except OrchestratorError as error:
-            self.inbox.put(NotPrepared(attempt.id, error.message))
+            lacks = lacks_room(error)
+            self.inbox.put(NoRoom(error.message) if lacks else NotPrepared(attempt.id, error.message))
         except Exception as error:  # a bug of ours must cost one attempt, not the night
+            if lacks_room(error):
+                self.inbox.put(NoRoom(str(error)))
+                return
             self.inbox.put(NotPrepared(attempt.id, f"{type(error).__name__}: {error}"))
             raise
 
@@ -514,6 +546,9 @@ class Supervisor:
             process.close()
             self._log(error.message)
             return
+        except DiskFull:
+            process.close()  # it goes on, and is adopted
+            raise
         self.outlook.started += 1
         task = self.pieces.store.tasks.get(attempt.task)
         self._log(f"{attempt.agent} starts {task.key} ({task.specialist}), attempt {attempt.number}: {task.title}")
@@ -777,16 +812,18 @@ class Supervisor:
         waits = [max(0.05, (moment - now).total_seconds()) for moment in moments]
         return min([IDLE_S, *waits])
 
-    def _shut_down(self) -> None:
-        self._making_ready.shutdown(wait=True, cancel_futures=True)
-        self._merge_queue.shut_down()
-        self._checkpoints.shut_down()
-        for follower in self.running.values():
-            follower.close()
-        self.inbox.close()
-        self.pieces.notifier.close()
-        self.pieces.leader.resign()
-        self.pieces.vigil.close()
+    def _shut_down(self, *, paused: bool) -> None:
+        with ExitStack() as last:  # each is done, whatever another one meets; the last that is named comes first
+            last.callback(self.pieces.vigil.close)
+            if not paused:  # who waits for room stays the leader
+                last.callback(self.pieces.leader.resign)
+            last.callback(self.pieces.notifier.close)
+            last.callback(self.inbox.close)
+            for follower in self.running.values():
+                last.callback(follower.close)
+            last.callback(self._checkpoints.shut_down)
+            last.callback(self._merge_queue.shut_down)
+            last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)
 
 
 def _same_place(one: str, other: Path) -> bool:

@@ -11,6 +11,7 @@ acknowledged commits were lost with NORMAL and none with FULL.
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
-from agent_orchestrator.domain.errors import StoreUnusable
+from agent_orchestrator.domain.errors import DiskFull, StoreUnusable
 from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.stores import migrate
 
@@ -42,6 +43,9 @@ BUSY_TIMEOUT_MS = 30_000
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes the write-ahead log may keep after a checkpoint."""
+
+FULL_BELOW = 1024 * 1024
+"""Bytes that are free on a disk on which a failed write is put down to its being full."""
 
 USERS_WORDS = ("INTO goals", "UPDATE goals", "INTO plans", "INTO tasks")
 """Statements that write goals, plans and tasks as their user or planner worded them."""
@@ -289,7 +293,9 @@ def _plainly(path: Path | None) -> Iterator[None]:
             hint="check the owner and mode of the file and its folder",
         ) from error
     except (apsw.FullError, apsw.IOError) as error:
-        raise StoreUnusable(
+        # The shared index of the log is a file too: where it cannot grow, SQLite tells a failed write, not a full disk.
+        kind = DiskFull if isinstance(error, apsw.FullError) or _is_full(path) else StoreUnusable
+        raise kind(
             f"the disk under {path} refused a write ({error}); nothing was acknowledged",
             hint="free some space and repeat",
         ) from error
@@ -297,3 +303,10 @@ def _plainly(path: Path | None) -> Iterator[None]:
         raise StoreUnusable(
             f"another program kept {path} locked for {BUSY_TIMEOUT_MS // 1000} s", hint="end that program and repeat"
         ) from error
+
+
+def _is_full(path: Path | None) -> bool:
+    try:
+        return path is not None and shutil.disk_usage(path.parent).free < FULL_BELOW
+    except OSError:
+        return False
