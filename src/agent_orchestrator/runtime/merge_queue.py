@@ -195,7 +195,9 @@ class MergeQueue:
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
         )
         gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
-        self._saving.submit(self._settle, follower, Ending(outcome=None) if follower.workspace is not None else gone)
+        ending = Ending(outcome=None) if follower.workspace is not None else gone
+        with suppress(RuntimeError):  # the run is being shut down: the attempt is open still, and the next one takes it
+            self._saving.submit(self._settle, follower, ending)
 
     def _deliver(self, goal: Goal) -> None:
         """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
