@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -97,8 +97,12 @@ class Connections:
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows, read to the end: an open RETURNING cursor keeps the write lock."""
         with _plainly(self.path):
-            # row_trace makes dictionaries of the tuples that apsw's own annotations promise
-            return cast("list[Row]", self._connection().execute(sql, parameters).fetchall())
+            cursor = self._connection().execute(sql, parameters)
+            try:
+                names = [column[0] for column in cursor.get_description()]
+            except apsw.ExecutionCompleteError:  # there is no row, or the statement returns none
+                return []
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def row(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
         """Run one statement and return its first row, or None."""
@@ -143,7 +147,6 @@ class Connections:
         if connection is None:
             connection = apsw.Connection(":memory:" if self.path is None else str(self.path))
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            connection.row_trace = _as_dict
             connection.execute(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
                 f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}"
@@ -259,10 +262,6 @@ class SqliteStore:
         """Run SQLite's quick check and return what it finds."""
         found = [str(value) for row in self._connections.rows("PRAGMA quick_check(20)") for value in row.values()]
         return [] if found == ["ok"] else found
-
-
-def _as_dict(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:
-    return dict(zip([column[0] for column in cursor.get_description()], row, strict=True))
 
 
 def _prepare(path: Path) -> None:
