@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
+    from agent_orchestrator.services.anchors import Anchors
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.events import Events
@@ -470,6 +471,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            chain=lambda: self.anchors.check(),
             distrusted=lambda: self.trust.asks(self.project().root or self.folder),
             sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
@@ -809,6 +811,7 @@ class App:
                 log=log,
             ),
             room=self._room(),
+            anchors=self.anchors,
             redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
@@ -832,6 +835,13 @@ class App:
             clock=self.clock,
             log=log,
         )
+
+    @property
+    def anchors(self) -> "Anchors":
+        """Where the chain of events ended, kept outside the database."""
+        from agent_orchestrator.services.anchors import Anchors
+
+        return Anchors(self.store, self.state)
 
     def _leader(self) -> "Leader":
         from agent_orchestrator.runtime.leadership import Leader

@@ -709,7 +709,8 @@ class World:
             self.violated("an agent was started into a limit that its provider had told")
         if self.options.until is not None and claimed >= self.options.until - self.last_start:
             self.violated("an agent was started shortly before the deadline")
-        if self.charges[task] >= MAX_ATTEMPTS * (1 + self.counts.happened["retry"]):
+        # Twice as often: not each of those was charged in the end, such as the death of one that had met a limit.
+        if self.charges[task] >= MAX_ATTEMPTS * (2 + self.counts.happened["retry"]):
             self.violated("a task was tried more often than it may be")
         works = ("good", "wrong", "nothing", "fails", "limited")
         work = self.random.choices(works, (30 if self.quiet else 12, 2, 1, 2, 0 if self.quiet else 1))[0]

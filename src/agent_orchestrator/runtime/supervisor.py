@@ -60,6 +60,7 @@ from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen, Vigil
+from agent_orchestrator.services.anchors import Anchors
 from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
@@ -147,6 +148,7 @@ class Pieces:
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     vigil: Vigil
     room: Room
+    anchors: Anchors
     redact: Redactor
 
 
@@ -343,6 +345,7 @@ class Supervisor:
         self._fill()
         self._close_goals()
         self.pieces.vigil.look(self._seen)
+        self.pieces.anchors.drop(now)
 
     def _seen(self) -> Seen:
         at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
@@ -817,6 +820,7 @@ class Supervisor:
             last.callback(self.pieces.vigil.close)
             if not paused:  # who waits for room stays the leader
                 last.callback(self.pieces.leader.resign)
+                last.callback(self.pieces.anchors.drop, math.inf, at_once=True)
             last.callback(self.pieces.notifier.close)
             last.callback(self.inbox.close)
             for follower in self.running.values():

@@ -128,6 +128,10 @@ class Connections:
         with _plainly(self.path):
             self._connection().executemany(sql, (self._kept(sql, one) for one in parameters))
 
+    def kept(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Return *values* as they are written, without the secrets that were in them."""
+        return tuple(self._kept("", values))
+
     def _kept(self, sql: str, parameters: Sequence[Value]) -> Sequence[Value]:
         """Return *parameters* as they may be written down."""
         redact = self._redact
