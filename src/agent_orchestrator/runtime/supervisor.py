@@ -277,7 +277,7 @@ class Supervisor:
             events=pieces.events,
             queue=pieces.queue,
             providers=pieces.providers,
-            give_back=self._merge_queue.give_back,
+            give_back=self._give_back_found,
             follow=self._adopt,
             settle_again=self._settle_again,
             log=self._log,
@@ -288,7 +288,12 @@ class Supervisor:
         if process is None:
             self.inbox.put(Exited(attempt.id))
 
+    def _give_back_found(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
+        mask_files(Path(attempt.run_dir), self.pieces.redact)
+        self._merge_queue.give_back(attempt, outcome, reason)
+
     def _settle_again(self, attempt: Attempt) -> None:
+        mask_files(Path(attempt.run_dir), self.pieces.redact)  # the machine may have lost what was masked before
         self.settling[attempt.id] = attempt
         self._merge_queue.take_again(attempt)
 
