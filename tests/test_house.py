@@ -72,6 +72,16 @@ def test_every_path_in_the_readmes_index_exists() -> None:
     assert [path for path in paths if not ((PACKAGE / path).exists() or (CHECKOUT / path).exists())] == []
 
 
+def test_every_test_that_shows_a_promise_of_the_readme_exists() -> None:
+    table = (CHECKOUT / "README.md").read_text().split("## What holds", 1)[1].split("\n## ", 1)[0]
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| **")]
+    shown = [re.findall(r"(?:tests|benchmarks)[\w./]*", row) for row in rows]
+
+    assert len(shown) == 14 and all(shown), shown
+    missing = [one for row in shown for one in row if not (CHECKOUT / one.replace("tests.", "tests/")).exists()]
+    assert missing == []
+
+
 def test_every_link_of_the_readme_and_the_archive_leads_to_a_file() -> None:
     pages = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", CHECKOUT / "archive" / "README.md"]
     broken = [

@@ -6,7 +6,7 @@ it uses: ``status`` opens the store and nothing else.
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.redaction import Redactor
-    from agent_orchestrator.domain.task import Task, Tier
+    from agent_orchestrator.domain.task import Task
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
     from agent_orchestrator.providers import Provider
-    from agent_orchestrator.runtime.clis import Installed
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.leadership import Leader
+    from agent_orchestrator.runtime.lineup import Lineup
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
@@ -88,6 +88,11 @@ class App:
         from agent_orchestrator.settings import load
 
         return load(self.folder, self.environ, self._flags)
+
+    @cached_property
+    def home(self) -> Path:
+        """The user's home folder."""
+        return Path(self.environ.get("HOME") or Path.home())
 
     @cached_property
     def database(self) -> Path:
@@ -155,7 +160,7 @@ class App:
             decompose=self.decompose,
             single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
             providers=lambda: self.providers,
-            check_provider=self.provider,
+            check_provider=lambda name: self.lineup.provider(name),
             specialist=lambda name: self.roster.find(name),
         )
 
@@ -166,14 +171,13 @@ class App:
         from agent_orchestrator.services.tasks import TaskQueue
 
         pause = timedelta(seconds=self.settings.retry_seconds)
-        retries = Retries(store=self.store, budgets=self.budgets, tier_above=self._tier_above)
+        retries = Retries(
+            store=self.store,
+            budgets=self.budgets,
+            # Looked for when a failure asks: most verbs of the queue need no providers.
+            tier_above=lambda provider, tier: self.lineup.tier_above(provider, tier),
+        )
         return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
-
-    def _tier_above(self, provider: str, tier: "Tier") -> "Tier | None":
-        """Return the next tier for which *provider* uses another model than for *tier*; None without one."""
-        from agent_orchestrator.runtime.roles import tier_above
-
-        return tier_above(provider, tier, chosen=self.chosen_models().get(provider), by_tier=self.tier_models())
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -244,8 +248,7 @@ class App:
         """The specialists: built in, the project's and the user's."""
         from agent_orchestrator.planning.roster import Roster
 
-        home = Path(self.environ.get("HOME") or Path.home())
-        claude = Path(self.environ.get("CLAUDE_CONFIG_DIR") or home / ".claude")
+        claude = Path(self.environ.get("CLAUDE_CONFIG_DIR") or self.home / ".claude")
         return Roster(project=self.folder, user=places.config_home(self.environ), claude=claude)
 
     @cached_property
@@ -263,7 +266,7 @@ class App:
         return providers(
             clock=self.clock,
             environ=self.environ,
-            home=Path(self.environ.get("HOME") or Path.home()),
+            home=self.home,
             root=os.geteuid() == 0,
             claude_uses_key=self.settings.claude_uses_key,
             codex_model=self.settings.codex_model,
@@ -273,50 +276,33 @@ class App:
             own_prices=self.settings.own_prices(),
         )
 
-    def installed(self, name: str) -> "Installed":
-        """Return where the provider *name* is installed.
+    @cached_property
+    def lineup(self) -> "Lineup":
+        """Which providers can work and plan here, by which models, and who pays them."""
+        from agent_orchestrator.providers.all import AUTO
+        from agent_orchestrator.providers.api import KEY
+        from agent_orchestrator.runtime.lineup import Lineup
+
+        return Lineup(
+            providers=self.providers,
+            environ=self.environ,
+            home=self.home,
+            settings=self.settings,
+            auto=AUTO,
+            keys={"api": KEY},
+        )
+
+    def run_providers(self) -> tuple[str, ...]:
+        """Return the providers of a run, the preferred first.
 
         Raises:
-            BadInput: there is no such provider.
-            NotReady: it is not installed, or has no key; says what to do.
+            NotReady: none can be used, or one that a queued task insists on cannot; says what to do.
         """
-        from agent_orchestrator.runtime.clis import require
-
-        provider = self.provider(name)
-        if not self._has_key(name):
-            raise NotReady(f"the Anthropic API needs a key: {provider.install}")
-        return require(provider, self.environ)
-
-    def _has_key(self, name: str) -> bool:
-        """Say whether the provider *name* has the key without which it cannot even begin; CLIs see to theirs."""
-        from agent_orchestrator.providers.api import KEY
-
-        return name != "api" or bool(self.environ.get(KEY))
-
-    def provider(self, name: str) -> "Provider":
-        """Return the provider *name*. Raises BadInput with the nearest name."""
-        if name not in self.providers:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, self.providers, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(self.providers)}"
-            raise BadInput(f"no provider {name!r}", hint=hint)
-        return self.providers[name]
+        for name in self.store.tasks.providers():
+            self.lineup.installed(name)
+        return self.lineup.of_run()
 
     # Planning
-
-    def planners(self) -> "Sequence[str]":
-        """Return the models that could plan here, best first, as the setting ``planner`` allows; empty means rules."""
-        from agent_orchestrator.runtime.clis import find
-
-        chosen = self.settings.planner
-        if chosen == "rules":
-            return []
-        if chosen != "auto":
-            self.installed(chosen)
-            return [chosen]
-        api = ["api"] if self._has_key("api") else []
-        return api + [name for name in ("claude", "codex") if find(self.providers[name], self.environ) is not None]
 
     def decomposer(self, planner: str | None, *, look: bool = True) -> "TaskDecomposer":
         """Return what splits a goal, asking the model of *planner*, or the rules when it is None.
@@ -335,7 +321,7 @@ class App:
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
         from agent_orchestrator.services.plans import decompose
 
-        return decompose(goal, (self.decomposer(planner) for planner in (*self.planners(),) or (None,)))
+        return decompose(goal, (self.decomposer(planner) for planner in (*self.lineup.planners(),) or (None,)))
 
     def looked_over(self, plan: "Plan") -> "Plan":
         """Return *plan* with what is doubtful about it in this project, and with what a plan by rules had to guess."""
@@ -354,7 +340,7 @@ class App:
     def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
         from agent_orchestrator.runtime.asking import ask
 
-        provider, installed = self.provider(planner), self.installed(planner)
+        provider, installed = self.lineup.provider(planner), self.lineup.installed(planner)
 
         def complete(prompt: str, schema: Mapping[str, object]) -> str:
             return ask(
@@ -364,7 +350,7 @@ class App:
                 schema,
                 environ=self.environ,
                 pass_env=self.settings.pass_env,
-                model=self.chosen_models().get(planner),
+                model=self.lineup.chosen_models.get(planner),
                 state=self.state,
                 timeout_s=self.settings.planner_seconds,
             )
@@ -372,62 +358,6 @@ class App:
         return complete
 
     # Running
-
-    def run_providers(self) -> tuple[str, ...]:
-        """Return the providers of a run, the preferred first, from the settings ``provider`` and ``use_api_mode``.
-
-        Of several that were named, those that cannot be used here are left out; see :meth:`unusable_providers`.
-
-        Raises:
-            NotReady: none can be used, or one that a task insists on cannot; says what to do.
-        """
-        from agent_orchestrator.providers.all import AUTO
-        from agent_orchestrator.runtime.clis import on_path
-
-        for name in self.store.tasks.providers():
-            self.installed(name)
-        asked = self._asked_providers()
-        if asked:
-            missing = self.unusable_providers()
-            if len(missing) == len(asked):
-                raise next(iter(missing.values()))
-            return tuple(name for name in asked if name not in missing)
-        there = [name for name in AUTO if on_path(self.providers[name], self.environ)]
-        # One that nobody pays for would only wait for a login as a stand-in, or use a service the user never chose.
-        found = (*there[:1], *(name for name in there[1:] if not self.payer(name).startswith("nobody")))
-        if not found and self.settings.generic_command:
-            self.installed("generic")
-            found = ("generic",)
-        if not found:
-            raise NotReady(
-                f"no agent CLI is installed: none of {', '.join(AUTO)} is on PATH",
-                hint=f"{self.providers['claude'].install} (to see a show without one: orchestrate demo)",
-            )
-        return found
-
-    def _asked_providers(self) -> tuple[str, ...]:
-        """Return the providers that the settings name; empty when any that is installed will do."""
-        if self.settings.provider != "auto":
-            return tuple(dict.fromkeys(name for name in self.settings.provider.split(",") if name))
-        return ("api",) if self.settings.use_api_mode else ()
-
-    def unusable_providers(self) -> dict[str, NotReady]:
-        """Return the providers that the settings name and that cannot be used here, with the reason."""
-        found = {}
-        for name in self._asked_providers():
-            try:
-                self.installed(name)
-            except NotReady as error:
-                found[name] = error
-        return found
-
-    def payer(self, name: str) -> str:
-        """Say in a few words who pays for the work of the provider *name*."""
-        from agent_orchestrator.runtime.environment import allowed
-
-        provider = self.provider(name)
-        inherited = allowed(self.environ, (*provider.environment, *self.settings.pass_env))
-        return provider.payer(inherited, Path(self.environ.get("HOME") or Path.home()))
 
     def project(self) -> "Project":
         """Look at the project folder now: repository, branch, uncommitted work."""
@@ -438,8 +368,7 @@ class App:
     @property
     def is_whole_home(self) -> bool:
         """Whether the project folder is the user's home folder, or all there is: nobody means that."""
-        home = Path(self.environ.get("HOME") or Path.home())
-        return self.folder in {home.resolve(), Path("/")}
+        return self.folder in {self.home.resolve(), Path("/")}
 
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
@@ -465,8 +394,8 @@ class App:
             database=self.database,
             environ=self.environ,
             providers=[one for one in self.providers.values() if one.binary is not None],
-            payer=self.payer,
-            api_mode="api" in self._asked_providers(),
+            payer=self.lineup.payer,
+            api_mode="api" in self.lineup.asked_for,
             project=self.project,
             test=lambda: self.profile.test,
             verify=self.settings.verify,
@@ -599,7 +528,7 @@ class App:
 
         project = self.project()
         reach = Reach(
-            home=Path(self.environ.get("HOME") or Path.home()),
+            home=self.home,
             environ=self.environ,
             project=project.root or self.folder,
             state=self.state,
@@ -656,7 +585,7 @@ class App:
         return RunOptions(
             **{
                 "providers": self.run_providers(),
-                "unusable": {name: error.message for name, error in self.unusable_providers().items()},
+                "unusable": {name: error.message for name, error in self.lineup.unusable().items()},
                 "max_agents": self.settings.max_agents,
                 **more,
             }
@@ -717,11 +646,11 @@ class App:
             BadInput: there is no such provider.
             NothingToDo: it is not on hold.
         """
-        from agent_orchestrator.services.reports import hold_json
+        from agent_orchestrator.services.json_values import hold_json
 
         held = {hold.provider for hold in self.holds.current()}
         if provider is not None and provider not in held:
-            self.provider(provider)
+            self.lineup.provider(provider)
         released = self.holds.release(provider)
         if not released:
             who = provider or "no provider"
@@ -774,7 +703,6 @@ class App:
     ) -> "Supervisor":
         """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
         from agent_orchestrator.domain.budget import parse_budget
-        from agent_orchestrator.runtime.clis import on_path
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
         from agent_orchestrator.runtime.vigil import vigil
 
@@ -795,9 +723,7 @@ class App:
             abandon_checks=abandon_checks,
             leader=leader or self._leader(),
             providers=self.providers,
-            available=frozenset(
-                name for name, one in self.providers.items() if on_path(one, self.environ) and self._has_key(name)
-            ),
+            available=self.lineup.available,
             state=self.state,
             saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
@@ -889,34 +815,9 @@ class App:
             sandbox=self.sandbox,
             trust=self.trust,
             shared_files=self._shared_files,
-            models=self.chosen_models(),
-            tier_models=self.tier_models(),
+            models=self.lineup.chosen_models,
+            tier_models=self.lineup.tier_models,
         )
-
-    def chosen_models(self) -> dict[str, str]:
-        """Return the model that the user chose for all work of a provider, where one was chosen."""
-        settings = self.settings
-        chosen = {
-            "claude": settings.claude_model,
-            "codex": settings.codex_model,
-            "gemini": settings.gemini_model,
-            "opencode": settings.opencode_model,
-            "generic": settings.generic_model,
-            "api": settings.api_model,
-        }
-        return {name: model for name, model in chosen.items() if model}
-
-    def tier_models(self) -> "dict[tuple[str, Tier], str]":
-        """Return the model of each provider and tier, from the setting ``models``.
-
-        Raises:
-            BadInput: it names a provider that does not exist.
-        """
-        found = self.settings.tier_models()
-        for name, _ in found:
-            if name != "generic":  # which exists only while the user has a command for it
-                self.provider(name)
-        return found
 
     def _setup(self) -> "Setup":
         from agent_orchestrator.runtime.environment import allowed

@@ -7,7 +7,7 @@ import pytest
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import reports as status_view
 from agent_orchestrator.domain.task import TaskState
-from agent_orchestrator.services import reports as snapshot
+from agent_orchestrator.services import waiting
 from calling import Caller
 from looking import orchestrate
 from steps import accept, planned
@@ -140,5 +140,5 @@ def test_a_refusal_of_the_system_that_nobody_expected_is_told_in_a_line(here: Ap
 def test_the_views_agree_on_how_much_is_listed() -> None:
     from agent_orchestrator.runtime import supervisor
 
-    assert supervisor.OPEN_AT_ONCE == snapshot.GOALS_AT_ONCE
-    assert status_view.WAITING_SHOWN == snapshot.WAITING_SHOWN
+    assert supervisor.OPEN_AT_ONCE == waiting.GOALS_AT_ONCE
+    assert status_view.WAITING_SHOWN == waiting.WAITING_SHOWN

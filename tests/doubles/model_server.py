@@ -329,8 +329,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         name, index, turn = self.server.model.decide(asked)
         failure = self.server.model.due_failure(name, index, turn)
         self._remember(body=body, asked=asked, scenario=name, turn=index, failure=failure)
-        while turn.hold and not turn.hold.wait(0.05) and not self.server.closing.is_set():
-            pass
+        while turn.hold and not turn.hold.wait(0.05):
+            if self.server.closing.is_set():
+                self.close_connection = True
+                return
         self._answer(asked, turn, failure)
 
     def _answer(self, asked: Asked, turn: Turn, failure: Failure | None) -> None:

@@ -64,14 +64,15 @@ def killed_at_every_step(project: Caller, tmp_path: Path, words: tuple[str, ...]
         try:
             judge()
         except AssertionError as error:
-            raise AssertionError(f"{' '.join(words)}: {ended.stderr.decode()[-200:]}") from error
+            raise AssertionError(f"{' '.join(words)}: {ended.stderr.decode()[-200:]}: {error}") from error
     raise AssertionError("it has more steps than anybody thought")
 
 
 def test_cleanup(project: Caller, tmp_path: Path) -> None:
     def judge() -> None:
-        assert project("cleanup", "--older-than", "1s", "--yes").code in {0, 3}
-        assert not list((tmp_path / "state").rglob("checkouts/*"))
+        cleaned = project("cleanup", "--older-than", "1s", "--yes")
+        assert cleaned.code in {0, 3}, cleaned.err
+        assert not list((tmp_path / "state").rglob("checkouts/*")), cleaned.out + cleaned.err
         shutil.rmtree(tmp_path / "back", ignore_errors=True)
         assert project("restore", "bad", "--into", str(tmp_path / "back")).code == 0
         assert (tmp_path / "back" / "bad.txt").read_text() == "bad\n"

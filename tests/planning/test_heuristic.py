@@ -144,6 +144,7 @@ def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
 
     assert "Build the user interface" not in titles(planned("Build a billing platform", server))
     assert "Build the user interface" in titles(planned("Build a billing platform with a dashboard", server))
+    assert "Build the user interface" in titles(planned("Build a billing web app", server))
     assert "Build the user interface" in titles(planned("Build a billing platform"))
 
 
@@ -153,6 +154,67 @@ def test_an_api_is_designed_before_it_is_built_and_built_before_it_is_tested() -
     assert before(plan, "Implement the endpoints") == {"Design the API contract and the data model"}
     assert {"Implement the endpoints", "Add authentication and permissions"} <= before(plan, "Test the API")
     assert "Test the API end to end" in before(plan, "Write the documentation")
+
+
+def test_an_api_that_is_added_with_all_that_belongs_to_one_is_a_project_too() -> None:
+    whole = planned("Add a REST API for bookmarks with tags, authentication, tests and docs")
+    part = planned("Add a REST API for bookmarks")
+
+    assert {task.id for task in whole.tasks} == {"contract", "api", "auth", "tests", "docs"}
+    assert len(part.tasks) == 1
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Implementar un sistema de reservas con calendario, pagos y notificaciones",
+        "构建一个任务管理系统，支持用户登录、任务分配和通知",
+        "Criar um sistema de vendas com estoque, pagamentos e relatórios",
+    ],
+)
+def test_the_features_of_an_app_are_found_in_other_languages(goal: str) -> None:
+    plan = planned(goal)
+
+    assert {"model", "part1", "part2", "part3", "ui", "verify"} == {task.id for task in plan.tasks}
+
+
+def test_a_web_app_in_german_is_an_app() -> None:
+    plan = planned("Entwickle eine Web-App zur Zeiterfassung mit Login, Berichten und Export")
+
+    assert {"model", "api", "auth", "ui", "verify"} == {task.id for task in plan.tasks}
+
+
+def test_features_after_a_colon_are_parts_of_the_app() -> None:
+    plan = planned("Develop a telemetry platform: device registry, ingestion, storage, dashboards")
+
+    assert [title for title in titles(plan) if title.startswith("Implement")] == [
+        "Implement device registry",
+        "Implement ingestion",
+        "Implement storage",
+        "Implement dashboards",
+    ]
+
+
+def test_what_is_there_already_is_not_built_again() -> None:
+    assert len(planned("Dockerize the app and set up CI/CD to AWS ECS").tasks) == 1
+    assert len(planned("Frobnicate the platform").tasks) == 1
+
+
+def test_moving_code_asks_for_no_schema_and_goes_to_those_who_write_such_code() -> None:
+    screens = planned("Migrate our monolith from AngularJS to React")
+    data = planned("Migrate the legacy database from Oracle to PostgreSQL")
+
+    assert [task.agent_type for task in screens.tasks if task.id in {"inventory", "target", "move"}] == [
+        "frontend-ui-engineer"
+    ] * 3
+    assert not any("schema" in title for title in titles(screens))
+    assert any("schema" in title for title in titles(data))
+
+
+def test_names_of_operations_are_no_tasks() -> None:
+    goal = "Add a CLI with three commands: add, list, remove; with tests and docs"
+
+    assert len(planned(goal).tasks) == 1
 
 
 def test_an_api_that_is_asked_for_with_screens_gets_them_before_the_tests_of_the_whole() -> None:

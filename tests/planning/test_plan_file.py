@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_orchestrator.domain.errors import InvalidPlan
@@ -25,6 +25,10 @@ TEXTS = st.lists(
     st.one_of(WORDS, st.sampled_from(["### a: b", "## Tasks", "# x", "\\## y", "- size: L", "yes", "404", "", "  in"])),
     max_size=6,
 ).map("\n".join)
+
+
+BARE = PlannedTask(id="t0", title="Do it", description="Do it.", agent_type="generalist")
+SPACED = Question(text="how is it checked", default="-", answer="grep 'a  b'\tx\u00a0y")
 
 
 @st.composite
@@ -60,6 +64,7 @@ def plans(draw: Any) -> Plan:
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(made=plans())
+@example(made=lint(Plan(goal="g", source="rules", tasks=(BARE,), questions=(SPACED,)), ROSTER, strict=True))
 @settings(max_examples=80, deadline=None)
 def test_a_plan_comes_back_from_a_file_as_it_was(format: str, made: Plan) -> None:
     back = read(write(made, format, name="mine", version=3), format, ROSTER)

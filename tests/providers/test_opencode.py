@@ -10,7 +10,7 @@ from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Said, Spent, Started, UsedTool
 from agent_orchestrator.providers.opencode import CONFIG, OpenCode
-from providers.reading import CLOCK, RECORDINGS, ending, read, recording
+from providers.reading import CLOCK, ending, read, recording
 
 OPENCODE = OpenCode(clock=CLOCK, zone=UTC, model="openai/gpt-5.4")
 
@@ -102,32 +102,6 @@ def test_a_run_that_stops_after_a_tool_has_no_last_word() -> None:
 
     assert ending(OPENCODE, lines[:4], 0).outcome == Outcome.FAILED
     assert ending(OPENCODE, lines[:4], -15).outcome == Outcome.LOST
-
-
-FAILURES = {
-    "rate_limit": HoldKind.RATE_LIMIT,
-    "usage_limit": HoldKind.USAGE_LIMIT,
-    "no_credit": HoldKind.USAGE_LIMIT,
-    "overloaded": HoldKind.OVERLOADED,
-    "server_error": HoldKind.OVERLOADED,
-    "invalid_key": HoldKind.LOGIN,
-    "forbidden": HoldKind.LOGIN,
-    "drop": HoldKind.OVERLOADED,
-    "drop_mid": HoldKind.OVERLOADED,
-    "prompt_too_long": None,
-    "no_model": None,
-}
-
-
-@pytest.mark.parametrize("case", (RECORDINGS / "opencode-failures.jsonl").read_text().splitlines())
-def test_a_run_that_failed_is_told_by_its_status_and_its_text(case: str) -> None:
-    seen = json.loads(case)
-    expected = FAILURES[seen["case"].removeprefix("opencode_")]
-
-    found = ending(OPENCODE, [json.dumps(seen["line"])], seen["exit_code"])
-
-    assert (found.limited.kind if found.limited else None) == expected
-    assert found.outcome == (Outcome.LIMITED if expected else Outcome.FAILED)
 
 
 def test_a_limit_holds_as_long_as_the_service_said() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.failures import failing_tests, found_no_tests, read_failures
+from agent_orchestrator.runtime.failures import failing_tests, found_no_tests, in_words, read_failures
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -184,3 +184,12 @@ def test_a_run_without_tests_is_recognised() -> None:
     assert found_no_tests('npm error Missing script: "test"\n', 1)
     assert not found_no_tests("ERROR: file or directory not found: x.py\n\nno tests ran in 1.53s\n", 4)
     assert not found_no_tests("something else\n", 5)
+
+
+def test_failing_tests_are_named_in_one_short_line() -> None:
+    cases = [f"test_last_day (tests.test_summary.Summary.test_last_day) [{day}]" for day in (28, 29, 31)]
+    long = f"tests/{'deep/' * 20}test_u.py::test_x"
+
+    assert in_words(cases) == "Summary.test_last_day"
+    assert in_words([*cases, "a", "b"]) == "Summary.test_last_day, a and 1 more"
+    assert in_words([long]).endswith("/test_u.py::test_x") and len(in_words([long])) == 70

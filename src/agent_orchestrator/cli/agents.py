@@ -152,7 +152,7 @@ def _models(app: "App", role: "Specialist") -> dict[str, str | None]:
     """Return for each provider the model that a task in the role's own tier would get; None is the CLI's default."""
     from agent_orchestrator.runtime.roles import model_for
 
-    by_tier, chosen = app.tier_models(), app.chosen_models()
+    by_tier, chosen = app.lineup.tier_models, app.lineup.chosen_models
     return {
         name: model_for(role, name, role.tier, chosen=chosen.get(name), by_tier=by_tier)
         for name, one in app.providers.items()

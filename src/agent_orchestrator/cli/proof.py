@@ -38,7 +38,7 @@ def verify(name: str, as_json: bool) -> None:
 
 def _json(found: "Reverified") -> Json:
     from agent_orchestrator.domain.task import Task
-    from agent_orchestrator.services.reports import checks_json, concerns_json
+    from agent_orchestrator.services.json_values import checks_json, concerns_json
 
     subject = found.subject
     return {

@@ -57,14 +57,14 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
         NotReady: no provider is installed, the isolation that was asked for is impossible here, or the folder is the
             whole home folder.
     """
-    for name, error in app.unusable_providers().items():
+    for name, error in app.lineup.unusable().items():
         doors.tell(f"{name} is left out: {error.message}")
     for name in app.run_providers():
-        provider = app.provider(name)
+        provider = app.lineup.provider(name)
         if provider.is_demo:
             doors.tell("DEMO: the agents follow a script; no model is asked and the work is a show")
         else:
-            doors.tell(f"{provider.title} works here; {app.payer(name)} pays")
+            doors.tell(f"{provider.title} works here; {app.lineup.payer(name)} pays")
     doors.tell(f"sandbox: {app.sandbox.description}")
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:

@@ -237,7 +237,7 @@ class Session:
 def _models(app: App) -> list[Model]:
     """Return whom one can talk with here; a planner that is set and missing is told when it is talked to."""
     try:
-        names = app.planners()
+        names = app.lineup.planners()
     except OrchestratorError as error:
         doors.tell(f"nobody to talk with: {error.message}")
         return []

@@ -76,7 +76,7 @@ def _say_who_planned(plan: Plan) -> None:
         doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
     vague = [found.task for found in plan.findings if found.rule == "no-acceptance" and found.task]
     if vague:  # the rules leave it out of every task they make
-        doors.tell(columns.one_line(f"note: what is true when it is done is not said of {', '.join(vague)}"))
+        doors.tell(columns.one_line(f"note: no acceptance is written down for {', '.join(vague)}"))
     for found in plan.findings:
         if found.task not in vague or found.rule != "no-acceptance":
             where = f"{found.task}: " if found.task and found.task not in found.message else ""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from agent_orchestrator.planning.layers import Layer, layers_in
-from agent_orchestrator.planning.reading import Reading, things_named
+from agent_orchestrator.planning.reading import Form, Reading, is_english, things_named
 from agent_orchestrator.planning.vocabulary import APP_NOUNS, BUILD_VERBS, CHINESE_APP, CHINESE_VERBS, NOT_WEB, VERBS
 
 DATA_ARCHITECT = "data-architect-governance"
@@ -51,7 +51,7 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
     text = reading.text
     if reading.small or len(reading.words) > 400:
         return []
-    screens = may_have_ui or Layer.SCREEN in layers_in(text)
+    screens = may_have_ui or Layer.SCREEN in layers_in(text) or _NAMED_UI.search(text) is not None
     for archetype in (_infrastructure, _services, _migration, _machine_learning, _pipeline, _api):
         if steps := archetype(reading):
             return _with_extras(text, steps)
@@ -62,20 +62,40 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
 def _built_thing(reading: Reading) -> tuple[str, ...]:
     """Return the words of what is to be built: "Create a blog platform with comments" gives a, blog, platform."""
     text = reading.text.casefold()
-    if reading.first_verb in BUILD_VERBS or re.match(CHINESE_VERBS, reading.first_verb):
+    if (
+        reading.first_verb in BUILD_VERBS
+        or (reading.first_verb == "add" and _is_whole(text))
+        or re.match(CHINESE_VERBS, reading.first_verb)
+    ):
         rest = text[text.find(reading.first_verb) + len(reading.first_verb) :]
     elif reading.first_verb in VERBS:
         return ()
     else:  # "A blog platform with comments" names the thing and leaves the verb out
         rest = text
-    return tuple(_WORD.findall(_STOP.split(rest.removeprefix(" up"), maxsplit=1)[0]))
+    words = tuple(_WORD.findall(_STOP.split(rest.removeprefix(" up"), maxsplit=1)[0]))
+    is_there = rest is text and bool(_EXISTING & set(words))  # "dockerize the app": a verb that we do not know
+    return () if is_there else words
+
+
+_EXISTING = {"the", "this", "our", "my", "your", "existing", "current"}
+
+
+def _named(reading: Reading) -> tuple[str, ...]:
+    """Return the features that the goal lists, after "with" or after a colon."""
+    after_colon = tuple(part.text for part in reading.parts) if reading.form is Form.THINGS else ()
+    return (things_named(reading.text) or after_colon)[:FEATURES_LIMIT]
+
+
+def _is_whole(text: str) -> bool:
+    """Say whether a goal names two of what goes with a whole: "Add an API with authentication, tests and docs"."""
+    return sum(re.search(rf"\b(?:{words})\b", text, re.I) is not None for words in (_TESTS, *_EXTRA_WORDS)) >= 2
 
 
 def _app(reading: Reading, screens: bool) -> list[Step]:
     thing = _built_thing(reading)
     chinese = re.search(f"^(?:{CHINESE_VERBS}).*(?:{CHINESE_APP})", reading.text.split("，")[0])
-    english = reading.text.isascii() and thing[-1:] and thing[-1] in APP_NOUNS
-    other = not reading.text.isascii() and any(word in APP_NOUNS for word in thing[:4])
+    english = is_english(reading.text) and thing[-1:] and thing[-1] in APP_NOUNS
+    other = not is_english(reading.text) and any(word in APP_NOUNS for word in thing[:4])  # "un sistema de reservas"
     if not (chinese or english or other) or set(thing) & NOT_WEB:
         return []
     model = Step(
@@ -86,7 +106,7 @@ def _app(reading: Reading, screens: bool) -> list[Step]:
         agent=DATA_ARCHITECT,
         accept=("The schema can be created on an empty database.", "Each entity of the goal has a place in it."),
     )
-    features = things_named(reading.text)[:FEATURES_LIMIT]
+    features = _named(reading)
     if features:
         made = _siblings(
             features, "Implement {}", "the server side: rules, storage and API endpoints", ("model",), BACKEND
@@ -123,7 +143,7 @@ def _ui(after: tuple[str, ...]) -> Step:
 _NAMED_UI = re.compile(
     r"\b(?:ui|gui|(?:user|web) interface|front-?end|react|vue|angular|svelte|web ?(?:app|site))\b", re.I
 )
-"""Words by which a goal for an API asks for screens as well."""
+"""Words by which a goal for an API, or in a project without screens, asks for screens as well."""
 
 
 def _api(reading: Reading) -> list[Step]:
@@ -137,7 +157,7 @@ def _api(reading: Reading) -> list[Step]:
         agent=DATA_ARCHITECT,
         accept=("Every endpoint has its inputs, outputs and errors written down.",),
     )
-    features = things_named(reading.text)[:FEATURES_LIMIT]
+    features = _named(reading)
     made = (
         _siblings(
             features,
@@ -287,7 +307,7 @@ def _services(reading: Reading) -> list[Step]:
     cue = r"\b(?:micro-?services?|monolith\w*|mikroserwis\w*|microservicios|microsserviços)\b|微服务"
     if not re.search(cue, reading.text, re.I):
         return []
-    names = things_named(reading.text)[:FEATURES_LIMIT]
+    names = _named(reading)
     if not names:
         return []
     names = tuple(name if re.search("servi|服务", name, re.I) else f"{name} service" for name in names)
@@ -330,35 +350,39 @@ def _migration(reading: Reading) -> list[Step]:
     )
     if not re.search(big, reading.text, re.I) or len(reading.words) < 5:
         return []
-    names = things_named(reading.text)[:FEATURES_LIMIT]
+    is_data = _DATA_MOVED.search(reading.text) is not None
+    expert = DATA_ARCHITECT if is_data else FRONTEND if _SCREENS_MOVED.search(reading.text) else BACKEND
+    names = _named(reading)
     inventory = Step(
         key="inventory",
         title="Take stock of what exists and pin its behaviour",
         what="List what is to be moved, who uses it and how it behaves; write checks that old and new must both pass.",
-        agent=DATA_ARCHITECT,
+        agent=expert,
         accept=("The list is complete and each entry has a check.",),
     )
     target = Step(
         key="target",
-        title="Design the target schema and the order of the migration",
+        title=f"Design the target {'schema' if is_data else 'structure'} and the order of the migration",
         what="Decide the target structure, the steps with their way back, and how old and new run side by side.",
-        agent=DATA_ARCHITECT,
+        agent=expert,
         after=("inventory",),
         accept=("Each step has a way back.",),
     )
-    made = (
-        _siblings(names, "Migrate {}", "moved as designed, passing the same checks as before", ("target",), None)
-        if names
-        else [
-            Step(
-                key="move",
-                title="Migrate the code and the data",
-                what="Carry out the migration with repeatable scripts; compare counts and contents before and after.",
-                after=("target",),
-                accept=("Running it twice does no harm.", "Old and new pass the same checks."),
-            )
-        ]
-    )
+    if names:
+        what = "moved as designed, passing the same checks as before"
+        made = _siblings(names, "Migrate {}", what, ("target",), None)
+    else:
+        whole = Step(
+            key="move",
+            title=f"Migrate the code{' and the data' if is_data else ''}",
+            what="Carry out the migration with repeatable scripts; compare counts and contents before and after."
+            if is_data
+            else "Carry out the migration step by step; old and new work after each of them.",
+            agent=BACKEND if is_data else expert,
+            after=("target",),
+            accept=(*(("Running it twice does no harm.",) if is_data else ()), "Old and new pass the same checks."),
+        )
+        made = [whole]
     cut = Step(
         key="cutover",
         title="Prepare the cut-over and the way back",
@@ -368,6 +392,15 @@ def _migration(reading: Reading) -> list[Step]:
         accept=("The cut-over was rehearsed on a copy.",),
     )
     return [inventory, target, *made, cut]
+
+
+_DATA_MOVED = re.compile(
+    r"\b(?:databases?|schemas?|data|tables?|warehouse|stored procedures|postgres\w*|mysql|oracle|mongodb|sql)\b|数据",
+    re.I,
+)
+_SCREENS_MOVED = re.compile(
+    r"\b(?:front-?end|ui|react|angular\w*|vue|svelte|jquery|backbone|ember|next\.?js|css|tailwind)\b", re.I
+)
 
 
 _CLOUD_PARTS = (
@@ -536,6 +569,8 @@ _EXTRAS = (
         WRITER,
     ),
 )
+_EXTRA_WORDS = tuple(words for _, words, *_ in _EXTRAS)
+_TESTS = r"tests?|testing"
 
 
 def _with_extras(text: str, steps: list[Step]) -> list[Step]:

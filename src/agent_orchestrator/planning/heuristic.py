@@ -70,11 +70,10 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     With a *profile*, a project without any user interface gets no screens that the goal does not ask for.
     """
     reading = read_goal(goal)
-    if reading.form in (Form.LIST, Form.REQUESTS):
-        steps = _from_parts(reading)
-        if reading.form is Form.REQUESTS and len({_agent(step, reading, roster) for step in steps}) < len(steps) == 2:
-            steps = []  # two requests to the same specialist: one agent does both
-    else:
+    steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
+    if reading.form is Form.REQUESTS and len({_agent(step, reading, roster) for step in steps}) < len(steps) == 2:
+        steps = []  # two requests to the same specialist: one agent does both
+    if not steps:
         steps = steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
         if not steps and reading.form is Form.THINGS:
             steps = _from_parts(reading)

@@ -330,7 +330,8 @@ class _Work:
             about = tuple(dict.fromkeys(named for id in one.tasks if (named := self.renamed.get(id, slug(id))) in ids))
             if one.tasks and not about and one.answer is None:
                 continue
-            answer = None if one.answer is None else visible(one.answer).strip()[:ANSWER_LIMIT]
+            # In one line, but with its blanks as they are: an answer may be a command.
+            answer = None if one.answer is None else " ".join(visible(one.answer).splitlines())[:ANSWER_LIMIT].strip()
             text, default, changes = (_line(part) for part in (one.text, one.default, one.changes))
             if text:
                 kept.append(

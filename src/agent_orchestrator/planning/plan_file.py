@@ -316,8 +316,7 @@ def _markdown(plan: Plan, name: str, version: int) -> str:
             lines += [f"- {question.text}", f"  - default: {question.default}", f"  - changes: {question.changes}"]
             lines += [f"  - tasks: {', '.join(question.tasks)}"] if question.tasks else []
             lines += [f"  - sets: {question.sets}"] if question.sets else []
-            answer = " ".join(question.answer.split()) if question.answer is not None else ""
-            lines += [f"  - answer: {answer}".rstrip()]
+            lines += [f"  - answer: {question.answer or ''}".rstrip()]
         lines += [""]
     lines += ["## Tasks", ""]
     for task in plan.tasks:

@@ -57,6 +57,10 @@ _FOLLOWS = re.compile(
 )
 
 
+_NO_OBJECT = {"with", "and", "or", "of"}
+"""After a verb these say that it is a name: "three commands: add, list, remove; with tests"."""
+
+
 class Form(StrEnum):
     """How the parts of a goal were written."""
 
@@ -220,7 +224,8 @@ def _requests(text: str) -> tuple[str, list[Part]]:
     text = " ".join(text.split())
     head, body = "", text
     before, colon, after = text.partition(": ")
-    if colon and starts_with_request(after) and len(before.split()) <= 12:
+    first = _WORD.findall(re.split(r"[,;]", after, maxsplit=1)[0])
+    if colon and starts_with_request(after) and len(first) > 1 and len(before.split()) <= 12:
         head, body = before, after
     pieces = [piece.strip() for piece in re.split(r"[;；]\s*", body) if piece.strip()]
     if not (len(pieces) >= 2 and all(starts_with_request(_bare(piece)) for piece in pieces)):
@@ -251,7 +256,7 @@ def _coordinated(piece: str) -> list[str]:
 def _asks_for_more(chunk: str) -> bool:
     """Say whether *chunk* after a comma is a request of its own: not "close it", nor "test results" among nouns."""
     words = _WORD.findall(chunk.casefold())
-    if not starts_with_request(chunk) or len(words) < 2 or words[1] in PRONOUNS:
+    if not starts_with_request(chunk) or len(words) < 2 or words[1] in PRONOUNS | _NO_OBJECT:
         return False
     return words[0] not in NOUN_LIKE_VERBS or words[1] in DETERMINERS
 
@@ -261,14 +266,16 @@ def _bare(chunk: str) -> str:
 
 
 def _things(text: str) -> list[str]:
-    text = re.split(r"(?<=\w)[.](?:\s|$)| - ", text)[0]
+    text = re.split(r"(?<=\w)[.](?:\s|$)|[;；]\s| - ", text)[0]
     pieces = [
         p.strip(" .")
-        for p in re.split(rf",\s*(?:{_AND}\s+|&\s*)?|\s+(?:and|&|y|et|und|oraz)\s+|、|，|和", text)
+        for p in re.split(rf",\s*(?:{_AND}\s+|&\s*)?|\s+(?:and|&|y|e|et|und|oraz|i)\s+|、|，|和", text)
         if p.strip(" .")
     ]
     if len(pieces) < 3 or any(len(piece.split()) > 5 or _MODAL.search(piece) for piece in pieces):
         return []
+    if sum(piece.casefold() in VERBS for piece in pieces) * 2 > len(pieces):
+        return []  # "three commands: add, list, remove" names operations of one thing
     return pieces
 
 

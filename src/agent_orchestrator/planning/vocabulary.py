@@ -9,7 +9,7 @@ def words_of(text: str) -> frozenset[str]:
 _ENGLISH = """
 add adjust allow analyse analyze apply audit automate backfill benchmark build bump cache change check clean
 close collect compute configure connect containerize convert cover create debug define delete deploy deprecate
-derive design detect develop disable display document download draft drop edit enable enforce ensure establish
+derive design detect develop disable display dockerize document download draft drop edit enable enforce ensure establish
 evaluate expand explain export expose extend extract fetch fix format generate guard handle harden hide hook
 implement import improve index ingest init initialize install instrument integrate introduce investigate
 launch limit link lint load localize log make measure merge migrate model monitor move normalize notify

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Protocol, assert_never, runtime_checkable
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
@@ -264,17 +264,22 @@ class Provider(Protocol):
         """
         ...
 
-    def ask(self, question: Question) -> Command | None:
-        """Return the command that asks for one structured answer, or None when this provider cannot."""
-        ...
-
-    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
-        """Return the JSON text of the answer from standard output or from *files* the command wrote; None if absent."""
-        ...
-
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """Say in a few words who pays: ``a claude.ai login``, ``ANTHROPIC_API_KEY``, ``nobody (not logged in)``.
 
         Looks only whether credential files exist, never into them.
         """
+        ...
+
+
+@runtime_checkable
+class AnswersQuestions(Provider, Protocol):
+    """A provider whose model can be asked for JSON of a given schema: it can plan. All methods are pure."""
+
+    def ask(self, question: Question) -> Command:
+        """Return the command that asks for one structured answer."""
+        ...
+
+    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
+        """Return the JSON text of the answer from standard output or from *files* the command wrote; None if absent."""
         ...

@@ -172,7 +172,7 @@ class Api:
             return Ending(outcome=Outcome.FAILED, reason=SESSION_LOST + error[: conclusion.REASON_LIMIT])
         return conclusion.concluded(exit_code, last, limited, stderr, who="the API agent")
 
-    def ask(self, question: Question) -> Command | None:
+    def ask(self, question: Question) -> Command:
         """Return the child asking once for JSON of the schema, by the API's structured output."""
         argv = (
             *self._child(),

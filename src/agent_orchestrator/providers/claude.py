@@ -258,7 +258,7 @@ class Claude:
             limited = Limited(kind=HoldKind.LOGIN, until=None, text=said)
         return conclusion.concluded(exit_code, last, limited, stderr, who="claude")
 
-    def ask(self, question: Question) -> Command | None:
+    def ask(self, question: Question) -> Command:
         """Return ``claude -p --json-schema`` without tools and without a stored session.
 
         The schema travels as an argument: above 128 KiB (Linux) it cannot be started.

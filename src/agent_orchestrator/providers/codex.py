@@ -165,7 +165,7 @@ class Codex:
             return Ending(outcome=Outcome.FAILED, reason=f"{SESSION_LOST}its context is full ({error})")
         return conclusion.concluded(exit_code, last, limited, stderr, who="codex")
 
-    def ask(self, question: Question) -> Command | None:
+    def ask(self, question: Question) -> Command:
         """Return ``codex exec`` in its read-only sandbox; schema and answer are files in the run folder."""
         argv = [question.executable, "exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check"]
         argv += ["-C", str(question.run_dir)]

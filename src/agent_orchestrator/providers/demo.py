@@ -20,7 +20,6 @@ from agent_orchestrator.providers import (
     Limited,
     Meaning,
     Provider,
-    Question,
     Said,
     Spent,
     UsedTool,
@@ -82,16 +81,6 @@ class Demo:
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
         """Say how the attempt ended."""
         return conclusion.concluded(exit_code, last, limited, stderr, who="the demo agent")
-
-    def ask(self, question: Question) -> Command | None:
-        """It has no model to ask."""
-        del question
-        return None
-
-    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
-        """There is none; see :meth:`ask`."""
-        del output, files
-        return None
 
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """Nobody: it asks no model."""

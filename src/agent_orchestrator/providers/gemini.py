@@ -31,7 +31,6 @@ from agent_orchestrator.providers import (
     Limited,
     Meaning,
     Provider,
-    Question,
     Said,
     Spent,
     Started,
@@ -165,16 +164,6 @@ class Gemini:
         if last is None and limited is None and exit_code == NO_LOGIN:
             limited = Limited(kind=HoldKind.LOGIN, until=None, text=conclusion.tail(stderr, 1) or "not logged in")
         return conclusion.concluded(exit_code, last, limited, stderr, who="gemini")
-
-    def ask(self, question: Question) -> Command | None:
-        """It cannot: the CLI has no option for the shape of an answer."""
-        del question
-        return None
-
-    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
-        """There is none; see :meth:`ask`."""
-        del output, files
-        return None
 
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """Say who pays, as far as files and variables show it; which of them counts is for its settings to say."""

@@ -22,7 +22,6 @@ from agent_orchestrator.providers import (
     Limited,
     Meaning,
     Provider,
-    Question,
     Said,
     conclusion,
     fields,
@@ -144,16 +143,6 @@ class Generic:
             return None
         until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
         return Limited(kind=kind, until=until, text=words[-fields.DETAIL_LIMIT :])
-
-    def ask(self, question: Question) -> Command | None:
-        """It cannot: nothing is known of its answers."""
-        del question
-        return None
-
-    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
-        """There is none; see :meth:`ask`."""
-        del output, files
-        return None
 
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """We cannot know."""

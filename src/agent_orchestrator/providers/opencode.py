@@ -33,7 +33,6 @@ from agent_orchestrator.providers import (
     Limited,
     Meaning,
     Provider,
-    Question,
     Said,
     Spent,
     Started,
@@ -211,16 +210,6 @@ class OpenCode:
             return Ending(outcome=Outcome.FAILED, reason=f"{SESSION_LOST}its context is full ({last.error})")
         waiting = _waits_for(stderr) if last is None and limited is None and (exit_code or 0) < 0 else None
         return conclusion.concluded(exit_code, last, waiting or limited, stderr, who="opencode")
-
-    def ask(self, question: Question) -> Command | None:
-        """It cannot: the CLI has no option for the shape of an answer."""
-        del question
-        return None
-
-    def answer(self, output: str, files: Mapping[str, str]) -> str | None:
-        """There is none; see :meth:`ask`."""
-        del output, files
-        return None
 
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """Say who may pay, as far as files and variables show it; the model it works with decides."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import NotReady, OrchestratorError
-from agent_orchestrator.providers import Finished, Provider, Question
+from agent_orchestrator.providers import AnswersQuestions, Finished, Provider, Question
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.follower import tail
@@ -45,6 +45,8 @@ def ask(
         NoAnswer: it ended without one; the message says why in the provider's words.
         NotReady: the provider cannot be asked for structured answers.
     """
+    if not isinstance(provider, AnswersQuestions):
+        raise NotReady(f"{provider.name} cannot be asked for a plan", hint="use --planner api, claude, codex or rules")
     run_dir = state / "questions" / secrets.token_hex(6)
     folder = run_dir / NO_TOOLS_FOLDER
     folder.mkdir(mode=0o700, parents=True)
@@ -60,10 +62,6 @@ def ask(
                 environment=inherited,
             )
         )
-        if command is None:
-            raise NotReady(
-                f"{provider.name} cannot be asked for a plan", hint="use --planner api, claude, codex or rules"
-            )
         (run_dir / "prompt.txt").write_text(command.stdin, encoding="utf-8")
         for name, content in command.files.items():
             (run_dir / name).write_text(content, encoding="utf-8")
@@ -97,7 +95,7 @@ def _run(spawn: Spawn, timeout_s: float) -> None:
             raise
 
 
-def _answer(provider: Provider, run_dir: Path, timeout_s: float) -> str:
+def _answer(provider: AnswersQuestions, run_dir: Path, timeout_s: float) -> str:
     record = exit_record(run_dir)
     output = tail_text(run_dir / "stdout.log")
     files = {

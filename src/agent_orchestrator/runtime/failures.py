@@ -49,6 +49,22 @@ def failing_tests(output: str) -> tuple[str, ...] | None:
     return None if failures is None else failures.names
 
 
+def in_words(names: Iterable[str]) -> str:
+    """Name the first of some failing tests, for one line: cases of one test are one, and long names lose their front.
+
+    ``test_a (pkg.mod.Class.test_a) [i=1]``, as unittest names it, becomes ``Class.test_a``.
+    """
+    short = dict.fromkeys(".".join(m[1].split(".")[-2:]) if (m := _DOTTED.match(name)) else name for name in names)
+    shown = [name if len(name) <= NAME_SHOWN else f"…{name[1 - NAME_SHOWN :]}" for name in list(short)[:NAMES_SHOWN]]
+    more = f" and {len(short) - NAMES_SHOWN} more" if len(short) > NAMES_SHOWN else ""
+    return ", ".join(shown) + more
+
+
+_DOTTED = re.compile(r"\w+ \(([\w.]+\.\w+)\)")
+NAMES_SHOWN = 2
+NAME_SHOWN = 70
+
+
 def found_no_tests(output: str, exit_code: int | None) -> bool:
     """Say whether the run failed only because there was no test to run, or no test command behind it.
 

@@ -17,6 +17,7 @@ from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.failures import in_words
 from agent_orchestrator.runtime.resolutions import missing
 from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
@@ -327,9 +328,7 @@ def _why(check: CheckRun) -> str:
     if check.exit_code is None:
         first = next((line for line in check.tail.splitlines() if line.strip()), "it did not end in time")
         return f"`{check.command}`: {first[:160]}"
-    names = [name if len(name) <= 70 else f"{name[:69]}…" for name in (check.failures or ())[:2]]
-    more = f" and {len(check.failures) - 2} more" if check.failures and len(check.failures) > 2 else ""
-    failing = f": {', '.join(names)}{more}" if names else ""
+    failing = f": {in_words(check.failures)}" if check.failures else ""
     return f"`{check.command}` failed with exit code {check.exit_code}{failing}"
 
 

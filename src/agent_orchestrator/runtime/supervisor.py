@@ -675,6 +675,8 @@ class Supervisor:
         follower.read(self.pieces.clock.monotonic(), to_end=True)
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
+        if ending.limited is None and not follower.did_nothing:  # many say their first word as they end
+            self._worked(follower.attempt)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)

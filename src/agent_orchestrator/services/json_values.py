@@ -1,0 +1,127 @@
+"""Records as the plain JSON values that programs get and views are drawn from: one shape for each, at every door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent_orchestrator.domain.clock import spelt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from agent_orchestrator.domain.evidence import CheckRun, Concern, Evidence
+    from agent_orchestrator.domain.hold import Hold
+    from agent_orchestrator.domain.task import Task
+    from agent_orchestrator.domain.usage import Usage
+
+Json = dict[str, Any]
+
+
+def task_json(task: Task) -> Json:
+    """Return a task without its description, its dependencies and its attempts."""
+    return {
+        "id": task.id,
+        "goal": task.goal,
+        "key": task.key,
+        "title": task.title,
+        "specialist": task.specialist,
+        "state": task.state.value,
+        "reason": task.reason,
+        "phase": task.phase,
+        "priority": task.priority,
+        "tier": task.tier.value,
+        "size": task.size.value,
+        "provider": task.provider,
+        "acceptance": list(task.acceptance),
+        "owns": list(task.owns),
+        "verify": task.verify,
+        "attempts_used": task.attempts,
+        "max_attempts": task.max_attempts,
+        "not_before": time(task.not_before),
+        "verdict": task.verdict.value if task.verdict else None,
+        "summary": task.summary,
+        "commit": task.commit,
+    }
+
+
+def evidence_json(evidence: Evidence | None) -> Json | None:
+    """Return what an attempt was judged by."""
+    if evidence is None:
+        return None
+    return {
+        "files": list(evidence.files),
+        "insertions": evidence.insertions,
+        "deletions": evidence.deletions,
+        "base_commit": evidence.base_commit,
+        "commit": evidence.commit,
+        "diffstat": evidence.diffstat,
+        "notes": list(evidence.notes),
+        "concerns": concerns_json(evidence.concerns),
+        "advice": list(evidence.advice),
+        "checks": checks_json(evidence.checks),
+    }
+
+
+def checks_json(checks: Sequence[CheckRun]) -> list[Json]:
+    """Return runs of checks as plain JSON values."""
+    return [
+        {
+            "command": check.command,
+            "origin": check.origin,
+            "result": check.result.value,
+            "exit_code": check.exit_code,
+            "duration_ms": check.duration_ms,
+            "tail": check.tail,
+            "failures": None if check.failures is None else list(check.failures),
+            "tree": check.tree,
+            "cached": check.cached,
+        }
+        for check in checks
+    ]
+
+
+def concerns_json(concerns: Sequence[Concern]) -> list[Json]:
+    """Return concerns as plain JSON values."""
+    return [
+        {"kind": one.kind.value, "path": one.path, "detail": one.detail, "excuse": one.excuse, "lowers": one.lowers}
+        for one in concerns
+    ]
+
+
+def hold_json(hold: Hold) -> Json:
+    """Return why a provider waits."""
+    return {
+        "provider": hold.provider,
+        "kind": hold.kind.value,
+        "until": time(hold.until),
+        "stated": hold.stated,
+        "reason": hold.reason,
+        "refusals": hold.refusals,
+    }
+
+
+def usd(micro_usd: int | None) -> float | None:
+    """Return dollars."""
+    return None if micro_usd is None else round(micro_usd / 1_000_000, 6)
+
+
+def minutes(seconds: int | None) -> float | None:
+    """Return minutes, to a tenth."""
+    return None if seconds is None else round(seconds / 60, 1)
+
+
+def usage_json(usage: Usage) -> Json:
+    """Return what was used. A cost that nobody told is 0.0."""
+    return {
+        "cost_usd": round(usage.cost_micro_usd / 1_000_000, 6),
+        "cost_is_estimate": usage.cost_is_estimate,
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+
+
+def time(moment: datetime | None) -> str | None:
+    """Return a moment as ISO 8601 in UTC."""
+    return None if moment is None else spelt(moment)
