@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
+    from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.lineup import Lineup
     from agent_orchestrator.runtime.nursery import Nursery
     from agent_orchestrator.runtime.process import Process, Spawn
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
+    from agent_orchestrator.runtime.room import Room
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
+    from agent_orchestrator.services.anchors import Anchors
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.events import Events
@@ -461,6 +464,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            chain=lambda: self.anchors.check(),
             distrusted=lambda: self.trust.asks(self.project().root or self.folder),
             sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
@@ -669,7 +673,7 @@ class App:
         options = self.run_options(**more)
         if not self.open_goals(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
-        return self.lead(options, lambda: self.supervisor(options, log=log or (lambda _: None)).run())
+        return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))
 
     def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
         """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
@@ -761,12 +765,13 @@ class App:
         """Close this thread's connection to the database. A process that ends does it too."""
         self.store.close()
 
-    def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
-        """Return a supervisor for one run."""
+    def supervisor(
+        self, options: "RunOptions", *, log: Callable[[str], None], leader: "Leader | None" = None
+    ) -> "Supervisor":
+        """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
         from functools import partial
 
         from agent_orchestrator.domain.budget import parse_budget
-        from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.nursery import Nursery
         from agent_orchestrator.runtime.process import Process
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
@@ -788,7 +793,7 @@ class App:
             spawner=self._spawner(nursery),
             landing=self._landing(abandon_checks.is_set, partial(Process.start, nursery=nursery)),
             abandon_checks=abandon_checks,
-            leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
+            leader=leader or self._leader(),
             providers=self.providers,
             available=self.lineup.available,
             state=self.state,
@@ -805,9 +810,48 @@ class App:
                 environ=self.environ,
                 log=log,
             ),
+            room=self._room(),
+            anchors=self.anchors,
             redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
+
+    def supervise(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Outlook":
+        """Lead one run to its end, through every time in which the disk is full.
+
+        Raises:
+            AlreadyRunning: another supervisor does.
+        """
+        from agent_orchestrator.runtime.room import run_while_there_is_room
+
+        leader = self._leader()
+        return run_while_there_is_room(
+            lambda options: self.supervisor(options, log=log, leader=leader),
+            options,
+            leader=leader,
+            room=self._room(),
+            store=self.store,
+            events=self.events,
+            clock=self.clock,
+            log=log,
+        )
+
+    @property
+    def anchors(self) -> "Anchors":
+        """Where the chain of events ended, kept outside the database."""
+        from agent_orchestrator.services.anchors import Anchors
+
+        return Anchors(self.store, self.state)
+
+    def _leader(self) -> "Leader":
+        from agent_orchestrator.runtime.leadership import Leader
+
+        return Leader(self.store, self.clock, self.state / "supervisor.lock")
+
+    def _room(self) -> "Room":
+        from agent_orchestrator.runtime.room import Room
+
+        return Room(folders=(self.state, self.folder))
 
     def _spawner(self, nursery: "Nursery") -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST

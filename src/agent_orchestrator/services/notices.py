@@ -18,7 +18,7 @@ from agent_orchestrator.domain.text import clean
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
-TELLING = ("task.failed", "replan.waiting", "goal.completed", "goal.failed")
+TELLING = ("task.failed", "replan.waiting", "goal.completed", "goal.failed", "run.paused")
 """Events that may be worth a notice."""
 REMEMBERED = 500
 """Notices of earlier runs that are not repeated, the last ones."""
@@ -78,6 +78,9 @@ class Notices:
         return True
 
     def _of_event(self, event: Event) -> Notice | None:
+        if event.type == "run.paused":
+            text = f"{self._project}: the disk is full; agents go on, and the run does when there is room"
+            return _of_project(NoticeKind.STOPPED, f"disk:{event.seq}", "Waiting: the disk is full", text)
         if event.goal is None:
             return None
         goal = self._store.goals.get(event.goal)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.attempt import Attempt
     from agent_orchestrator.domain.budget import Budget
     from agent_orchestrator.domain.context import Entry, Kind
-    from agent_orchestrator.domain.event import Event
+    from agent_orchestrator.domain.event import ChainCheck, Event, Head
     from agent_orchestrator.domain.evidence import Evidence
     from agent_orchestrator.domain.finished import Finished
     from agent_orchestrator.domain.goal import Goal, GoalState
@@ -287,6 +287,14 @@ class EventRows(Protocol):
         self, count: int, *, goal: GoalId | None = None, task: TaskId | None = None, types: Sequence[str] = ()
     ) -> list[Event]:
         """Return the last *count* events, oldest first; narrowed as in ``after``."""
+        ...
+
+    def head(self) -> Head | None:
+        """Return the last event's position and hash; None while there is none that is chained."""
+        ...
+
+    def check(self, heads: Sequence[Head] = ()) -> ChainCheck:
+        """Follow the chain from its beginning, and hold it against *heads* that were written down elsewhere."""
         ...
 
 
