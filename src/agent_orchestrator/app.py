@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
+    from agent_orchestrator.planning.splitting import Splitter
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
+    from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.lineup import Lineup
     from agent_orchestrator.runtime.nursery import Nursery
     from agent_orchestrator.runtime.process import Process, Spawn
@@ -36,20 +38,25 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
+    from agent_orchestrator.runtime.room import Room
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
+    from agent_orchestrator.services.anchors import Anchors
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.events import Events
+    from agent_orchestrator.services.forecasts import Forecasts
     from agent_orchestrator.services.goals import Goals
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
+    from agent_orchestrator.services.replanning import Replanning
     from agent_orchestrator.services.reports import Reports
+    from agent_orchestrator.services.running_plans import RunningPlans
     from agent_orchestrator.services.submissions import Accepted, Submissions
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
@@ -176,7 +183,42 @@ class App:
             # Looked for when a failure asks: most verbs of the queue need no providers.
             tier_above=lambda provider, tier: self.lineup.tier_above(provider, tier),
         )
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries, self.replanning)
+
+    @cached_property
+    def replanning(self) -> "Replanning":
+        """Changes of plans that are worked on."""
+        from agent_orchestrator.services.replanning import Replanning
+
+        return Replanning(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            plans=lambda: self.running_plans,
+            policy=self.settings.replan,
+            limit=self.settings.replan_tasks,
+        )
+
+    @cached_property
+    def running_plans(self) -> "RunningPlans":
+        """The plans of goals in the queue."""
+        from agent_orchestrator.services.running_plans import RunningPlans
+
+        return RunningPlans(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            goals=self.goals,
+            notifier=self.notifier,
+            roster=lambda: self.roster,
+        )
+
+    def splitter(self) -> "Splitter":
+        """Return who divides a task: the models that may plan here, the best first, else the rules."""
+        from agent_orchestrator.planning.splitting import Splitter
+
+        models = [(name, self.asking(name)) for name in self.lineup.planners()]
+        return Splitter(roster=self.roster, profile=self.profile, models=models)
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -226,7 +268,7 @@ class App:
         """What agents are told and what they leave for each other."""
         from agent_orchestrator.services.context import ContextManager
 
-        return ContextManager(self.store, self.clock, self.events, self.state)
+        return ContextManager(self.store, self.clock, self.events, self.state, report=self.replanning.report)
 
     @cached_property
     def reports(self) -> "Reports":
@@ -314,7 +356,13 @@ class App:
         if planner is not None:
             complete = self._complete(planner)
         profile = self.profile if look else None
-        return TaskDecomposer(roster=self.roster, profile=profile, complete=complete, source=planner or "rules")
+        return TaskDecomposer(
+            roster=self.roster,
+            profile=profile,
+            has_check=bool(self.settings.verify),
+            complete=complete,
+            source=planner or "rules",
+        )
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
@@ -355,6 +403,23 @@ class App:
             )
 
         return complete
+
+    @cached_property
+    def forecasts(self) -> "Forecasts":
+        """What a plan may take."""
+        from agent_orchestrator.providers.prices import with_own
+        from agent_orchestrator.providers.tiers import priced
+        from agent_orchestrator.services.forecasts import Forecasts
+
+        lineup, table = self.lineup, with_own(self.settings.own_prices())
+        return Forecasts(
+            store=self.store,
+            agents=self.settings.max_agents,
+            provider=lambda: lineup.likely,
+            priced=lambda name, usage, tier: priced(
+                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+            ),
+        )
 
     # Running
 
@@ -399,6 +464,7 @@ class App:
             test=lambda: self.profile.test,
             verify=self.settings.verify,
             store=lambda: self.store,
+            chain=lambda: self.anchors.check(),
             distrusted=lambda: self.trust.asks(self.project().root or self.folder),
             sandbox=lambda: self.sandbox,
             roster_problems=lambda: self.roster.problems,
@@ -607,7 +673,7 @@ class App:
         options = self.run_options(**more)
         if not self.open_goals(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
-        return self.lead(options, lambda: self.supervisor(options, log=log or (lambda _: None)).run())
+        return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))
 
     def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
         """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
@@ -699,12 +765,13 @@ class App:
         """Close this thread's connection to the database. A process that ends does it too."""
         self.store.close()
 
-    def supervisor(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Supervisor":
-        """Return a supervisor for one run."""
+    def supervisor(
+        self, options: "RunOptions", *, log: Callable[[str], None], leader: "Leader | None" = None
+    ) -> "Supervisor":
+        """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
         from functools import partial
 
         from agent_orchestrator.domain.budget import parse_budget
-        from agent_orchestrator.runtime.leadership import Leader
         from agent_orchestrator.runtime.nursery import Nursery
         from agent_orchestrator.runtime.process import Process
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
@@ -726,12 +793,14 @@ class App:
             spawner=self._spawner(nursery),
             landing=self._landing(abandon_checks.is_set, partial(Process.start, nursery=nursery)),
             abandon_checks=abandon_checks,
-            leader=Leader(self.store, self.clock, self.state / "supervisor.lock"),
+            leader=leader or self._leader(),
             providers=self.providers,
             available=self.lineup.available,
             state=self.state,
             saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
+            replanning=self.replanning,
+            splitter=self.splitter,
             vigil=vigil(
                 self.settings,
                 store=self.store,
@@ -741,9 +810,48 @@ class App:
                 environ=self.environ,
                 log=log,
             ),
+            room=self._room(),
+            anchors=self.anchors,
             redact=self.redact,
         )
         return Supervisor(pieces, options, log=log)
+
+    def supervise(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Outlook":
+        """Lead one run to its end, through every time in which the disk is full.
+
+        Raises:
+            AlreadyRunning: another supervisor does.
+        """
+        from agent_orchestrator.runtime.room import run_while_there_is_room
+
+        leader = self._leader()
+        return run_while_there_is_room(
+            lambda options: self.supervisor(options, log=log, leader=leader),
+            options,
+            leader=leader,
+            room=self._room(),
+            store=self.store,
+            events=self.events,
+            clock=self.clock,
+            log=log,
+        )
+
+    @property
+    def anchors(self) -> "Anchors":
+        """Where the chain of events ended, kept outside the database."""
+        from agent_orchestrator.services.anchors import Anchors
+
+        return Anchors(self.store, self.state)
+
+    def _leader(self) -> "Leader":
+        from agent_orchestrator.runtime.leadership import Leader
+
+        return Leader(self.store, self.clock, self.state / "supervisor.lock")
+
+    def _room(self) -> "Room":
+        from agent_orchestrator.runtime.room import Room
+
+        return Room(folders=(self.state, self.folder))
 
     def _spawner(self, nursery: "Nursery") -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST

@@ -139,7 +139,7 @@ MUTANTS = (
             ),
             (
                 "stores/sqlite.py",
-                "def _as_dict(",
+                "def _is_full(",
                 "def _later(connection):\n"
                 "    import atexit, time\n"
                 "    if 'submit' not in os.sys.argv:\n"
@@ -148,7 +148,7 @@ MUTANTS = (
                 "        _later.once = True\n"
                 "        atexit.register(lambda: (time.sleep(1), connection.execute('COMMIT')))\n"
                 "\n\n"
-                "def _as_dict(",
+                "def _is_full(",
             ),
         ),
         weights=("submitter",),

@@ -3,7 +3,10 @@
 What the program under test says of itself is only ever held against these, never believed.
 """
 
+import json
+import os
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +17,7 @@ from typing import Any
 from doubles.scripted_agent import Mark, read_witness
 from processes import holders, marked, minders, naming
 
+LOOK_EVERY_S = 0.2
 HELD = {"claimed", "running", "waiting"}
 """What may be said of a task while its agent lives."""
 
@@ -26,16 +30,21 @@ class Ground:
     """Everything lies below it, and every process of ours names it somewhere."""
 
     @property
+    def disk(self) -> Path:
+        """What the program writes to, apart from what its judge relies on: it may be full."""
+        return self.root / "disk"
+
+    @property
     def project(self) -> Path:
-        return self.root / "project"
+        return self.disk / "project"
 
     @property
     def state(self) -> Path:
-        return self.root / "state"
+        return self.disk / "state"
 
     @property
     def temporary(self) -> Path:
-        return self.root / "tmp"
+        return self.disk / "tmp"
 
     @property
     def witness(self) -> Path:
@@ -55,10 +64,18 @@ class Ground:
         """A file per task: what its agent does."""
         return self.root / "scripts"
 
+    def locks(self) -> dict[int, str]:
+        """Return inode and label of the lock of every task that has begun."""
+        return {
+            entry.inode(): entry.name.removeprefix("witness.").removesuffix(".lock")
+            for entry in os.scandir(self.root)
+            if entry.name.startswith("witness.") and entry.name.endswith(".lock")
+        }
+
     def database(self) -> Path | None:
         return next(iter(self.state.glob("orchestrate/*/tasks.db")), None)
 
-    def ask(self, sql: str) -> dict[str, Any]:
+    def ask(self, sql: str) -> dict[Any, Any]:
         """Return what the program's records say: two columns. Nothing while there are none."""
         database = self.database()
         if database is None:
@@ -73,7 +90,7 @@ class Ground:
         """Return the state of each task by its label, as recorded."""
         return self.ask("SELECT key, state FROM tasks")
 
-    def leaders(self) -> dict[str, int]:
+    def leaders(self) -> dict[int, int]:
         """Return pid to term of every supervisor that was recorded to lead."""
         return self.ask("SELECT pid, term FROM leadership")
 
@@ -86,12 +103,20 @@ class Oracle:
     violations: list[str] = field(default_factory=list)
     looks: int = 0
     """How often the living were held against the records."""
+    _looked: float = 0.0
+    _read: int = 0
+    """Bytes of the witness that were looked at."""
 
     def violated(self, what: str) -> None:
         if what not in self.violations:
             self.violations.append(what)
 
     # While the storm goes on
+
+    def look_again(self) -> None:
+        """Look unless that was only just done: on a machine at its limits, looking must not be all that it does."""
+        if time.monotonic() - self._looked > LOOK_EVERY_S:
+            self.look()
 
     def look(self) -> None:
         """Nothing that lives may be called over. Seen alive before *and* after the records were read."""
@@ -101,27 +126,34 @@ class Oracle:
             return
         after = self._living()
         self.looks += 1
+        self._looked = time.monotonic()
         for what, label, pid in before & after:
             if what == "lock" and states.get(label, "running") not in HELD:
                 self.violated(f"{label} is {states[label]} while its agent, process {pid}, holds its lock")
             if what == "mark" and label in ended:
                 self.violated(f"attempt {label} is {ended[label]} while its process {pid} lives")
-        for mark in self.marks():
+        for mark in self._new_marks():
             if mark.what == "DOUBLE-RUN":
                 self.violated(f"two agents worked on {mark.label} at once")
         for early in self.ground.too_early.glob("*"):
             self.violated(f"{early.name} began before what it needs was there")
 
     def _living(self) -> set[tuple[str, str, int]]:
-        locks = {
-            file.stat().st_ino: file.name.removeprefix("witness.").removesuffix(".lock")
-            for file in self.ground.root.glob("witness.*.lock")
-        }
-        found = {("lock", name, pid) for name, pid in holders(locks)}
+        found = {("lock", name, pid) for name, pid in holders(self.ground.locks())}
         return found | {("mark", attempt, pid) for pid, attempt in marked(self.ground.root).items()}
 
     def _records(self) -> tuple[dict[str, str], dict[str, str]]:
         return self.ground.states(), self.ground.ask("SELECT id, outcome FROM attempts WHERE outcome IS NOT NULL")
+
+    def _new_marks(self) -> list[Mark]:
+        """Return what was written to the witness since the last look."""
+        if not self.ground.witness.exists():
+            return []
+        with self.ground.witness.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        return [Mark(**json.loads(line)) for line in whole.splitlines()]
 
     def marks(self) -> list[Mark]:
         return read_witness(self.ground.witness)

@@ -18,12 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos import small_disk
 from chaos.oracle import Ground, Oracle
+from chaos.small_disk import SmallDisk
 from processes import holders, marked, minders
 
 SCRIPTED_AGENT = Path(__file__).parent.parent / "doubles" / "scripted_agent.py"
-WEIGHTS = {"supervisor": 40, "minder": 14, "agent": 14, "both": 14, "pause": 8, "temp": 5, "submitter": 5}
-"""How often each kind of kill is chosen, of a hundred."""
+WEIGHTS = {"supervisor": 37, "minder": 14, "agent": 14, "both": 14, "pause": 7, "temp": 5, "submitter": 5, "disk": 4}
+"""How often each kind of kill is chosen, of a hundred. `disk` is a full one, where there can be one."""
+BETWEEN_S = 0.3
+"""Mean pause before the next kill."""
 OPEN_TASKS = 6
 """So many tasks are kept in the queue: there is always something to be killed at."""
 AGENTS = 4
@@ -31,6 +35,8 @@ PATIENCE_S = 20
 LAST_RUN_S = 180
 """How long the last run may take with nobody disturbing it. It bounds a hang and measures nothing."""
 KILLED = -signal.SIGKILL
+LITTLE_BYTES = 20 << 20
+"""Less than what a supervisor keeps in reserve, and enough to write with."""
 
 # A third of the tasks is done at once, the others are not: two of them say that they are done and are not, one
 # leaves a process behind that outlives its agent.
@@ -87,6 +93,12 @@ class Figures:
     supervisors: int = 0
     adopted: int = 0
     refused_rivals: int = 0
+    waited_for_room: int = 0
+    """Times that a supervisor said that the disk is full."""
+    went_on: int = 0
+    """Times that one went on by itself because there was room again."""
+    no_disk: str = ""
+    """Why no disk was full."""
     looks: int = 0
     seconds: float = 0.0
     longest_lead_s: float = 0.0
@@ -102,6 +114,8 @@ class Figures:
             f"tasks             {self.acknowledged} acknowledged, {each:.2f} agents started for each",
             f"agents            {self.adopted} outlived a supervisor and were taken over",
             f"rivals refused    {self.refused_rivals}",
+            f"full disks        {(self.no_disk and 'not done: ' + self.no_disk) or self.kills['disk']}; "
+            f"{self.waited_for_room} times a supervisor waited, {self.went_on} times one went on by itself",
             f"looks             {self.looks} at all that lives, each against the records",
             f"violations        {len(self.violations)}",
             *(f"  {one}" for one in self.violations),
@@ -125,15 +139,18 @@ class Storm:
         self._began = 0.0
         self._led = True
         self.environ = self._environ()
+        self.disk: SmallDisk | None = None
+        self._was_full = {"leader": False, "submitter": False}
+        """Whether the disk was full at some moment of the life of each."""
 
     def run(self) -> Figures:
         """Storm, let one last run finish in peace, and judge."""
         began = time.monotonic()
-        self._lay_out()
         try:
+            self._lay_out()
             self._fill()
             for _ in range(self.plan.kills):
-                self._go_on(self.random.expovariate(1 / 0.7), lead=self.random.random() < 0.75)
+                self._go_on(self.random.expovariate(1 / BETWEEN_S), lead=self.random.random() < 0.75)
                 if self._is_lost() or time.monotonic() - began > self.plan.seconds:
                     break
                 kind = self.random.choices(*zip(*self.plan.weights.items(), strict=True))[0]
@@ -152,7 +169,10 @@ class Storm:
         self.figures.acknowledged = len(self.acknowledged)
         marks = self.oracle.marks()
         self.figures.starts = sum(mark.what == "start" for mark in marks)
-        self.figures.adopted = self.ground.log.read_text(errors="replace").count("is taken over: it goes on")
+        said = self.ground.log.read_text(errors="replace")
+        self.figures.adopted = said.count("is taken over: it goes on")
+        self.figures.waited_for_room = said.count(" paused: ")
+        self.figures.went_on = said.count("there is room again")
         return self.figures
 
     def _is_lost(self) -> bool:
@@ -162,7 +182,7 @@ class Storm:
 
     def _environ(self) -> dict[str, str]:
         ground = self.ground
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONDONTWRITEBYTECODE") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         source = {} if self.plan.source is None else {"PYTHONPATH": str(self.plan.source)}
         identity = {
             f"GIT_{who}_{what}": value
@@ -174,6 +194,7 @@ class Storm:
             **source,
             **identity,
             "HOME": str(ground.root / "home"),
+            "PYTHONPYCACHEPREFIX": str(ground.root / "compiled"),  # hundreds of processes begin, and compile once
             "TMPDIR": str(ground.temporary),
             "XDG_STATE_HOME": str(ground.state),
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -187,6 +208,11 @@ class Storm:
 
     def _lay_out(self) -> None:
         ground = self.ground
+        if small_disk.is_inside():
+            self.disk = SmallDisk(ground.disk)
+        else:
+            self.figures.no_disk = small_disk.why_not() or "asked for from outside of name spaces"
+            self.plan.weights.pop("disk", None)
         folders = (ground.project, ground.state, ground.temporary, ground.too_early, ground.scripts)
         for folder in (*folders, ground.root / "home"):
             folder.mkdir(parents=True)
@@ -234,7 +260,7 @@ class Storm:
         end = time.monotonic() + seconds
         while True:
             self._submit()
-            self.oracle.look()
+            self.oracle.look_again()
             self._note_lead()
             if lead and self._led:
                 lead, end = False, time.monotonic() + seconds
@@ -250,7 +276,7 @@ class Storm:
             self._lead()
             self._submit()
             self._note_lead()
-            self.oracle.look()
+            self.oracle.look_again()
             time.sleep(0.02)
 
     def _minders(self) -> list[int]:
@@ -264,12 +290,14 @@ class Storm:
 
     def _lead(self) -> None:
         if self.leader is not None and self.leader.poll() is not None:
-            if self.leader.returncode != KILLED:
+            # One that could not even open its database says so and ends; one that leads must not.
+            if self.leader.returncode != KILLED and (self._led or not self._was_full["leader"]):
                 self.oracle.violated(f"a supervisor ended by itself with {self.leader.returncode}")
             self.leader = None
         if self.leader is None:
             self.leader = self._orchestrate("run", "--watch", "--max-agents", str(AGENTS), out=subprocess.DEVNULL)
             self.figures.supervisors += 1
+            self._was_full["leader"] = self._is_full()
             self._began, self._led = time.monotonic(), False
 
     def _note_lead(self) -> None:
@@ -291,7 +319,7 @@ class Storm:
         n, label = self.number, f"job-{self.number}"
         self.number += 1
         manner = self.random.choice(self.plan.manners).format(
-            n=n, s=round(self.random.uniform(0.2, 1.5), 2), beat=self.ground.root / f"beat-{n}"
+            n=n, s=round(self.random.uniform(0.2, 2.5), 2), beat=self.ground.root / f"beat-{n}"
         )
         words, needs = ["submit"], "# needs nothing"
         if self.acknowledged and self.random.random() < 0.5:
@@ -301,6 +329,7 @@ class Storm:
         (self.ground.scripts / label).write_text(f"{WORK.format(n=n, needs=needs, manner=manner)}\n")
         words += [label, "--verify", CHECK.format(n=n), "--max-attempts", "20"]
         self.submitter = self._orchestrate(*words, "--json", out=subprocess.PIPE), label
+        self._was_full["submitter"] = self._is_full()
 
     def _heard(self, process: "subprocess.Popen[bytes]", label: str) -> None:
         """Take a submission's answer for what it says, also when its sender was killed after it had given it."""
@@ -311,7 +340,7 @@ class Storm:
         self.submitter = None
         with suppress(ValueError, LookupError):
             self.acknowledged[label] = next(t["id"] for t in json.loads(said)["tasks"] if t["key"] == label)
-        if label not in self.acknowledged and code != KILLED:
+        if label not in self.acknowledged and code != KILLED and not self._was_full["submitter"]:
             self.oracle.violated(f"submit of {label} ended with {code}: {said[:200]!r}")
 
     def _landed(self) -> int:
@@ -344,6 +373,8 @@ class Storm:
                 self._kill_leader()
             case "pause":
                 self._pause()
+            case "disk":
+                self._fill_disk()
             case "temp":
                 for folder in self.ground.temporary.iterdir():
                     shutil.rmtree(folder, ignore_errors=True)
@@ -355,7 +386,7 @@ class Storm:
         assert self.leader is not None
         self.leader.kill()
         code = self.leader.wait()
-        if code != KILLED:
+        if code != KILLED and (self._led or not self._was_full["leader"]):
             self.oracle.violated(f"a supervisor ended by itself with {code}")
         self.leader = None
 
@@ -383,12 +414,24 @@ class Storm:
         finally:
             self.leader.send_signal(signal.SIGCONT)
 
+    def _is_full(self) -> bool:
+        return self.disk is not None and self.disk.is_full
+
+    def _fill_disk(self) -> None:
+        """Leave no room for a while, or hardly any; sometimes the leader is killed in it; then give it back."""
+        assert self.disk is not None
+        self.disk.fill(leave_bytes=self.random.choice((0, 0, LITTLE_BYTES)))
+        self._was_full = dict.fromkeys(self._was_full, True)
+        try:
+            self._go_on(self.random.uniform(0.5, 3), lead=False)
+            if self.random.random() < 0.3 and self.leader is not None:
+                self._kill_leader()
+                self._go_on(self.random.uniform(0.5, 2), lead=False)
+        finally:
+            self.disk.free()
+
     def _locked(self) -> set[tuple[str, int]]:
-        files = {
-            file.stat().st_ino: file.name.removeprefix("witness.").removesuffix(".lock")
-            for file in self.ground.root.glob("witness.*.lock")
-        }
-        return holders(files)
+        return holders(self.ground.locks())
 
     # Ending
 
@@ -437,6 +480,8 @@ class Storm:
             for pid in marked(self.ground.root):
                 _end(pid)
             time.sleep(0.05)
+        if self.disk is not None:
+            self.disk.close()
 
 
 def _end(pid: int) -> None:

@@ -1,9 +1,13 @@
 """Whatever is killed, whenever: and the proof that we would see it if something went wrong."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from chaos import small_disk
 from chaos.mutants import MUTANTS, Mutant, broken, storm_with
 from chaos.storm import Plan, Storm
 
@@ -11,6 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the oracle reads /proc"),
     pytest.mark.timeout(900),
 ]
+ROOT = Path(__file__).parents[2]
 QUICK = ("no_dependencies", "free_without_proof", "no_sweep")
 """A few of the mutants; `python -m tests.chaos --mutants` shows all of them."""
 
@@ -30,6 +35,18 @@ def test_a_stopped_leader_is_not_replaced_and_a_temp_folder_is_not_missed(tmp_pa
 
     assert figures.violations == []
     assert figures.refused_rivals == figures.kills["pause"] > 0 < figures.kills["temp"]
+
+
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+def test_on_a_full_disk_nothing_is_lost_and_a_run_goes_on_by_itself_when_there_is_room() -> None:
+    words = ("--kills", "6", "--seed", "4", "--only", "disk")
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *words], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = re.search(r"full disks +6; (\d+) times a supervisor waited, (\d+) times one went on by itself", ran.stdout)
+    assert told is not None and int(told[1]) >= int(told[2]) > 0, ran.stdout
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)

@@ -119,6 +119,17 @@ def test_an_agent_can_write_neither_to_the_users_repository_nor_to_their_home(sh
     assert not (Path(home) / ".bashrc").exists() and not (Path(home) / "escaped").exists()
 
 
+def test_an_agent_cannot_change_where_the_chain_of_events_ended(shut_in: Caller, mechanism: str) -> None:
+    anchors = f"{shut_in.environ['XDG_STATE_HOME']}/orchestrate/*/events.anchors"
+    tries = '{ echo x > "$file" && echo wrote || echo refused; }'
+    script = f'sh for file in {anchors}; do test -s "$file" && {tries} > found.txt; done'
+    found, _ = run(shut_in, script)
+
+    assert found == "refused\n"
+    told = shut_in("events", "--check", "--json")
+    assert told.code == 0 and told.json["anchors"] >= 2 and told.json["events"] > 5, told.out
+
+
 def test_strict_hides_the_home_and_still_the_work_gets_done(shut_in: Caller, mechanism: str) -> None:
     home = shut_in.environ["HOME"]
     Path(home, ".gitconfig").write_text("[user]\n\tname = Somebody\n")

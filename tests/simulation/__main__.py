@@ -1,6 +1,7 @@
 """Live through virtual nights; see the package's first lines."""
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one a core")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="break the program in each way, or these")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -29,7 +31,7 @@ def main() -> int:
                 print(f"{name:22} {counts.steps:6} steps  {(counts.violations or ['NOT CAUGHT'])[0]}", flush=True)
             print(f"{len(wanted) - missed} of {len(wanted)} mutants are caught")
             return 1 if missed else 0
-        counts = simulate(asked.steps, asked.seed, Path(made))
+        counts = simulate(asked.steps, asked.seed, Path(made), processes=asked.processes)
     seconds = time.monotonic() - began
     print("\n".join(counts.lines()))
     print(f"time        {seconds:.1f} s, {counts.steps / seconds:.0f} steps a second")

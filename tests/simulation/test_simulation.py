@@ -23,6 +23,12 @@ def test_whatever_happens_in_virtual_nights_no_rule_is_broken(tmp_path: Path) ->
     assert counts.happened["supervisor died"] >= 20 and counts.happened["late writes refused"] >= 10, counts.lines()
 
 
+def test_histories_that_are_lived_side_by_side_are_the_same(tmp_path: Path) -> None:
+    both = [simulate(400, 5, tmp_path / str(n), events=80, processes=n) for n in (1, 2)]
+
+    assert both[0].lines() == both[1].lines() and both[0].histories > 1
+
+
 def test_one_seed_is_one_history_and_another_is_another(tmp_path: Path) -> None:
     digests = [simulate(1, seed, tmp_path / str(n), events=150).digest.hexdigest() for n, seed in enumerate((7, 7, 8))]
 

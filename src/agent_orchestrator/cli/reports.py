@@ -155,6 +155,8 @@ def goal_head(goal: Json) -> list[str]:
         word += " " + render.paint("(scripted demo)", "magenta")
     lines = render.table([(goal["id"], word, line(goal["title"], 100))])
     lines += [f"    {line(text)}" for text in (goal["notice"], goal["reason"]) if text]
+    if goal["changes_waiting"]:
+        lines.append(f"    needs you: its plan is to be changed; look: orchestrate plan-continue {goal['id']}")
     if goal["delivery"] not in {"not_yet", "nothing"}:
         word = "not in your branch" if goal["delivery"] == "waiting" else goal["delivery"]
         lines.append(f"    {word}: {line(goal['delivery_note'])}")
@@ -226,15 +228,27 @@ def _failed(snapshot: Json) -> list[str]:
 @click.option(
     "-n", "--lines", "count", type=click.IntRange(0, 100_000), default=50, show_default=True, help="How many."
 )
+@click.option("--check", is_flag=True, help="Say instead whether any event was changed, removed or put in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line (NDJSON).")
 def events(
-    follow: bool, goal_text: str | None, task_text: str | None, types: tuple[str, ...], count: int, as_json: bool
-) -> None:
+    follow: bool,
+    goal_text: str | None,
+    task_text: str | None,
+    types: tuple[str, ...],
+    count: int,
+    check: bool,
+    as_json: bool,
+) -> int:
     """The log of everything that happened.
 
-    What is given more than once is an or: --type goal --type task.failed.
+    What is given more than once is an or: --type goal --type task.failed. With --check it exits 1 when the log is not
+    what was written.
     """
     app = doors.app(create=False)
+    if check:
+        from agent_orchestrator.cli.chain import tell
+
+        return tell(app.anchors.check(), as_json=as_json)
     goal = app.goals.resolve(goal_text, loosely=True).id if goal_text is not None else None
     task = app.tasks.resolve(task_text, loosely=True).id if task_text is not None else None
     found = app.events.last(count, goal=goal, task=task, types=types)
@@ -244,13 +258,14 @@ def events(
     if not follow:
         if not found and not as_json:
             doors.tell("no such event" if goal or task or types else "nothing has happened here yet")
-        return
+        return 0
     try:
         seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
         for event in _following(seq, goal, task, types):
             day = _tell(event, as_json, day)
     except KeyboardInterrupt:
-        return
+        pass
+    return 0
 
 
 def _following(seq: int, goal: Any, task: Any, types: tuple[str, ...]) -> Iterator["Event"]:

@@ -128,7 +128,7 @@ def lead(app: App, options: "RunOptions") -> Ran:
     Raises:
         AlreadyRunning: another supervisor does.
     """
-    ran = app.lead(options, lambda: live.while_running(app, lambda log: app.supervisor(options, log=log).run()))
+    ran = app.lead(options, lambda: live.while_running(app, lambda log: app.supervise(options, log=log)))
     ids = tuple(goal.id for goal in ran.goals)
     return Ran(goals=ids, stopped_by=ran.stopped_by, exit_code=exit_code(list(ran.goals), ran.stopped_by))
 

@@ -5,6 +5,8 @@ needs one ``except``. The message says what happened and to what; the hint says
 what to do next. Raise where the rule is, catch only at a door.
 """
 
+from errno import EDQUOT, ENOSPC
+
 
 class OrchestratorError(Exception):
     """Something went wrong that we understand."""
@@ -108,7 +110,22 @@ class StoreUnusable(NotReady):
     code = "store_unusable"
 
 
+class DiskFull(StoreUnusable):
+    """There is no room for what must be written. Nothing was acknowledged; it can be repeated when there is room."""
+
+    code = "disk_full"
+
+
 class WorkspaceProblem(OrchestratorError):
     """Git or the file system refused something that an attempt needs; nothing of the user's was changed."""
 
     code = "workspace"
+
+
+def lacks_room(error: BaseException | None) -> bool:
+    """Say whether *error*, or what it came from, is that a disk or a quota is used up."""
+    while error is not None:
+        if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

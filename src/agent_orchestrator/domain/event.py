@@ -23,3 +23,25 @@ class Event:
     token: Token | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     """Details as JSON values. What an agent wrote in it is data with an author, never ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the chain of events as it was at some moment."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainCheck:
+    """What following the chain of events showed."""
+
+    first: int
+    """Position of the first event of the chain: those before it were written by a version that made none."""
+    events: int
+    """How many are as they were written."""
+    heads: int
+    """How many ends that were written down outside the database it was held against."""
+    wrong: str = ""
+    """The first place where it breaks; empty when it is whole."""

@@ -86,6 +86,13 @@ class NotDelivered:
     goal: GoalId
 
 
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """Work could not be done because a disk is full. What it was about is open still, and taken up again later."""
+
+    reason: str
+
+
 Happening = (
     Rang
     | StopRequested
@@ -98,4 +105,5 @@ Happening = (
     | Settled
     | Delivered
     | NotDelivered
+    | NoRoom
 )

@@ -32,11 +32,24 @@ class Leader:
         self._term: int | None = None
 
     def elect(self, *, max_agents: int, options: Mapping[str, object]) -> Leadership:
-        """Become the supervisor and begin a term.
+        """Become the supervisor and begin a term; the lock may be ours since a term that was not ended for good.
 
         Raises:
             AlreadyRunning: another process is; the message says which.
         """
+        if self._fd is None:
+            self._fd = self._locked()
+        with self._store.transaction():
+            leadership = self._store.leadership.begin(
+                pid=os.getpid(),
+                max_agents=max_agents,
+                options={**options, "identity": process_identity(os.getpid())},
+                now=self._clock.now(),
+            )
+        self._term = leadership.term
+        return leadership
+
+    def _locked(self) -> int:
         self.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -49,16 +62,7 @@ class Leader:
                 f"a supervisor runs here already{who}",
                 hint="orchestrate watch looks on; new tasks are picked up by it; orchestrate stop ends it",
             ) from error
-        self._fd = fd
-        with self._store.transaction():
-            leadership = self._store.leadership.begin(
-                pid=os.getpid(),
-                max_agents=max_agents,
-                options={**options, "identity": process_identity(os.getpid())},
-                now=self._clock.now(),
-            )
-        self._term = leadership.term
-        return leadership
+        return fd
 
     def renew(self) -> Leadership:
         """Write a sign of life and read the wishes. Raises StaleLease when a later term has begun."""
@@ -68,13 +72,15 @@ class Leader:
 
     def resign(self) -> None:
         """End the term and let go of the lock."""
-        if self._term is not None:
-            with self._store.transaction():
-                self._store.leadership.end(self._term, now=self._clock.now())
+        try:
+            if self._term is not None:
+                with self._store.transaction():
+                    self._store.leadership.end(self._term, now=self._clock.now())
+        finally:
             self._term = None
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
 
 
 def _lock(fd: int) -> None:

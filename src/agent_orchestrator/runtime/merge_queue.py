@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
-from agent_orchestrator.domain.errors import OrchestratorError, StaleLease, WorkspaceProblem
+from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, WorkspaceProblem, lacks_room
 from agent_orchestrator.domain.evidence import CheckResult
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
 from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
-from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NotDelivered, Rang, Settled
+from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
 from agent_orchestrator.runtime.process import State, state, sweep
@@ -62,7 +62,7 @@ class MergeQueue:
 
     def __post_init__(self) -> None:
         """Open the line."""
-        self._line = Line("merge-queue", lambda error: self.log(f"internal error: {type(error).__name__}: {error}"))
+        self._line = Line("merge-queue", self._failed)
 
     def take(self, follower: Follower, ending: Ending) -> None:
         """Save what an ended attempt left; then land it, or give its task back."""
@@ -91,6 +91,12 @@ class MergeQueue:
         """Wait until all that was taken is through."""
         self._saving.shutdown(wait=True)
         self._line.close()
+
+    def _failed(self, error: Exception) -> None:
+        if lacks_room(error):
+            self.post(NoRoom(_in_words(error)))
+        else:
+            self.log(f"internal error: {_in_words(error)}")
 
     def _settle(self, follower: Follower, ending: Ending) -> None:
         """Save what is there. Then the one thread has it, or its task is given back."""
@@ -133,15 +139,22 @@ class MergeQueue:
         """Take one step of settling an attempt; tell the loop when it was the last one, or went wrong."""
         trouble, is_last = "", True
         try:
-            is_last = stage()
-        except (StaleLease, CommandStopped) as error:
-            trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
-        except OrchestratorError as error:
-            trouble = error.message
-            self.give_back(attempt, Outcome.FAILED, error.message)
-        except Exception as error:  # a bug of ours must cost one attempt, not the night
-            trouble = f"{type(error).__name__}: {error}"
-            self.give_back(attempt, Outcome.FAILED, f"internal error: {trouble}")
+            try:
+                is_last = stage()
+            except (StaleLease, CommandStopped) as error:
+                trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
+            except Exception as error:
+                if lacks_room(error):
+                    raise
+                trouble = _in_words(error)
+                internal = "" if isinstance(error, OrchestratorError) else "internal error: "
+                # a bug of ours must cost one attempt, not the night
+                self.give_back(attempt, Outcome.FAILED, f"{internal}{trouble}")
+        except Exception as error:
+            if not lacks_room(error):
+                raise
+            is_last = False  # the attempt is left as it is: it is taken up again when there is room
+            self.post(NoRoom(_in_words(error)))
         finally:
             if is_last:
                 self.post(Settled(attempt.id, trouble))
@@ -163,6 +176,9 @@ class MergeQueue:
     def _recover(self, attempt: Attempt) -> None:
         try:
             landed = self.landing.recover(attempt)
+        except DiskFull as error:
+            self.post(NoRoom(error.message))
+            return
         except OrchestratorError as error:
             self.give_back(attempt, Outcome.LOST, error.message)
             self.post(Settled(attempt.id, error.message))
@@ -179,7 +195,9 @@ class MergeQueue:
             tailer=Tailer(Path(attempt.run_dir) / "stdout.log"),
         )
         gone = Ending(outcome=Outcome.LOST, reason="its checkout was gone after a crash")
-        self._saving.submit(self._settle, follower, Ending(outcome=None) if follower.workspace is not None else gone)
+        ending = Ending(outcome=None) if follower.workspace is not None else gone
+        with suppress(RuntimeError):  # the run is being shut down: the attempt is open still, and the next one takes it
+            self._saving.submit(self._settle, follower, ending)
 
     def _deliver(self, goal: Goal) -> None:
         """Deliver a completed goal, in the merge queue's thread. A failed goal's work stays on its branch."""
@@ -192,9 +210,15 @@ class MergeQueue:
         except CommandStopped:
             self.post(NotDelivered(goal.id))
             return
+        except DiskFull as error:
+            self.post(NoRoom(error.message))
+            return
         except OrchestratorError as error:
             goal = goal._replace(delivery=Delivery.WAITING, delivery_note=error.message)
         except Exception as error:  # a bug of ours must not keep the run from ending
+            if lacks_room(error):
+                self.post(NoRoom(str(error)))
+                return
             goal = goal._replace(delivery=Delivery.WAITING, delivery_note=f"internal error: {error}")
         self.post(Delivered(goal))
 
@@ -225,6 +249,9 @@ class MergeQueue:
         """Run the project's check on the base, in the merge queue's thread, and write down what it showed."""
         try:
             check = self.landing.check_base(goal)
+        except DiskFull as error:
+            self.post(NoRoom(error.message))
+            return
         except OrchestratorError as error:
             self.post(Rang())
             self._record("base.not_checked", goal, reason=error.message)
@@ -237,3 +264,7 @@ class MergeQueue:
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.store.transaction():
             self.events.record(type, goal=goal, **data)
+
+
+def _in_words(error: Exception) -> str:
+    return error.message if isinstance(error, OrchestratorError) else f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.domain.event import ChainCheck
 from agent_orchestrator.domain.sandbox import Mechanism
 from agent_orchestrator.planning.project_tests import ProjectTest
 from agent_orchestrator.providers import Provider
@@ -73,6 +74,7 @@ class Readiness:
     verify: str | None
     """The check that the settings name; it beats the detected one."""
     store: Callable[[], Store]
+    chain: Callable[[], ChainCheck]
     distrusted: Callable[[], Sequence[str]]
     """Files of the repository by which agents would run something, and that nobody has trusted."""
     sandbox: Callable[[], Sandbox]
@@ -214,6 +216,12 @@ class Readiness:
         detail = f"{self.database}: {wrong[0] if wrong else 'sound'}"
         hint = "stop the supervisor and move the file aside; snapshots lie beside it as *.snapshot" if wrong else ""
         yield Check(name="database", level=Level.FAIL if wrong else Level.OK, detail=detail, hint=hint)
+        if wrong:
+            return
+        chain = self.chain()
+        detail = chain.wrong or f"{chain.events} in the log, each as it was written"
+        hint = "somebody changed the log: orchestrate events --check" if chain.wrong else ""
+        yield Check(name="events", level=Level.FAIL if chain.wrong else Level.OK, detail=detail, hint=hint)
 
     def _supervisor(self) -> Iterator[Check]:
         latest = self.store().leadership.get() if self.database.exists() else None

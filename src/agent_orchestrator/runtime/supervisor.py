@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +22,13 @@ from typing import assert_never
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.errors import OrchestratorError, StaleLease
+from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, lacks_room
 from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.planning.splitting import Splitter
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
@@ -38,6 +40,7 @@ from agent_orchestrator.runtime.happenings import (
     GoalNotOpened,
     GoalOpened,
     Happening,
+    NoRoom,
     NotDelivered,
     NotPrepared,
     Prepared,
@@ -52,15 +55,19 @@ from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
+from agent_orchestrator.runtime.replanner import Replanner
+from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen, Vigil
+from agent_orchestrator.services.anchors import Anchors
 from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
+from agent_orchestrator.services.replanning import Replanning
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
 from agent_orchestrator.workspaces import Checkpoints
@@ -99,6 +106,8 @@ class RunOptions:
     include_dirty: bool = False
     wait_for_limits: bool = True
     """False ends the run when every provider is on hold, instead of waiting."""
+    began: datetime | None = None
+    """When the run began, where a full disk has interrupted it since; None: now."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,7 +149,12 @@ class Pieces:
     saves: Checkpoints
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
+    replanning: Replanning
+    splitter: Callable[[], Splitter]
+    """Returns who divides a task that failed."""
     vigil: Vigil
+    room: Room
+    anchors: Anchors
     redact: Redactor
 
 
@@ -175,7 +189,13 @@ class Supervisor:
             budgets=pieces.budgets,
             run=options.budget,
             each_attempt=pieces.attempt_budget,
-            began=pieces.clock.now(),
+            began=options.began or pieces.clock.now(),
+            log=log,
+        )
+        self._replanner = Replanner(
+            replanning=pieces.replanning,
+            splitter=pieces.splitter,
+            exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
             log=log,
         )
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
@@ -204,6 +224,8 @@ class Supervisor:
 
         Raises:
             AlreadyRunning: another supervisor serves the project.
+            DiskFull: there is no room. Agents go on, nothing was given up, and the leader it was given still leads:
+                another supervisor can be made with it, to go on.
         """
         pieces = self.pieces
         leadership = pieces.leader.elect(
@@ -225,6 +247,7 @@ class Supervisor:
         # Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
         heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
+        paused = False
         try:
             pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
             self._recover()
@@ -237,11 +260,26 @@ class Supervisor:
                 self.advance()
             self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
             pieces.vigil.look(self._seen, at_once=True)
+        except Exception as error:
+            if not lacks_room(error):
+                raise
+            paused = True
+            self._pause()
+            told = error.message if isinstance(error, OrchestratorError) else str(error)
+            raise DiskFull(told, hint="free some space and repeat") from error
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._shut_down()
+            self._shut_down(paused=paused)
         return self.outlook
+
+    def _pause(self) -> None:
+        """Let go because there is no room: as after a crash, what is open is found and taken up by who leads next."""
+        self.pieces.abandon_checks.set()
+        with suppress(OrchestratorError):  # it is told while there is room for that
+            with self.pieces.store.transaction():
+                self.pieces.events.record("run.paused", reason="disk", free_bytes=self.pieces.room.free_bytes())
+            self.pieces.vigil.look(self._seen, at_once=True)
 
     def _recover(self) -> None:
         """Take over what an earlier supervisor left, before anything is started."""
@@ -252,7 +290,7 @@ class Supervisor:
             events=pieces.events,
             queue=pieces.queue,
             providers=pieces.providers,
-            give_back=self._merge_queue.give_back,
+            give_back=self._give_back_found,
             follow=self._adopt,
             settle_again=self._settle_again,
             log=self._log,
@@ -263,7 +301,12 @@ class Supervisor:
         if process is None:
             self.inbox.put(Exited(attempt.id))
 
+    def _give_back_found(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
+        mask_files(Path(attempt.run_dir), self.pieces.redact)
+        self._merge_queue.give_back(attempt, outcome, reason)
+
     def _settle_again(self, attempt: Attempt) -> None:
+        mask_files(Path(attempt.run_dir), self.pieces.redact)  # the machine may have lost what was masked before
         self.settling[attempt.id] = attempt
         self._merge_queue.take_again(attempt)
 
@@ -298,12 +341,15 @@ class Supervisor:
                 self._delivered(goal)
             case NotDelivered(goal_id):
                 self.delivering.discard(goal_id)
+            case NoRoom(reason):
+                raise DiskFull(reason)
             case _:
                 assert_never(happening)
 
     def advance(self) -> None:
         """Do what time and the database ask for: read transcripts, heed wishes, start what may start, end goals."""
         now = self.pieces.clock.monotonic()
+        self.pieces.room.need(now)
         for follower in list(self.running.values()):
             self._follow(follower, now)
         self._checkpoints.look(list(self.running.values()), now)
@@ -314,9 +360,11 @@ class Supervisor:
         due = self.pieces.store.tasks.next_due()
         if due is not None and due <= self.pieces.clock.now():
             self.pieces.queue.release_due()
+        self._replanner.look(may_ask=not self.outlook.stopping)
         self._fill()
         self._close_goals()
         self.pieces.vigil.look(self._seen)
+        self.pieces.anchors.drop(now)
 
     def _seen(self) -> Seen:
         at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
@@ -464,7 +512,8 @@ class Supervisor:
             )
             self.inbox.put(GoalOpened(opened))
         except OrchestratorError as error:
-            self.inbox.put(GoalNotOpened(goal.id, error.message))
+            lacks = lacks_room(error)
+            self.inbox.put(NoRoom(error.message) if lacks else GoalNotOpened(goal.id, error.message))
 
     def _opened(self, goal: Goal) -> None:
         names = [*self.options.providers]
@@ -488,8 +537,12 @@ class Supervisor:
             goal = self.pieces.store.goals.get(task.goal)
             self.inbox.put(Prepared(self.pieces.spawner.prepare(task, goal, attempt, budget)))
         except OrchestratorError as error:
-            self.inbox.put(NotPrepared(attempt.id, error.message))
+            lacks = lacks_room(error)
+            self.inbox.put(NoRoom(error.message) if lacks else NotPrepared(attempt.id, error.message))
         except Exception as error:  # a bug of ours must cost one attempt, not the night
+            if lacks_room(error):
+                self.inbox.put(NoRoom(str(error)))
+                return
             self.inbox.put(NotPrepared(attempt.id, f"{type(error).__name__}: {error}"))
             raise
 
@@ -515,6 +568,9 @@ class Supervisor:
             process.close()
             self._log(error.message)
             return
+        except DiskFull:
+            process.close()  # it goes on, and is adopted
+            raise
         self.outlook.started += 1
         task = self.pieces.store.tasks.get(attempt.task)
         self._log(f"{attempt.agent} starts {task.key} ({task.specialist}), attempt {attempt.number}: {task.title}")
@@ -769,7 +825,7 @@ class Supervisor:
         """Return how long the loop may sleep, in seconds."""
         if self.running:
             return READ_EVERY_S
-        if self.preparing or self.settling or self.opening or self.delivering:
+        if self.preparing or self.settling or self.opening or self.delivering or self._replanner.is_thinking:
             return WISHES_EVERY_S
         now = self.pieces.clock.now()
         moments = [hold.until for hold in self.pieces.holds.current()]
@@ -780,17 +836,20 @@ class Supervisor:
         waits = [max(0.05, (moment - now).total_seconds()) for moment in moments]
         return min([IDLE_S, *waits])
 
-    def _shut_down(self) -> None:
-        self._making_ready.shutdown(wait=True, cancel_futures=True)
-        self._merge_queue.shut_down()
-        self._checkpoints.shut_down()
-        self.pieces.spawner.nursery.close()
-        for follower in self.running.values():
-            follower.close()
-        self.inbox.close()
-        self.pieces.notifier.close()
-        self.pieces.leader.resign()
-        self.pieces.vigil.close()
+    def _shut_down(self, *, paused: bool) -> None:
+        with ExitStack() as last:  # each is done, whatever another one meets; the last that is named comes first
+            last.callback(self.pieces.vigil.close)
+            if not paused:  # who waits for room stays the leader
+                last.callback(self.pieces.leader.resign)
+                last.callback(self.pieces.anchors.drop, math.inf, at_once=True)
+            last.callback(self.pieces.notifier.close)
+            last.callback(self.inbox.close)
+            for follower in self.running.values():
+                last.callback(follower.close)
+            last.callback(self.pieces.spawner.nursery.close)
+            last.callback(self._checkpoints.shut_down)
+            last.callback(self._merge_queue.shut_down)
+            last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)
 
 
 def _same_place(one: str, other: Path) -> bool:

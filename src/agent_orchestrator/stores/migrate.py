@@ -11,7 +11,7 @@ import apsw
 from agent_orchestrator.domain.errors import StoreUnusable
 
 FOLDER = Path(__file__).parent / "schema" / "sqlite"
-LATEST = 4
+LATEST = 6
 """The highest number in the folder; a test compares. Kept as a constant so that a start reads no folder."""
 
 

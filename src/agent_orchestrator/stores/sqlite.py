@@ -11,16 +11,17 @@ acknowledged commits were lost with NORMAL and none with FULL.
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from agent_orchestrator.domain.errors import StoreUnusable
+from agent_orchestrator.domain.errors import DiskFull, StoreUnusable
 from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.stores import migrate
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.stores.sql.leadership import LeadershipTerms
     from agent_orchestrator.stores.sql.messages import Messages
     from agent_orchestrator.stores.sql.plans import Plans
+    from agent_orchestrator.stores.sql.replans import Replans
     from agent_orchestrator.stores.sql.tasks import Tasks
 
 BUSY_TIMEOUT_MS = 30_000
@@ -42,6 +44,9 @@ BUSY_TIMEOUT_MS = 30_000
 
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes the write-ahead log may keep after a checkpoint."""
+
+FULL_BELOW = 1024 * 1024
+"""Bytes that are free on a disk on which a failed write is put down to its being full."""
 
 USERS_WORDS = ("INTO goals", "UPDATE goals", "INTO plans", "INTO tasks")
 """Statements that write goals, plans and tasks as their user or planner worded them."""
@@ -93,8 +98,12 @@ class Connections:
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows, read to the end: an open RETURNING cursor keeps the write lock."""
         with _plainly(self.path):
-            # row_trace makes dictionaries of the tuples that apsw's own annotations promise
-            return cast("list[Row]", self._connection().execute(sql, parameters).fetchall())
+            cursor = self._connection().execute(sql, parameters)
+            try:
+                names = [column[0] for column in cursor.get_description()]
+            except apsw.ExecutionCompleteError:  # there is no row, or the statement returns none
+                return []
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def row(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
         """Run one statement and return its first row, or None."""
@@ -120,6 +129,10 @@ class Connections:
         with _plainly(self.path):
             self._connection().executemany(sql, (self._kept(sql, one) for one in parameters))
 
+    def kept(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Return *values* as they are written, without the secrets that were in them."""
+        return tuple(self._kept("", values))
+
     def _kept(self, sql: str, parameters: Sequence[Value]) -> Sequence[Value]:
         """Return *parameters* as they may be written down."""
         redact = self._redact
@@ -139,7 +152,6 @@ class Connections:
         if connection is None:
             connection = apsw.Connection(":memory:" if self.path is None else str(self.path))
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            connection.row_trace = _as_dict
             connection.execute(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
                 f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}"
@@ -232,6 +244,13 @@ class SqliteStore:
         return Plans(self._connections)
 
     @cached_property
+    def replans(self) -> "Replans":
+        """Wished changes of plans that are worked on."""
+        from agent_orchestrator.stores.sql.replans import Replans
+
+        return Replans(self._connections)
+
+    @cached_property
     def budgets(self) -> "Budgets":
         """Ceilings on spend."""
         from agent_orchestrator.stores.sql.budgets import Budgets
@@ -255,10 +274,6 @@ class SqliteStore:
         """Run SQLite's quick check and return what it finds."""
         found = [str(value) for row in self._connections.rows("PRAGMA quick_check(20)") for value in row.values()]
         return [] if found == ["ok"] else found
-
-
-def _as_dict(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Row:
-    return dict(zip([column[0] for column in cursor.get_description()], row, strict=True))
 
 
 def _prepare(path: Path) -> None:
@@ -289,7 +304,9 @@ def _plainly(path: Path | None) -> Iterator[None]:
             hint="check the owner and mode of the file and its folder",
         ) from error
     except (apsw.FullError, apsw.IOError) as error:
-        raise StoreUnusable(
+        # The shared index of the log is a file too: where it cannot grow, SQLite tells a failed write, not a full disk.
+        kind = DiskFull if isinstance(error, apsw.FullError) or _is_full(path) else StoreUnusable
+        raise kind(
             f"the disk under {path} refused a write ({error}); nothing was acknowledged",
             hint="free some space and repeat",
         ) from error
@@ -297,3 +314,10 @@ def _plainly(path: Path | None) -> Iterator[None]:
         raise StoreUnusable(
             f"another program kept {path} locked for {BUSY_TIMEOUT_MS // 1000} s", hint="end that program and repeat"
         ) from error
+
+
+def _is_full(path: Path | None) -> bool:
+    try:
+        return path is not None and shutil.disk_usage(path.parent).free < FULL_BELOW
+    except OSError:
+        return False

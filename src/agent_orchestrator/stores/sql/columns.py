@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -28,6 +29,14 @@ class Database(Protocol):
 
     def insert(self, sql: str, parameters: "tuple[Value, ...]" = ()) -> int:
         """Run one INSERT and return the new row's integer key."""
+        ...
+
+    def kept(self, values: "tuple[Value, ...]") -> "tuple[Value, ...]":
+        """Return *values* as they are written, without the secrets that were in them."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make everything inside one change; nested uses join the outermost."""
         ...
 
     def many(self, sql: str, parameters: "Iterable[tuple[Value, ...]]") -> None:

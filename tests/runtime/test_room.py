@@ -1,0 +1,107 @@
+"""Without room a run waits, says so, and goes on by itself. Real full disks: tests/chaos."""
+
+import errno
+import os
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent_orchestrator.app import App, build
+from agent_orchestrator.domain.errors import AlreadyRunning, DiskFull, lacks_room
+from agent_orchestrator.domain.task import TaskState
+from agent_orchestrator.runtime import room
+from calling import wait_for
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> App:
+    """A repository with one commit and one task, where a scripted demo agent works without pauses."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    app = build(folder, environ={**os.environ}, flags={"provider": "demo", "planner": "rules", "demo_pace": "0"})
+    app.begin_repository()
+    app.submit("Describe the project", verify="true", agent="generalist")
+    return app
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for more than any disk has."""
+    monkeypatch.setattr(room, "RESERVE_BYTES", 1 << 80)
+    monkeypatch.setattr(room, "ENOUGH_BYTES", 1 << 80)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_run_without_room_starts_nothing_leads_on_and_finishes_when_there_is_room(
+    demo: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    other = build(demo.folder, environ={**os.environ}, flags={"provider": "demo"})
+    refused: list[type[BaseException]] = []
+
+    def give_room() -> None:
+        wait_for(lambda: any("paused: less than" in line for line in said))
+        assert other.tasks.store.tasks.counts()[TaskState.READY] == 1
+        try:
+            other.run()
+        except AlreadyRunning as error:
+            refused.append(type(error))
+        monkeypatch.setattr(room, "ENOUGH_BYTES", 0)
+        monkeypatch.setattr(room, "RESERVE_BYTES", 0)
+
+    giver = threading.Thread(target=give_room)
+    giver.start()
+    ran = demo.run(log=said.append)
+    giver.join()
+
+    assert ran.ok and refused == [AlreadyRunning]
+    kinds = [event.type for event in demo.events.after() if event.type.startswith("run.")]
+    assert kinds == ["run.paused", "run.resumed"]
+    assert demo.supervision.current() is None
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_run_that_waits_for_room_heeds_a_stop_and_its_deadline(demo: App) -> None:
+    said: list[str] = []
+
+    def stop() -> None:
+        wait_for(lambda: any("paused:" in line for line in said))
+        build(demo.folder, environ={**os.environ}).supervision.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    ran = demo.run(log=said.append)
+    stopper.join()
+    assert ran.stopped_by == "user"
+
+    ran = demo.run(until=demo.clock.now() + timedelta(seconds=3), log=said.append)
+    assert ran.stopped_by == "deadline"
+    assert demo.tasks.store.tasks.counts()[TaskState.READY] == 1
+
+
+def test_room_is_asked_for_and_a_quota_found_by_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = room.Room(folders=(tmp_path, tmp_path))
+    place.need(1.0)
+    assert place.is_back() and list(tmp_path.iterdir()) == []
+
+    gone = room.Room(folders=(tmp_path / "gone",))
+    assert not gone.is_back(), "nothing can be written there"
+
+    monkeypatch.setattr(room, "RESERVE_BYTES", 1 << 80)
+    place.need(1.5)  # it was looked at a moment ago
+    with pytest.raises(DiskFull, match="free under"):
+        place.need(2.5)
+
+
+def test_an_error_that_came_from_a_full_disk_is_known_as_one() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise RuntimeError("the view could not be written") from error
+    except RuntimeError as error:
+        assert lacks_room(error)
+    assert lacks_room(DiskFull("full"))
+    assert not lacks_room(OSError(errno.EACCES, "no")) and not lacks_room(None)
