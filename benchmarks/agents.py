@@ -28,7 +28,11 @@ LAST_WORDS = "what is said after the long line"
 
 def started(scratch: Path, times: int = 12) -> bool:
     """Print the milliseconds from submit to start."""
-    stamp = scratch / "stamp"
+    with tempfile.TemporaryDirectory() as beside:  # not in their home: agents may not write there
+        return _started(scratch, Path(beside) / "stamp", times)
+
+
+def _started(scratch: Path, stamp: Path, times: int) -> bool:
     script = scratch / "agent"
     script.write_text(f'{SCRIPT}date +%s%N > "{stamp}.new"\nmv "{stamp}.new" "{stamp}"\n')
     script.chmod(0o700)
@@ -71,8 +75,9 @@ def memory(scratch: Path) -> bool:
         wait_for(lambda: app.store.tasks.counts()[TaskState.RUNNING] == AGENTS, 300, f"{AGENTS} running agents")
         time.sleep(3)
         rss, pss = _kib(run.pid, "smaps_rollup", "Rss"), _kib(run.pid, "smaps_rollup", "Pss")
-        parents = {run.pid}
-        minders = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent(path) in parents]
+        running = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
+        ours = {run.pid, *(pid for pid, parent in running.items() if parent == run.pid)}  # with the nursery
+        minders = [pid for pid, parent in running.items() if parent in ours and _is_minder(pid)]
         theirs = [_kib(pid, "smaps_rollup", "Pss") for pid in minders]
     print(
         f"supervisor, idle: PSS {idle / 1024:.1f} MB; with {AGENTS} agents: PSS {pss / 1024:.1f} MB, "
@@ -111,6 +116,13 @@ def _kib(pid: int, file: str, field: str) -> int:
         if row.startswith(f"{field}:"):
             return int(row.split()[1])
     raise SystemExit(f"no {field} in /proc/{pid}/{file}")
+
+
+def _is_minder(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "minder\n"
+    except OSError:
+        return False
 
 
 def _parent(process: Path) -> int:

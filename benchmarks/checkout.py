@@ -17,17 +17,17 @@ from pathlib import Path
 from project import Project
 
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.workspaces import Setup, Workspace, Workspaces
+from agent_orchestrator.workspaces import Setup, Workspaces
 
 BOUND = 1.3
 CHANGED = 20
 GOAL = GoalId("gbench")
 
 
-def change(workspace: Workspace, number: int) -> None:
+def change(root: Path, number: int) -> None:
     """Change some files, others in each round."""
     for file in range(number * CHANGED, (number + 1) * CHANGED):
-        path = workspace.root / f"part{file % 50}" / f"file{file}.txt"
+        path = root / f"part{file % 50}" / f"file{file}.txt"
         path.write_text(path.read_text() + "changed\n")
 
 
@@ -58,7 +58,7 @@ def main() -> int:
             clock.lap("git worktree add")
             first = workspaces.open(AttemptId(f"t{number}.1"), base=base, setup=Setup())
             clock.lap("a new checkout")
-            change(first, number)
+            change(first.root, number)
             clock.lap("")
             collected = workspaces.collect(first, goal=GOAL, attempt=AttemptId(f"t{number}.1"), message="Work")
             clock.lap(f"{CHANGED} changed files collected")

@@ -10,6 +10,7 @@ minutes: what is shown here is the fixed price of an attempt, and where it is pa
 """
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,11 @@ def xargs(tasks: int) -> float:
     return time.perf_counter() - began
 
 
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def main() -> int:
     """Measure and print. There is no bound to fail, only a run that does not end well."""
     parser = argparse.ArgumentParser()
@@ -57,8 +63,10 @@ def main() -> int:
         project = Project(scratch=Path(scratch), command=command).made(files=3)
         project.queue(tasks, change=given.land)
         before = xargs(tasks)
+        used = _processor_s()
         with project.running("--max-agents", str(AGENTS)) as run:
             code = run.wait(3600)
+        used = (_processor_s() - used) / tasks
         floor = statistics.median((before, xargs(tasks)))
         app = project.app()
         times: dict[str, dict[str, float]] = {}
@@ -76,6 +84,7 @@ def main() -> int:
         took = max(one["task.done"] for one in done) - min(one["task.claimed"] for one in done)
         print(f"xargs -P {AGENTS}:  {floor:7.2f} s for {tasks} tasks")
         print(f"supervisor: {took:7.2f} s, ratio {took / floor:.2f} (aim {AIM}), first claim to last record")
+        print(f"  {used * 1000:7.0f} ms of processor a task, start and end of the run included")
         for (since, until), what in PARTS.items():
             spans = [one[until] - one[since] for one in done]
             print(f"  {statistics.median(spans) * 1000:7.0f} ms a task (median)  {what}")

@@ -113,6 +113,7 @@ def measure(held: list[Title], others: list[Title], roles: list[str]) -> None:
     """Print the share of held titles that go right, by what decides; weights never saw a title's repository."""
     repositories = sorted({title["repo"] for title in held})
     right: Counter[str] = Counter()
+    sure: list[tuple[float, bool]] = []
     roster, kept = Roster(), routing.LEARNED_WEIGHT
     for fold in range(FOLDS):
         out = set(repositories[fold::FOLDS])
@@ -127,12 +128,18 @@ def measure(held: list[Title], others: list[Title], roles: list[str]) -> None:
                 text = (title["title"], title.get("body") or "")
                 for how, weight in (("words of the roster", 0.0), ("both", kept)):
                     routing.LEARNED_WEIGHT = weight
-                    right[how] += routing.route(*text, roster).specialist == title["gold"]
+                    found = routing.route(*text, roster)
+                    right[how] += found.specialist == title["gold"]
+                sure.append((found.confidence, found.specialist in title.get("accept", [title["gold"]])))
                 told = learned.evidence(*text)
                 right["learned"] += bool(told) and max(told, key=lambda role: told[role][0]) == title["gold"]
     routing.LEARNED_WEIGHT = kept
     for how, count in right.items():
         print(f"{how:20} {count / len(held):.3f} of {len(held)}")
+    sure.sort(key=lambda pair: -pair[0])
+    half = len(sure) // 2
+    for how, some in (("the confident half", sure[:half]), ("the other half", sure[half:])):
+        print(f"{how:20} {sum(hit for _, hit in some) / len(some):.3f} lenient")
 
 
 def main() -> None:

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
+    from agent_orchestrator.planning.splitting import Splitter
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.lineup import Lineup
+    from agent_orchestrator.runtime.nursery import Nursery
+    from agent_orchestrator.runtime.process import Process, Spawn
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
@@ -46,11 +49,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.budget import Budgets
     from agent_orchestrator.services.context import ContextManager
     from agent_orchestrator.services.events import Events
+    from agent_orchestrator.services.forecasts import Forecasts
     from agent_orchestrator.services.goals import Goals
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
+    from agent_orchestrator.services.replanning import Replanning
     from agent_orchestrator.services.reports import Reports
+    from agent_orchestrator.services.running_plans import RunningPlans
     from agent_orchestrator.services.submissions import Accepted, Submissions
     from agent_orchestrator.services.supervision import Supervision
     from agent_orchestrator.services.tasks import TaskQueue
@@ -177,7 +183,42 @@ class App:
             # Looked for when a failure asks: most verbs of the queue need no providers.
             tier_above=lambda provider, tier: self.lineup.tier_above(provider, tier),
         )
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries)
+        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries, self.replanning)
+
+    @cached_property
+    def replanning(self) -> "Replanning":
+        """Changes of plans that are worked on."""
+        from agent_orchestrator.services.replanning import Replanning
+
+        return Replanning(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            plans=lambda: self.running_plans,
+            policy=self.settings.replan,
+            limit=self.settings.replan_tasks,
+        )
+
+    @cached_property
+    def running_plans(self) -> "RunningPlans":
+        """The plans of goals in the queue."""
+        from agent_orchestrator.services.running_plans import RunningPlans
+
+        return RunningPlans(
+            store=self.store,
+            clock=self.clock,
+            events=self.events,
+            goals=self.goals,
+            notifier=self.notifier,
+            roster=lambda: self.roster,
+        )
+
+    def splitter(self) -> "Splitter":
+        """Return who divides a task: the models that may plan here, the best first, else the rules."""
+        from agent_orchestrator.planning.splitting import Splitter
+
+        models = [(name, self.asking(name)) for name in self.lineup.planners()]
+        return Splitter(roster=self.roster, profile=self.profile, models=models)
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -227,7 +268,7 @@ class App:
         """What agents are told and what they leave for each other."""
         from agent_orchestrator.services.context import ContextManager
 
-        return ContextManager(self.store, self.clock, self.events, self.state)
+        return ContextManager(self.store, self.clock, self.events, self.state, report=self.replanning.report)
 
     @cached_property
     def reports(self) -> "Reports":
@@ -315,7 +356,13 @@ class App:
         if planner is not None:
             complete = self._complete(planner)
         profile = self.profile if look else None
-        return TaskDecomposer(roster=self.roster, profile=profile, complete=complete, source=planner or "rules")
+        return TaskDecomposer(
+            roster=self.roster,
+            profile=profile,
+            has_check=bool(self.settings.verify),
+            complete=complete,
+            source=planner or "rules",
+        )
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
@@ -356,6 +403,23 @@ class App:
             )
 
         return complete
+
+    @cached_property
+    def forecasts(self) -> "Forecasts":
+        """What a plan may take."""
+        from agent_orchestrator.providers.prices import with_own
+        from agent_orchestrator.providers.tiers import priced
+        from agent_orchestrator.services.forecasts import Forecasts
+
+        lineup, table = self.lineup, with_own(self.settings.own_prices())
+        return Forecasts(
+            store=self.store,
+            agents=self.settings.max_agents,
+            provider=lambda: lineup.likely,
+            priced=lambda name, usage, tier: priced(
+                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+            ),
+        )
 
     # Running
 
@@ -481,9 +545,11 @@ class App:
     @cached_property
     def landing(self) -> "Landing":
         """The merge queue, delivery and undo."""
-        return self._landing(lambda: False)
+        from agent_orchestrator.runtime.process import Process
 
-    def _landing(self, stop_wished: Callable[[], bool]) -> "Landing":
+        return self._landing(lambda: False, Process.start)
+
+    def _landing(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Landing":
         from agent_orchestrator.runtime.landing import Landing
 
         return Landing(
@@ -491,11 +557,11 @@ class App:
             queue=self.tasks,
             context=self.context,
             workspaces=self.workspaces,
-            verification=self._verification(stop_wished),
+            verification=self._verification(stop_wished, start),
             check_for=self.check_for,
         )
 
-    def _verification(self, stop_wished: Callable[[], bool]) -> "Verification":
+    def _verification(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Verification":
         from functools import partial
 
         from agent_orchestrator.runtime.environment import allowed
@@ -515,6 +581,7 @@ class App:
             confine=self._confined_check,
             redact=self.redact,
             limit_s=self.settings.check_minutes * 60,
+            start=start,
             stop_wished=stop_wished,
         )
 
@@ -702,12 +769,17 @@ class App:
         self, options: "RunOptions", *, log: Callable[[str], None], leader: "Leader | None" = None
     ) -> "Supervisor":
         """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
+        from functools import partial
+
         from agent_orchestrator.domain.budget import parse_budget
+        from agent_orchestrator.runtime.nursery import Nursery
+        from agent_orchestrator.runtime.process import Process
         from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
         from agent_orchestrator.runtime.vigil import vigil
 
         places.remember_project(self.state, self.folder, self.database)
         abandon_checks = threading.Event()
+        nursery = Nursery()
         pieces = Pieces(
             store=self.store,
             clock=self.clock,
@@ -718,8 +790,8 @@ class App:
             budgets=self.budgets,
             attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
             notifier=self.notifier,
-            spawner=self._spawner(),
-            landing=self._landing(abandon_checks.is_set),
+            spawner=self._spawner(nursery),
+            landing=self._landing(abandon_checks.is_set, partial(Process.start, nursery=nursery)),
             abandon_checks=abandon_checks,
             leader=leader or self._leader(),
             providers=self.providers,
@@ -727,6 +799,8 @@ class App:
             state=self.state,
             saves=self.saves,
             checkpoint_every_s=self.settings.checkpoint_seconds,
+            replanning=self.replanning,
+            splitter=self.splitter,
             vigil=vigil(
                 self.settings,
                 store=self.store,
@@ -779,7 +853,7 @@ class App:
 
         return Room(folders=(self.state, self.folder))
 
-    def _spawner(self) -> "AgentSpawner":
+    def _spawner(self, nursery: "Nursery") -> "AgentSpawner":
         from agent_orchestrator.domain.specialist import GENERALIST
         from agent_orchestrator.runtime.clis import Remembered
         from agent_orchestrator.runtime.launcher import write_launcher
@@ -814,6 +888,7 @@ class App:
             cli=write_launcher(self.state, self.folder, self.environ),
             sandbox=self.sandbox,
             trust=self.trust,
+            nursery=nursery,
             shared_files=self._shared_files,
             models=self.lineup.chosen_models,
             tier_models=self.lineup.tier_models,

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Isolation
+from agent_orchestrator.domain.replan import Policy
 from agent_orchestrator.domain.sandbox import SandboxMode
 from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.places import CONFIG_FOLDER, config_home
@@ -95,6 +96,13 @@ def _budget(text: str) -> str | None:
     return text or None
 
 
+def _policy(text: str) -> Policy:
+    try:
+        return Policy(text)
+    except ValueError as error:
+        raise ValueError(f"must be {', '.join(Policy)}") from error
+
+
 def _setting(default: Any, parse: Callable[[str], Any], about: str, *variables: str) -> Any:
     """Describe one setting. *about* is a sentence with its unit; *variables* are names it has beside ORCHESTRATE_*."""
     return field(default=default, metadata={"parse": parse, "about": about, "variables": variables})
@@ -172,6 +180,18 @@ class Settings:
     )
     retry_seconds: int = _setting(
         5, _whole(0, 3600), "Seconds before a failed task's second attempt; doubles each time, with jitter."
+    )
+    replan: Policy = _setting(
+        Policy.AUTO,
+        _policy,
+        "Who decides on changes of a plan while it is worked on, which agents report or failed tasks ask for. auto: "
+        "what is bounded goes on, the rest waits for you; ask: all of it waits for you; never: plans stay.",
+    )
+    replan_tasks: int = _setting(
+        8,
+        _whole(0, 100),
+        "Tasks that may be added to one goal without asking you. Eight is a third of a usual plan of twelve split in "
+        "two, and a bound on what a night can grow by.",
     )
     task_budget: str | None = _setting(
         None,

@@ -12,6 +12,7 @@ from agent_orchestrator.cli.plan_view import Look, everything, forecast_lines, g
 from agent_orchestrator.cli.render import width
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Question, Routing, Severity
 from agent_orchestrator.domain.task import Size, Tier
+from agent_orchestrator.planning.forecast import Cost, Forecast, forecast
 from looking import HOSTILE, is_harmless
 
 SCREENS = Path(__file__).with_name("screens")
@@ -43,9 +44,22 @@ SHOP = Plan(
 ).with_phases()
 
 
+EXPECTED = Forecast(
+    agents=3,
+    p50_s=4_320,
+    p90_s=9_000,
+    cost=Cost(p50_micro_usd=4_210_000, p90_micro_usd=9_800_000, from_tasks=31),
+    cost_unknown="",
+    from_tasks=34,
+    at_once=2,
+    critical=("schema", "basket", "payment", "verify"),
+    decides=(("schema", 1.0), ("verify", 1.0), ("payment", 0.87), ("basket", 0.87), ("pages", 0.13)),
+)
+
+
 def views(columns: int, *, plain: bool = False, signs: bool = True) -> str:
     look = Look(columns=columns, plain=plain, signs=signs)
-    known = {"name": "shop", "version": 3, "approved": False, "agents": 3}
+    known = {"name": "shop", "version": 3, "approved": False, "expected": EXPECTED}
     parts = [plan_lines(SHOP, look, **known), graph_lines(SHOP, look)]  # type: ignore[arg-type]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -84,15 +98,39 @@ def test_without_colour_nothing_is_coloured_and_in_plain_nothing_is_drawn(monkey
     assert views(80, signs=False).replace("购物", "").replace("…", "").isascii()
 
 
+def test_a_forecast_says_what_decides_the_end_and_where_its_figures_come_from() -> None:
+    alone = replace(EXPECTED, agents=1, p50_s=7_000, p90_s=14_000)
+
+    lines = forecast_lines(SHOP, EXPECTED, [alone])
+
+    assert lines[:4] == [
+        "from 34 finished tasks of this project; limits of providers come on top",
+        "  1 agent: likely 1 h 57, longest 3 h 53 (P50, P90)",
+        "  3 agents: likely 1 h 12, longest 2 h 30 (P50, P90)",
+        "cost likely $4.21, up to $9.80, however many agents; from 31 finished tasks that told their cost",
+    ]
+    assert lines[-3] == "   87 %  payment: Take payments"
+
+
+def test_a_cost_that_is_not_known_is_said_to_be_unknown_and_assumptions_to_be_assumed() -> None:
+    lines = plan_lines(
+        SHOP, Look(columns=200), name="shop", version=1, approved=False, expected=forecast(SHOP, 3)
+    )  # fmt: skip
+
+    told = next(one for one in lines if one.startswith("likely"))
+    assert "cost not known: no price is known" in told and "$" not in told
+    assert "assumed per size: no history yet" in told
+
+
 def test_a_plan_that_is_too_long_for_the_terminal_is_cut_and_says_so() -> None:
     many = replace(SHOP, tasks=tuple(task(f"t{n}", f"Do {n}", "generalist") for n in range(60))).with_phases()
 
-    lines = plan_lines(many, Look(columns=80, rows=20), name="x", version=1, approved=True, agents=3)
+    lines = plan_lines(many, Look(columns=80, rows=20), name="x", version=1, approved=True, expected=forecast(many, 3))
 
     assert len(lines) <= 20
     shown = sum("Do " in line for line in lines)
     assert any(f"… {60 - shown} more tasks; v shows all" in line for line in lines)
-    whole = everything(many, Look(columns=80, rows=20), name="x", version=1, approved=True, agents=3)
+    whole = everything(many, Look(columns=80, rows=20), name="x", version=1, approved=True, expected=forecast(many, 3))
     assert sum("Do " in line for line in whole) == 60
 
 
@@ -112,10 +150,10 @@ def test_what_others_wrote_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyP
     look = Look(columns=160)
 
     shown = [
-        *everything(plan, look, name="x", version=1, approved=False, agents=1),
+        *everything(plan, look, name="x", version=1, approved=False, expected=forecast(plan, 1)),
         *graph_lines(plan, look),
         *task_lines(plan, nasty),
-        *forecast_lines(plan, 2),
+        *forecast_lines(plan, forecast(plan, 2), [forecast(plan, 1)]),
     ]
 
     assert is_harmless("\n".join(shown))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_orchestrator.app import build
 from agent_orchestrator.planning.editing import KEYS
 from calling import Caller
 from pages import DOCS
@@ -272,3 +273,79 @@ def test_a_program_finds_the_tasks_of_a_plan_where_it_finds_those_of_a_goal(call
     assert planned["goal"] is None
     assert planned["tasks"] == planned["plan"]["tasks"] != []
     assert [task["key"] for task in queued["tasks"]] == [task["id"] for task in planned["tasks"]]
+
+
+def test_a_plan_says_what_to_expect_in_text_in_json_and_before_it_is_queued(call: Caller) -> None:
+    shown = call("plan", GOAL, "--name", "mine").err
+    told = call("plan-continue", "mine", "--json").json["forecast"]
+    queued = call("execute-plan", "mine", "--no-run").err
+
+    expected = next(line for line in shown.splitlines() if line.startswith("likely "))
+    assert "(P50, P90)" in expected and "assumed per size: no history yet" in expected
+    assert expected in queued.splitlines()
+    assert 0 < told["p50_s"] < told["p90_s"] and told["from_tasks"] == 0
+    assert told["cost"] is None and told["cost_unknown"] in expected
+    assert {one["task"] for one in told["decides"]} >= set(told["critical"])
+
+
+def test_a_forecast_learns_from_what_was_done_in_the_project(call: Caller) -> None:
+    call.environ |= {"ORCHESTRATE_PROVIDER": "generic", "ORCHESTRATE_GENERIC_COMMAND": "true"}
+    before = call("plan", GOAL, "--json").json["forecast"]
+    for number in range(2):
+        call("submit", f"Say {number}", "--no-change")
+    assert call("run").code == 0
+
+    after = call("plan", GOAL, "--json").json["forecast"]
+
+    assert (before["from_tasks"], after["from_tasks"]) == (0, 2)
+    assert after["p50_s"] < before["p50_s"], "they took seconds, not minutes"
+
+
+def test_a_tier_whose_model_has_a_price_has_a_cost_and_it_is_never_told_as_nothing(call: Caller) -> None:
+    call.environ |= {"ORCHESTRATE_PROVIDER": "api"}
+
+    cost = call("plan", GOAL, "--json").json["forecast"]["cost"]
+
+    assert cost["from_tasks"] == 0
+    assert 0.01 <= cost["p50_usd"] < cost["p90_usd"]
+    assert "(assumed tokens)" in call("plan", GOAL).err
+
+
+WISHES = ("--priority", "high", "--budget", "5,8h", "--verify", "make check", "--context", "We like it short.")
+
+
+def test_what_is_wished_with_a_plan_holds_when_it_is_queued_also_after_it_was_changed(call: Caller) -> None:
+    saved = call("plan", GOAL, "--name", "mine", *WISHES, "--json").json
+    call("plan-continue", "mine", "--apply", "-", stdin=b'[{"op": "assume", "text": "Python."}]')
+    queued = call("execute-plan", "mine", "--no-run", "--json").json
+
+    assert saved["wishes"] == {
+        "priority": 10, "budget": "5,8h", "verify": "make check", "context": "We like it short.",
+    }  # fmt: skip
+    assert queued["wishes"] == saved["wishes"]
+    goal = call("report", queued["goal"]["id"], "--json").json
+    assert (goal["budget_usd"], goal["budget_minutes"]) == (5.0, 480)
+    app = build(call.folder, environ=call.environ)
+    stored = app.goals.resolve("last")
+    assert (stored.priority, stored.verify) == (10, "make check")
+    assert {(task.priority, task.context) for task in app.store.tasks.of_goal(stored.id)} == {(10, "We like it short.")}
+    app.close()
+
+
+def test_what_is_wished_when_a_plan_is_queued_beats_what_was_wished_with_it(call: Caller) -> None:
+    call("plan", GOAL, "--name", "mine", *WISHES)
+
+    queued = call("execute-plan", "mine", "--no-run", "--priority", "0", "--budget", "2M tokens", "--json").json
+
+    assert (queued["wishes"]["priority"], queued["wishes"]["budget"]) == (0, "2M tokens")
+    assert queued["wishes"]["context"] == "We like it short."
+    assert queued["goal"]["budget_usd"] is None and queued["goal"]["budget_tokens"] == 2_000_000
+
+
+def test_a_wish_that_cannot_be_is_refused_before_anything_is_planned_or_queued(call: Caller) -> None:
+    assert call("plan", GOAL, "--budget", "much").code == 2
+    assert call("plan", GOAL, "--priority", "101").code == 2
+    assert call("plan-list", "--json").json["plans"] == []
+    call("plan", GOAL, "--name", "mine")
+    assert call("execute-plan", "mine", "--no-run", "--budget", "-1").code == 2
+    assert call("plan-continue", "mine", "--json").json["state"] == "planning"

@@ -25,10 +25,13 @@ MODEL = "claude-opus-5-5"
 COST_USD = 0.12
 
 
+OWNS = {"endpoint": "shop/health.py", "tests": "tests/test_health.py", "docs": "README.md"}
+
+
 def _task(id: str, title: str, specialist: str, *needs: str) -> dict[str, object]:
     return {
         "id": id, "title": title, "description": f"{title}.", "agent_type": specialist, "depends_on": list(needs),
-        "tier": "standard", "size": "S", "owns": [], "acceptance": ["the tests pass"], "verify": None,
+        "tier": "standard", "size": "S", "owns": [OWNS[id]], "acceptance": ["the tests pass"], "verify": None,
         "expects_change": True,
     }  # fmt: skip
 

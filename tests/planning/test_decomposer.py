@@ -38,7 +38,7 @@ def answer(*tasks: tuple[str, list[str]], agent: str = "backend-systems-engineer
                     "depends_on": needs,
                     "tier": "standard",
                     "size": "M",
-                    "owns": [],
+                    "owns": [f"src/{id}/**"],
                     "acceptance": ["It works."],
                     "verify": None,
                     "expects_change": True,

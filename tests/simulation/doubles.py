@@ -420,6 +420,7 @@ class Spawner:
     def __init__(self, world: World) -> None:
         self.world = world
         self.workspaces = world.git
+        self.nursery = Nothing()
 
     def prepare(self, task: Task, goal: Goal, attempt: Attempt, *_: object) -> Any:
         self.world.may_fail("preparing", attempt)

@@ -237,8 +237,8 @@ class World:
             notifier=Bell(self),
             providers={**app.providers, **self.providers},
             workspaces=self.git,
-            _spawner=lambda: Spawner(self),
-            _landing=lambda stop_wished: landing,
+            _spawner=lambda nursery: Spawner(self),
+            _landing=lambda stop_wished, start: landing,
             _room=lambda: Nothing(),
         )
         # A process of ours dies at a commit, the machine's power does not fail: nothing need be flushed.
@@ -275,7 +275,7 @@ class World:
                     "Tailer": tailer,
                     **found,
                 },
-                runtime__recovery={"Process": processes, **found},
+                runtime__recovery={"Process": processes, "state": processes.state},
                 runtime__follower={"exit_record": processes.record},
                 runtime__leadership={"time": still},
                 runtime__vigil={"vigil": lambda *_, **__: Nothing()},

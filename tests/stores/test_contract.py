@@ -302,6 +302,37 @@ def test_names_are_found_by_their_start(store: Store) -> None:
     assert [found.id for found in store.goals.find(goal.id[:5])] == [goal.id]
 
 
+def attempted(store: Store, task: Task, *, minutes: int, outcome: Outcome, cost: int = 0, number: int = 1) -> None:
+    attempt = Attempt(
+        id=attempt_id(task.id, number), task=task.id, goal=task.goal, number=number, token=Token(number), agent=ADA,
+        provider="claude", run_dir="/r", outcome=outcome, usage=Usage(cost_micro_usd=cost),
+        started_at=NOW, ended_at=NOW + timedelta(minutes=minutes),
+    )  # fmt: skip
+    with store.transaction():
+        store.attempts.add(attempt)
+
+
+def test_what_finished_tasks_took_is_told_over_all_their_attempts_the_newest_first(store: Store) -> None:
+    goal, demo = a_goal(store), a_goal(store, demo=True)
+    done = {key: a_task(goal, key, state=TaskState.DONE, size=Size.L, tier=Tier.HEAVY) for key in ("old", "new")}
+    shown, failed = a_task(demo, "shown", state=TaskState.DONE), a_task(goal, "failed", state=TaskState.FAILED)
+    add(store, *done.values(), shown, failed)
+    attempted(store, done["old"], minutes=5, outcome=Outcome.REJECTED, cost=100)
+    attempted(store, done["old"], minutes=7, outcome=Outcome.SUCCEEDED, cost=50, number=2)
+    attempted(store, done["old"], minutes=1, outcome=Outcome.SUCCEEDED, number=3)  # a review had it done again
+    attempted(store, shown, minutes=1, outcome=Outcome.SUCCEEDED)
+    attempted(store, failed, minutes=1, outcome=Outcome.REJECTED)
+    attempted(store, done["new"], minutes=9, outcome=Outcome.SUCCEEDED)
+
+    found = store.attempts.finished(200)
+
+    assert [(one.seconds, one.cost_micro_usd) for one in found] == [(540, None), (780, 150)]
+    assert (found[0].size, found[0].tier, found[0].specialist, found[0].provider) == (
+        Size.L, Tier.HEAVY, "generalist", "claude",
+    )  # fmt: skip
+    assert store.attempts.finished(1) == found[:1]
+
+
 def test_an_attempt_its_evidence_and_its_cost_are_kept(store: Store) -> None:
     goal = a_goal(store)
     task = a_task(goal, "a")

@@ -31,7 +31,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("run", "Ask the running supervisor to stop, saving and requeueing work."),
         "resume": ("run", "Use a provider again that is on hold, without waiting for its reset."),
         "kill": ("agents", "Stop one agent; its task goes back to the queue."),
-        "retry": ("tasks", "Give a failed or cancelled task new attempts."),
+        "retry": ("tasks", "Give a failed or cancelled task new attempts, or split it."),
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
         "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),
@@ -51,7 +51,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "specialists": ("agents", "The specialists and who would get a task."),
     },
     "Join": {
-        "context": ("context", "What the agents of a goal share, and your notes to them: get, put, list."),
+        "context": (
+            "context",
+            "What the agents of a goal share, and your notes to them: get, put, list; more, for agents.",
+        ),
     },
     "Set up": {
         "init": ("setup", "Prepare a project: configuration file, git if wanted."),

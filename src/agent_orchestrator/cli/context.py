@@ -28,7 +28,7 @@ goal_option = click.option(
 
 @click.group()
 def context() -> None:
-    """What the agents of a goal share, and your notes to them: get, put, list."""
+    """What the agents of a goal share, and your notes to them: get, put, list; more, for agents."""
 
 
 @context.command("list")
@@ -122,6 +122,43 @@ def put(
         return
     columns.show([(entry.address, f"version {entry.version}", entry.author)])
     _tell_of_parallel(app, entry)
+
+
+@context.command()
+@click.argument("report")
+@wording.as_json
+def more(report: str, as_json: bool) -> None:
+    """Say that the goal needs more tasks than were planned; for agents.
+
+    REPORT is {"why": …, "tasks": [{"title": …, "description": …}]} as JSON; - is the standard input, @FILE a file's
+    content. A task may have acceptance, verify, owns, why, depends_on, before, agent_type, size and id. It comes after
+    the calling agent's task, once that is done, and a person may have to agree. Exits 2 when it is refused, with every
+    reason, and 5 when plans are not changed here.
+    """
+    from agent_orchestrator.services.context_files import value_of
+    from agent_orchestrator.services.entries import VALUE_LIMIT
+
+    app = doors.app(create=False)
+    caller = _caller(app)
+    if caller is None:
+        raise BadInput(
+            "only an agent reports more work",
+            hint="you add it: submit --depends-on TASK, or plan-continue GOAL --apply",
+        )
+    _require_at_work(app, caller)
+    try:
+        value = value_of(_content(report, VALUE_LIMIT))
+    except ValueError as error:
+        raise BadInput(f"the report is no JSON: {error}") from error
+    found = app.replanning.report(caller, value)
+    titles = [str(one["title"]) for one in found.tasks]
+    if as_json:
+        doors.answer(
+            {"goal": found.goal, "task": caller.id, "state": found.state.value, "why": found.why, "tasks": titles}
+        )
+        return
+    columns.show([("reported", title) for title in titles])
+    doors.tell(f"looked at when {caller.key} is done")
 
 
 def _put_other(app: App, goal: GoalId, caller: Task | None, name: str | None, given: dict[str, Any]) -> Entry:

@@ -29,7 +29,7 @@ LETTER_WIDTH = 7
 """Pixels that a letter of the small print takes, generously: fonts differ."""
 TICKS = 6
 """Marks that a time axis aims at."""
-SIGNS = {"done": "✓", "failed": "✗", "cancelled": "×", "running": "▶"}
+SIGNS = {"done": "✓", "failed": "✗", "cancelled": "×", "replaced": "→", "running": "▶"}
 """Beside its colour, each state of a task that matters most has a sign of its own."""
 
 

@@ -55,7 +55,7 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
         if as_json:
             doors.answer(showing.accepted_json(app, None, [], proposed.plan))
         else:
-            showing.plan(proposed.plan)
+            showing.plan(app, proposed.plan)
         return
     accepted = app.submissions.accept(proposed)
     if as_json:

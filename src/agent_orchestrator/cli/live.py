@@ -47,6 +47,7 @@ MARKS = {
     "landing": "*",
     "failed": "!",
     "cancelled": "x",
+    "replaced": ">",
 }
 """Before a task's key, so that states can be told apart without colour; none for what has not started."""
 

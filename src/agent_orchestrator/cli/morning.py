@@ -113,6 +113,10 @@ def verdict(goal: Json) -> list[str]:
         found.append(f"Not verified: {', '.join(unverified)}. The work is there, but no check of ours vouches for it.")
     found += _together(goal)
     found += _base(goal)
+    for one in goal["plan_changes"]:
+        found.append(
+            f"Re-planned while it ran (version {one['version']}, {one['who']}): {one['what']}. Why: {one['why']}"
+        )
     if goal["notice"]:
         found.append(f"Plan ({goal['source']}): {goal['notice']}")
     if goal["delivery"] == "delivered":

@@ -6,9 +6,10 @@ Every mark has a word beside it, so nothing is said by colour or sign alone; wit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent_orchestrator.cli import expectations
 from agent_orchestrator.cli.render import cut, line, paint, width
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
-from agent_orchestrator.planning.forecast import LONGEST_MINUTES, Forecast, forecast
+from agent_orchestrator.planning.forecast import Forecast, critical_path
 
 NARROW = 70
 """Columns below which a task takes two lines."""
@@ -32,9 +33,8 @@ class Look:
     """Whether the terminal shows more than ASCII."""
 
 
-def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:
+def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: bool, expected: Forecast) -> list[str]:
     """Return the whole view: heading, tasks, forecast, what is open."""
-    expected = forecast(plan, agents)
     agreed = "approved" if approved else "not approved"
     head = [
         _named(line(name), f"  version {version}, {agreed}", look),
@@ -116,15 +116,11 @@ def _is_guess(task: PlannedTask) -> bool:
 
 def _forecast_lines(plan: Plan, expected: Forecast, look: Look) -> list[str]:
     numbers = {task.id: str(at) for at, task in enumerate(plan.tasks, start=1)}
-    agents = f"{expected.agents} {'agent' if expected.agents == 1 else 'agents'}"
     arrow = " → " if look.signs and not look.plain else ", "
-    parts = [
-        f"likely {duration(expected.likely_minutes)}, longest {duration(expected.longest_minutes)}",
-        f"{agents}, up to {expected.at_once} at once",
-        f"{'' if look.plain else '* '}critical {arrow.join(numbers[id] for id in expected.critical)}",
-    ]
-    lines = [parts[0]]
-    for part in parts[1:]:
+    way = f"{'' if look.plain else '* '}critical {arrow.join(numbers[id] for id in expected.critical)}"
+    first, *rest = [*expectations.parts(expected), way]
+    lines = [first]
+    for part in rest:
         if look.plain or width(lines[-1]) + 2 + width(part) <= look.columns:
             lines[-1] = f"{lines[-1]}; {part}"
         else:
@@ -159,11 +155,11 @@ def _finding(found: Finding, columns: int = 1_000) -> str:
     return paint(text[: len(sign)], colour) + text[len(sign) :] if colour else text
 
 
-def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, agents: int) -> list[str]:
+def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, expected: Forecast) -> list[str]:
     """Return the view with nothing left out: every finding, question and assumption whole."""
     lines = plan_lines(
         plan, Look(columns=look.columns, plain=look.plain, signs=look.signs), name=name, version=version,
-        approved=approved, agents=agents,
+        approved=approved, expected=expected,
     )  # fmt: skip
     shown = len(_open_lines(plan, look))
     lines = lines[: len(lines) - shown] if shown else lines
@@ -195,25 +191,18 @@ def task_lines(plan: Plan, task: PlannedTask) -> list[str]:
     return lines + block(task.description, "    ")
 
 
-def forecast_lines(plan: Plan, agents: int) -> list[str]:
-    """Return what to expect with *agents* and with other numbers of agents, and which tasks decide it."""
-    titles = {task.id: task for task in plan.tasks}
-    counts = sorted({1, agents, forecast(plan, agents).at_once})
-    lines = ["assumed minutes per size, nothing of this project was measured; limits and failed checks come on top"]
-    for count in counts:
-        found = forecast(plan, count)
-        who = "1 agent" if count == 1 else f"{count} agents"
-        lines.append(f"  {who}: likely {duration(found.likely_minutes)}, longest {duration(found.longest_minutes)}")
-    lines.append("critical path, what decides the end:")
-    for id in forecast(plan, agents).critical:
-        task = titles[id]
-        lines.append(f"  {id} ({task.size}, up to {LONGEST_MINUTES[task.size]} min): {line(task.title, 80)}")
-    return lines
-
-
-def duration(minutes: int) -> str:
-    """Return *minutes* as ``45 min`` or ``3 h 05``."""
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02}"
+def forecast_lines(plan: Plan, expected: Forecast, others: Sequence[Forecast]) -> list[str]:
+    """Return what to expect with so many agents and with *others*, and which tasks decide it."""
+    lines = [f"{expectations.source(expected)}; limits of providers come on top"]
+    for one in sorted([expected, *others], key=lambda one: one.agents):
+        who = "1 agent" if one.agents == 1 else f"{one.agents} agents"
+        lines.append(f"  {who}: {expectations.time(one)}")
+    lines.append(f"{expectations.cost(expected)}, however many agents")
+    if expected.cost is not None and expected.cost.from_tasks:
+        lines[-1] += f"; from {expected.cost.from_tasks} finished tasks that told their cost"
+    lines.append("what the end waits for, and how often:")
+    rows = expectations.deciding(plan, expected)
+    return [*lines, *(f"  {share:>5}  {id}: {line(title, 80)}" for share, id, title in rows)]
 
 
 # The graph: one row for each task, one lane for each task that something still waits for.
@@ -227,7 +216,7 @@ _ASCII = {"down": "|", "join": "+", "last": "`", "cross": "+", "line": "-", "tas
 def graph_lines(plan: Plan, look: Look) -> list[str]:
     """Return what waits for what as lines from task to task; in words where it cannot be drawn."""
     numbers = {task.id: at for at, task in enumerate(plan.tasks, start=1)}
-    critical = set(forecast(plan, max(1, len(plan.tasks))).critical)
+    critical = set(critical_path(plan))
     ordered = sorted(plan.tasks, key=lambda one: (one.phase, numbers[one.id]))
     drawn = None if look.plain else _drawn(ordered, critical, _ROUND if look.signs else _ASCII)
     if drawn is None or 2 * max(map(len, drawn)) > look.columns:

@@ -9,8 +9,9 @@ import click
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, completing, doors, render, showing, wording
-from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound
+from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound, NothingToDo
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.domain.task import PRIORITY_DEFAULT
 from agent_orchestrator.planning.document import plan_hash
 from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import SavedPlan
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="NAME", help="What to call the plan; without it a name is made of the goal.")
 @click.option("--planner", type=click.Choice((*wording.PLANNERS, "heuristic")), help="Who splits the goal.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
+@wording.with_wishes
 @wording.as_json
 def plan(
     goal: str | None,
@@ -39,18 +41,23 @@ def plan(
     planner: str | None,
     plain: bool,
     as_json: bool,
+    **wished: Any,
 ) -> int:
     """Split a goal, and talk the plan over until you agree.
 
     GOAL is text, - for the standard input, or @FILE. On a terminal a conversation begins: the plan can be changed task
     by task, and ? lists the commands. Without a terminal, or with --yes or --json, nothing is asked. The plan is saved
     either way. --planner heuristic is rules.
+
+    --priority, --budget, --verify and --context are kept with the plan, for when it is queued.
     """
+    wishes = wording.wishes(wished)
     if (goal is None) == (file is None):
         raise click.UsageError("give either a goal or --from FILE")
     if check and file is None:
         raise click.UsageError("--check is for a plan in a file: --from FILE --check")
-    app = doors.app(create=not check, flags=wording.chosen(planner="rules" if planner == "heuristic" else planner))
+    planner = "rules" if planner == "heuristic" else planner
+    app = doors.app(create=not check, flags=wording.chosen(planner=planner, verify=wishes.verify))
     if file is not None:
         made = _read(app, file).plan
         if check:
@@ -60,7 +67,7 @@ def plan(
         if name is not None:
             app.plans.check_name(name)  # before a model is asked
         made = app.decompose(text)
-    saved = app.plans.save(app.looked_over(made), name=name)
+    saved = app.plans.save(app.looked_over(made), name=name, wishes=wishes)
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=file is None)
 
 
@@ -93,21 +100,38 @@ def plan_list(as_json: bool) -> None:
     flag_value="",
     help="Show what changed: since the version before, since FROM, or between two versions.",
 )
+@click.option("--agree", is_flag=True, help="Of a goal in the queue: make the changes of its plan that wait for you.")
+@click.option(
+    "--refuse", metavar="[WHY]", is_flag=False, flag_value="", help="Of a goal in the queue: leave its plan as it is."
+)
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
 @wording.as_json
 def plan_continue(
-    id: str, changes: str | None, target: str | None, span: str | None, yes: bool, plain: bool, as_json: bool
+    id: str,
+    changes: str | None,
+    target: str | None,
+    span: str | None,
+    agree: bool,
+    refuse: str | None,
+    yes: bool,
+    plain: bool,
+    as_json: bool,
 ) -> int:
     """Go on with a saved plan: talk it over, change it, compare it, take it elsewhere.
 
     PLAN is its name or id, an unambiguous start of one, or last. Without options, and on a terminal, the conversation
-    goes on where it was left. An option that looks or changes does only that.
+    goes on where it was left. An option that looks or changes does only that. With the id of a goal it is about the
+    plan of that goal, also while it is worked on: then what has not begun can be changed.
     """
-    if sum(one is not None for one in (changes, target, span)) > 1:
-        raise click.UsageError("choose one of --apply, --export and --diff")
+    if sum(one is not None for one in (changes, target, span, refuse, agree or None)) > 1:
+        raise click.UsageError("choose one of --apply, --export, --diff, --agree and --refuse")
     app = doors.app(create=False)
-    saved = app.plans.resolve(id)
+    saved = _saved(app, id)
+    if saved.goal is not None and target is None and not yes:
+        return _go_on(app, saved, changes, span, agree=agree, refuse=refuse, as_json=as_json)
+    if agree or refuse is not None:
+        raise BadInput(f"plan {saved.id} is not in the queue: nothing of it waits for you", hint="see: plan-list")
     if target is not None:
         return _export(saved, target, as_json=as_json)
     if span is not None:
@@ -121,26 +145,81 @@ def plan_continue(
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=False)
 
 
+def _saved(app: App, id: str) -> SavedPlan:
+    """Return the plan that *id* names, or else the plan of the goal that it names, as it is now."""
+    try:
+        saved = app.plans.resolve(id)
+    except NotFound as missing:
+        try:
+            goal = app.goals.resolve(id).id
+        except NotFound:
+            raise missing from None
+        return app.running_plans.scene(goal).saved
+    return saved if saved.goal is None else app.running_plans.scene(saved.goal).saved
+
+
+def _go_on(
+    app: App,
+    saved: SavedPlan,
+    changes: str | None,
+    span: str | None,
+    *,
+    agree: bool,
+    refuse: str | None,
+    as_json: bool,
+) -> int:
+    """Go on with the plan of a goal that is in the queue."""
+    from agent_orchestrator.cli import running_plans
+    from agent_orchestrator.planning.plan_file import format_of, read_data
+
+    assert saved.goal is not None
+    goal = app.store.goals.get(saved.goal)
+    if span is not None:
+        if app.store.plans.of_goal(goal.id) is None:
+            raise NothingToDo(f"the plan of goal {goal.id} was never changed", hint=f"orchestrate report {goal.id}")
+        return _diff(app, saved, span, as_json=as_json)
+    if changes is not None:
+        text = _text(changes)
+        data, _ = read_data(text, format_of(changes))
+        wanted = running_plans.Wanted(changes, data, lambda: _read(app, changes, text))
+        running_plans.apply(app, goal, wanted, as_json=as_json)
+    elif agree or refuse is not None:
+        running_plans.decide(app, goal, agree=agree, why=refuse or "", as_json=as_json)
+    else:
+        running_plans.show(app, goal, as_json=as_json)
+    return 0
+
+
 @click.command()
 @click.argument("id", metavar="PLAN", shell_complete=completing.plans)
 @click.option("--no-run", is_flag=True, help="Only queue it.")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
 @click.option("--hash", "fingerprint", metavar="HASH", help="Only the plan with this hash, as its answer in JSON said.")
+@wording.with_wishes
 @wording.as_json
-def execute_plan(id: str, no_run: bool, max_agents: int | None, fingerprint: str | None, as_json: bool) -> int:
+def execute_plan(
+    id: str, no_run: bool, max_agents: int | None, fingerprint: str | None, as_json: bool, **wished: Any
+) -> int:
     """Queue a saved plan and run it.
 
     PLAN is its name or id, an unambiguous start of one, or last. It is only queued when a supervisor runs already: that
     one picks it up. Exit codes are those of `run`.
+
+    What --priority, --budget, --verify and --context say here beats what was said with the plan.
     """
+    wishes = wording.wishes(wished)
     app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
-    return _execute(app, app.plans.resolve(id), no_run=no_run, fingerprint=fingerprint, as_json=as_json)
+    saved = app.plans.resolve(id)
+    saved = replace(saved, wishes=wishes.over(saved.wishes))
+    return _execute(app, saved, no_run=no_run, fingerprint=fingerprint, as_json=as_json)
 
 
 def _execute(
     app: App, saved: SavedPlan, *, no_run: bool = False, fingerprint: str | None = None, as_json: bool = False
 ) -> int:
     leads = app.supervision.current() is not None
+    if not as_json and saved.state != "executed":
+        showing.expected(app, saved.plan)
     if no_run or leads or saved.state == "executed":  # executing it once more says what is wrong with that
         _queue(app, saved, fingerprint=fingerprint, as_json=as_json)
         if leads and not as_json:
@@ -152,7 +231,8 @@ def _execute(
     goal, _ = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
     ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
-        doors.answer({**_json(app, app.plans.resolve(saved.id)), "run": ran.as_json(app)})
+        now = replace(app.plans.resolve(saved.id), wishes=saved.wishes)
+        doors.answer({**_json(app, now), "run": ran.as_json(app)})
     else:
         ran.tell(app)
     return ran.exit_code
@@ -165,7 +245,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool
         return _talk(app, saved, plain=plain, fresh=fresh)
     if not as_json:
         columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
-        showing.plan(saved.plan)
+        showing.plan(app, saved.plan)
     if yes:
         _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
@@ -234,7 +314,8 @@ def _checked(app: App, plan: Plan, file: str, *, as_json: bool) -> int:
     looked = app.looked_over(plan)
     if as_json:
         none = {"id": None, "state": "checked", "version": 1, "hash": plan_hash(looked)}
-        doors.answer({**none, **showing.accepted_json(app, None, [], looked)})
+        told = showing.accepted_json(app, None, [], looked)
+        doors.answer({**none, **told, "forecast": showing.expected_json(app, looked)})
         return 0
     for found in looked.findings:
         columns.show([(file, found.severity, found.rule, found.message)])
@@ -269,11 +350,15 @@ def _diff(app: App, saved: SavedPlan, span: str, *, as_json: bool) -> int:
     start = _version(first, max(1, end - 1), len(versions))
     found = difference(versions[start - 1].plan, versions[end - 1].plan)
     if as_json:
-        listed = [{"version": one.version, "kind": one.kind, "what": one.what} for one in versions]
+        listed = [
+            {"version": one.version, "kind": one.kind, "what": one.what, "who": one.who, "why": one.why}
+            for one in versions
+        ]
         doors.answer({"id": saved.id, "from": start, "to": end, **to_json(found), "versions": listed})
         return 0
     for one in versions:
-        doors.tell(columns.one_line(f"version {one.version}: {one.what}"))
+        whose = f", by {one.who}: {one.why}" if one.who else ""
+        doors.tell(columns.one_line(f"version {one.version}: {one.what}{whose}"))
     render.say([columns.one_line(line) for line in in_words(found)])
     if not found:
         doors.tell(f"versions {start} and {end} are the same")
@@ -328,17 +413,30 @@ def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False, fi
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
     goal, tasks = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
     if as_json:
-        doors.answer(_json(app, app.plans.resolve(saved.id)))
+        doors.answer(_json(app, replace(app.plans.resolve(saved.id), wishes=saved.wishes)))
     else:
         showing.accepted(app, goal, tasks, None if shown else saved.plan)
 
 
 def _submission(app: App, saved: SavedPlan) -> Submission:
-    return Submission(text=saved.plan.goal, max_attempts=app.settings.max_attempts)
+    from agent_orchestrator.domain.budget import parse_budget
+
+    wishes, each = saved.wishes, app.settings.task_budget
+    return Submission(
+        text=saved.plan.goal,
+        priority=PRIORITY_DEFAULT if wishes.priority is None else wishes.priority,
+        verify=wishes.verify,
+        context=wishes.context,
+        max_attempts=app.settings.max_attempts,
+        budget=parse_budget(wishes.budget) if wishes.budget else None,
+        task_budget=parse_budget(each) if each else None,
+    )
 
 
 def _json(app: App, saved: SavedPlan) -> dict[str, Any]:
     goal = app.goals.resolve(saved.goal) if saved.goal else None
     tasks = app.store.tasks.of_goal(goal.id) if goal else []
     known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
-    return {**known, **showing.accepted_json(app, goal, tasks, saved.plan)}
+    wishes = saved.wishes.as_json()
+    told = showing.accepted_json(app, goal, tasks, saved.plan)
+    return {**known, "wishes": wishes, **told, "forecast": showing.expected_json(app, saved.plan)}

@@ -56,6 +56,7 @@ WORDS = {
     "ready": "Pending",
     "failed": "Failed",
     "cancelled": "Cancelled",
+    "replaced": "Replaced",
 }
 """What ``status`` calls a task's state in each of its rows, for those who search it: ``status | grep Failed``."""
 MARKS = {
@@ -64,6 +65,7 @@ MARKS = {
     "Pending": ("\u00b7", "-"),
     "Failed": ("\u2717", "!"),
     "Cancelled": ("\u00d7", "x"),
+    "Replaced": ("\u2192", ">"),
 }
 """The sign before each word, and the one for a terminal that knows ASCII only."""
 LAST_LEAST = 30

@@ -155,6 +155,8 @@ def goal_head(goal: Json) -> list[str]:
         word += " " + render.paint("(scripted demo)", "magenta")
     lines = render.table([(goal["id"], word, line(goal["title"], 100))])
     lines += [f"    {line(text)}" for text in (goal["notice"], goal["reason"]) if text]
+    if goal["changes_waiting"]:
+        lines.append(f"    needs you: its plan is to be changed; look: orchestrate plan-continue {goal['id']}")
     if goal["delivery"] not in {"not_yet", "nothing"}:
         word = "not in your branch" if goal["delivery"] == "waiting" else goal["delivery"]
         lines.append(f"    {word}: {line(goal['delivery_note'])}")

@@ -7,13 +7,14 @@ from pathlib import Path
 from shutil import get_terminal_size
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import doors, plan_view, render
+from agent_orchestrator.cli import doors, expectations, plan_view, render
 from agent_orchestrator.cli.plan_view import Look
 from agent_orchestrator.cli.terminal import Drawn, Plain
 from agent_orchestrator.domain.errors import BadInput, OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.commands import COMMANDS, FIELDS, find_command
 from agent_orchestrator.planning.editing import MODIFIABLE, find_task
+from agent_orchestrator.planning.forecast import Forecast
 from agent_orchestrator.planning.planner import InteractivePlanner, Model, Outcome, Stopped
 from agent_orchestrator.services.plans import SavedPlan
 
@@ -83,6 +84,8 @@ class Session:
 
     def __init__(self, app: App, saved: SavedPlan, *, plain: bool) -> None:
         self.app = app
+        self._expected_of: Plan | None = None
+        self._expected: dict[int | None, Forecast] = {}
         self.keeper = Kept(app, saved.id)
         folder = app.state / "plans"
         self.door = Plain(folder, lambda: self.keeper.name, self.shown) if plain else self._drawn(folder)
@@ -123,13 +126,21 @@ class Session:
             name=self.keeper.name,
             version=planner.version,
             approved=planner.approved is not None,
-            agents=self.app.settings.max_agents,
+            expected=self.expected(),
         )
+
+    def expected(self, agents: int | None = None) -> Forecast:
+        """Return what to expect of the plan as it is now; remembered, for the view is drawn at every key."""
+        plan = self.planner.plan
+        if self._expected_of is not plan:
+            self._expected_of, self._expected = plan, {}
+        if agents not in self._expected:
+            self._expected[agents] = self.app.forecasts.of(plan, agents)
+        return self._expected[agents]
 
     def shown(self, what: str, argument: str) -> Sequence[str]:
         """Return a view that was asked for."""
         plan = self.planner.plan
-        agents = self.app.settings.max_agents
         match what:
             case "task":
                 return plan_view.task_lines(plan, find_task(plan, argument))
@@ -138,7 +149,11 @@ class Session:
             case "forecast":
                 if argument and not (argument.isascii() and argument.isdigit() and 1 <= int(argument) <= 100):
                     raise BadInput(f"{argument[:20]!r} is no number of agents", hint="1 to 100")
-                return plan_view.forecast_lines(plan, int(argument) if argument else agents)
+                found = self.expected(int(argument) if argument else None)
+                counts = sorted({1, found.at_once} - {found.agents})
+                return plan_view.forecast_lines(plan, found, [self.expected(count) for count in counts])
+            case "expected":
+                return ["; ".join(expectations.parts(self.expected()))]
             case "help":
                 return self._help(argument)
             case _:
@@ -148,7 +163,7 @@ class Session:
                     name=self.keeper.name,
                     version=self.planner.version,
                     approved=self.planner.approved is not None,
-                    agents=agents,
+                    expected=self.expected(),
                 )
 
     def _help(self, word: str) -> list[str]:

@@ -33,15 +33,30 @@ def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan
     return {"goal": found, "tasks": shown, "plan": planned}
 
 
-def plan(plan: Plan) -> None:
-    """Print a plan that is not queued: phase, key, specialist, what it waits for, title; then who planned it."""
+def plan(app: App, plan: Plan) -> None:
+    """Print a plan that is not queued: phase, key, specialist, what it waits for, title; its forecast; its maker."""
     columns.show(
         [
             (f"phase {task.phase}", task.id, task.agent_type, _after(task.depends_on), task.title)
             for task in sorted(plan.tasks, key=lambda one: one.phase)
         ]
     )
+    expected(app, plan)
     _say_who_planned(plan)
+
+
+def expected(app: App, plan: Plan) -> None:
+    """Say how long the plan may take, what it may cost, and how that is known."""
+    from agent_orchestrator.cli import expectations
+
+    doors.tell("; ".join(expectations.parts(app.forecasts.of(plan))))
+
+
+def expected_json(app: App, plan: Plan) -> Json:
+    """Return the same as it is documented for programs."""
+    from agent_orchestrator.cli import expectations
+
+    return expectations.to_json(app.forecasts.of(plan))
 
 
 def accepted(app: App, goal: Goal, tasks: Sequence[Task], plan: Plan | None) -> None:

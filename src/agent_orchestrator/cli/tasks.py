@@ -125,10 +125,18 @@ def _attempt_lines(attempt: Json) -> list[str]:
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--comment", default="", help="Words that go into the next attempt's prompt.")
+@click.option("--split", is_flag=True, help="Put smaller tasks in its place, divided by the planner or else by rules.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def retry(task: str, comment: str, as_json: bool) -> None:
-    """Give a failed or cancelled task new attempts."""
+def retry(task: str, comment: str, split: bool, as_json: bool) -> None:
+    """Give a failed or cancelled task new attempts, or split it."""
+    if split and comment:
+        raise click.UsageError("--split and --comment exclude each other.")
     app = doors.app(create=False)
+    if split:
+        from agent_orchestrator.cli import running_plans
+
+        running_plans.split(app, app.tasks.resolve(task), as_json=as_json)
+        return
     again = app.tasks.retry(app.tasks.resolve(task).id, comment=comment)
     running = app.supervision.current() is not None
     if as_json:

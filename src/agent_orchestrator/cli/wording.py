@@ -2,17 +2,61 @@
 
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.task import parse_priority
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent_orchestrator.domain.wishes import Wishes
+
 PLANNERS = ("auto", "api", "claude", "codex", "rules")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on standard output.")
 """The option that every command has."""
+
+
+def priority(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Parse ``--priority``; None when it is not given."""
+    if value is None:
+        return None
+    try:
+        return parse_priority(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not high, normal, low or 0 to 100", ctx, parameter) from error
+
+
+def with_wishes(command: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Give *command* the options that say how a plan is to be queued."""
+    for option in (
+        click.option("-c", "--context", default="", metavar="TEXT", help="Words (or JSON) for every agent."),
+        click.option("--verify", metavar="CMD", help="Shell command that checks each task that names none."),
+        click.option("--budget", metavar="BUDGET", help="Ceiling for the goal: 5 (dollars), 2M tokens, 90m, or 5,8h."),
+        click.option(
+            "-p", "--priority", callback=priority, metavar="high|normal|low|0-100", help="Low numbers go first."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def wishes(given: dict[str, Any]) -> "Wishes":
+    """Return what the options of :func:`with_wishes` say.
+
+    Raises:
+        BadInput: the budget is none; before anything is planned or queued.
+    """
+    from agent_orchestrator.domain.wishes import Wishes
+
+    if given["budget"]:
+        from agent_orchestrator.domain.budget import parse_budget
+
+        parse_budget(given["budget"])
+    return Wishes(**given)
 
 
 def goal_text(argument: str) -> str:
@@ -54,16 +98,6 @@ def _read(stream: BinaryIO, name: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"{name} is not UTF-8 text", hint="give text") from error
-
-
-def priority(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """Parse ``--priority``; None when it is not given."""
-    if value is None:
-        return None
-    try:
-        return parse_priority(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not high, normal, low or 0 to 100", ctx, parameter) from error
 
 
 def chosen(**flags: Any) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Step:
     """Let another provider than this try."""
     give_up: str = ""
     """Why no further attempt is made."""
+    may_split: bool = False
+    """Whether smaller tasks may do the work instead, when this was the last attempt: it failed as the one before."""
 
 
 def failure(attempt: Attempt, outcome: Outcome, reason: str, evidence: Evidence | None) -> Failure:
@@ -84,10 +86,10 @@ def step(failures: Sequence[Failure], *, tier_above: Tier | None, provider: str,
     if count < REPEATS:
         return Step()
     if tier_above is not None:
-        return Step(tier=tier_above)
+        return Step(tier=tier_above, may_split=True)
     if another:
-        return Step(avoid=provider)
+        return Step(avoid=provider, may_split=True)
     last, before = failures[-1], failures[-2]
     if last.judged and last.work == before.work:
-        return Step(give_up=f"{count} attempts in a row changed the same and failed in the same way")
-    return Step()
+        return Step(give_up=f"{count} attempts in a row changed the same and failed in the same way", may_split=True)
+    return Step(may_split=True)

@@ -33,11 +33,13 @@ class TaskState(StrEnum):
     FAILED = "failed"
     """The dead letter: every attempt is used, or a person must look."""
     CANCELLED = "cancelled"
+    REPLACED = "replaced"
+    """The plan was changed: other tasks do its work, or nobody needs it any more. Nothing waits for it."""
 
 
 NEXT: dict[TaskState, frozenset[TaskState]] = {
-    TaskState.BLOCKED: frozenset({TaskState.READY, TaskState.FAILED, TaskState.CANCELLED}),
-    TaskState.READY: frozenset({TaskState.BLOCKED, TaskState.CLAIMED, TaskState.CANCELLED}),
+    TaskState.BLOCKED: frozenset({TaskState.READY, TaskState.FAILED, TaskState.CANCELLED, TaskState.REPLACED}),
+    TaskState.READY: frozenset({TaskState.BLOCKED, TaskState.CLAIMED, TaskState.CANCELLED, TaskState.REPLACED}),
     TaskState.CLAIMED: frozenset(
         {TaskState.RUNNING, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
@@ -61,16 +63,21 @@ NEXT: dict[TaskState, frozenset[TaskState]] = {
         {TaskState.DONE, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
     TaskState.DONE: frozenset({TaskState.READY, TaskState.BLOCKED}),
-    TaskState.FAILED: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED}),
-    TaskState.CANCELLED: frozenset({TaskState.READY, TaskState.BLOCKED}),
+    TaskState.FAILED: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.CANCELLED, TaskState.REPLACED}),
+    TaskState.CANCELLED: frozenset({TaskState.READY, TaskState.BLOCKED, TaskState.REPLACED}),
+    TaskState.REPLACED: frozenset(),
 }
 """What a task may become from each state. Nothing but a person's review takes ``done`` back into the queue."""
 
 HELD = frozenset({TaskState.CLAIMED, TaskState.RUNNING, TaskState.WAITING, TaskState.VERIFYING, TaskState.LANDING})
 """States in which an attempt owns the task, so every write needs that attempt's token."""
 
-OPEN = frozenset(set(TaskState) - {TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED})
+OPEN = frozenset(set(TaskState) - {TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED, TaskState.REPLACED})
 """States from which work may still come."""
+
+
+CHANGEABLE = frozenset({TaskState.BLOCKED, TaskState.READY, TaskState.FAILED, TaskState.CANCELLED})
+"""States in which a task may still be planned otherwise: nobody is at work on it, and nothing of it is landed."""
 
 
 class Verdict(StrEnum):

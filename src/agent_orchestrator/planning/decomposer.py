@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from agent_orchestrator.domain.errors import BadInput, InvalidPlan, OrchestratorError
 from agent_orchestrator.domain.plan import Plan, Routing
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Tier
+from agent_orchestrator.planning.completeness import missing
 from agent_orchestrator.planning.heuristic import plan_by_rules, single_task
 from agent_orchestrator.planning.lint import lint
 from agent_orchestrator.planning.profile import Profile
@@ -35,6 +36,8 @@ class TaskDecomposer:
     roster: Roster
     profile: Profile | None = None
     """What the project is. None when planning happens outside a project."""
+    has_check: bool = False
+    """Whether the settings name a command that checks tasks which name none; else the project's tests may."""
     complete: Complete | None = None
     """How a model is asked. None plans by rules, and says so."""
     source: str = "model"
@@ -43,8 +46,9 @@ class TaskDecomposer:
     def decompose(self, goal: str) -> Plan:
         """Return a valid plan for *goal*; a goal that is one piece of work gives one task.
 
-        At most two questions are asked. Whatever a model answers, there is a plan; when it is not the model's, the
-        notice says why.
+        At most two questions are asked, the second when the answer cannot be used or leaves out what tasks must say; an
+        answer that could be used stands when the second cannot be. Whatever a model answers, there is a plan; when it
+        is not the model's, the notice says why.
 
         Raises:
             BadInput: *goal* is blank or longer than 200,000 characters.
@@ -54,17 +58,27 @@ class TaskDecomposer:
             return self._by_rules(goal, "planned by rules: no model was asked")
         question = planning_prompt(goal, self.roster, self.profile)
         schema = plan_schema(self.roster)
-        prompt, problems = question, []
+        prompt, usable = question, None
+        problems: list[str] = []
         for _ in range(2):
             try:
                 answer = self.complete(prompt, schema)
             except OrchestratorError as error:
+                if usable is not None:
+                    return usable
                 return self._by_rules(goal, f"{self.source} could not be asked ({error.message}); planned by rules")
             try:
-                return lint(parse(answer, goal=goal, source=self.source), self.roster, max_tasks=MODEL_TASKS)
+                plan = lint(parse(answer, goal=goal, source=self.source), self.roster, max_tasks=MODEL_TASKS)
+                has_check = self.has_check or self.profile is None or self.profile.test is not None
+                lacking = missing(plan, has_check=has_check)
+                if not lacking or problems or usable is not None:
+                    return plan
+                usable, prompt = plan, repair_prompt(question, answer, lacking)
             except (UnreadableAnswer, InvalidPlan) as error:
                 problems.append(error.message)
                 prompt = repair_prompt(question, answer, f"{error.message}. {error.hint}".rstrip(" ."))
+        if usable is not None:
+            return usable
         told = problems[0] if problems[0] == problems[1] else f"{problems[0]}; then {problems[1]}"
         return self._by_rules(goal, f"{self.source} gave no usable plan twice ({told}); planned by rules")
 

@@ -51,6 +51,11 @@ def changed(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
     Raises:
         InvalidPlan, NotFound, BadInput: a change cannot be done, or the result is no plan. Nothing has changed then.
     """
+    return validated(edited(plan, changes, roster), roster)
+
+
+def edited(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
+    """Return *plan* after *changes*, one after the other; not validated yet. Raises as :func:`changed`."""
     if len(changes) > CHANGES_LIMIT:
         raise BadInput(f"{len(changes)} changes are more than {CHANGES_LIMIT}", hint="bring the plan as a file")
     for at, change in enumerate(changes):
@@ -60,7 +65,7 @@ def changed(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
             if len(changes) == 1:
                 raise
             raise type(error)(f"change {at + 1}: {error.message}", hint=error.hint) from error
-    return validated(plan, roster)
+    return plan
 
 
 def validated(plan: Plan, roster: Roster) -> Plan:

@@ -9,7 +9,8 @@ import re
 from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Routing
 from agent_orchestrator.domain.task import Size, Tier
-from agent_orchestrator.planning.archetypes import (
+from agent_orchestrator.planning.archetypes import steps_for
+from agent_orchestrator.planning.archetypes.steps import (
     BACKEND,
     DATA_ARCHITECT,
     DEVOPS,
@@ -18,7 +19,6 @@ from agent_orchestrator.planning.archetypes import (
     TESTER,
     WRITER,
     Step,
-    steps_for,
 )
 from agent_orchestrator.planning.layers import Layer, layer_of
 from agent_orchestrator.planning.lint import short_title, visible

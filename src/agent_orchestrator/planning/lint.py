@@ -13,13 +13,14 @@ from itertools import combinations, pairwise
 from agent_orchestrator.domain.errors import InvalidPlan
 from agent_orchestrator.domain.ids import SLUG_LIMIT, slug
 from agent_orchestrator.domain.plan import QUESTIONS_LIMIT, Finding, Plan, PlannedTask, Question, Severity
-from agent_orchestrator.domain.task import Size
+from agent_orchestrator.domain.task import SIZE_MINUTES, Size
 from agent_orchestrator.planning.contended import contended
 from agent_orchestrator.planning.coverage import uncovered
 from agent_orchestrator.planning.globs import scopes_meet
 from agent_orchestrator.planning.layers import layer_of
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
+from agent_orchestrator.planning.turns import Turns
 
 MAX_TASKS = 500
 """More is refused: nobody looks through such a plan before agreeing to it, and its graph is compared pair by pair."""
@@ -307,20 +308,26 @@ class _Work:
         return False
 
     def separate_scopes(self) -> None:
-        """Let tasks that may write the same files wait for each other: lower layer first, then listing order."""
-        ranks = [layer_of(task.title) for task in self.tasks]
-        listed = sorted(range(len(self.tasks)), key=lambda at: (ranks[at], at))
-        for left, one in enumerate(listed):
-            for other in listed[left + 1 :]:
-                first, later = self.tasks[one], self.tasks[other]
-                both = contest(first.owns, later.owns)
-                if both is None or self._connected(first.id, later.id):
-                    continue
-                self.tasks[other] = replace(later, depends_on=(*later.depends_on, first.id))
-                self.note("same-files", f"{later.id} waits for {first.id}: both {both}", later.id)
-
-    def _connected(self, one: str, other: str) -> bool:
-        return one in _ancestors(self.tasks, other) or other in _ancestors(self.tasks, one)
+        """Let tasks that may write the same files wait for each other: a lower layer first, else as ends sooner."""
+        layers = [layer_of(task.title) for task in self.tasks]
+        listed = sorted(range(len(self.tasks)), key=lambda at: (layers[at], at))
+        turns = Turns(
+            {task.id: SIZE_MINUTES[task.size] for task in self.tasks}, {task.id: task.depends_on for task in self.tasks}
+        )
+        both: dict[frozenset[str], str] = {}
+        for one, other in combinations(listed, 2):
+            first, later = self.tasks[one], self.tasks[other]
+            met = contest(first.owns, later.owns)
+            if met is not None:
+                both[frozenset({first.id, later.id})] = met
+                turns.wait(first.id, later.id, free=layers[one] == layers[other])
+        place = {task.id: at for at, task in enumerate(self.tasks)}
+        for first_id, later_id in turns.added():
+            task = self.tasks[place[later_id]]
+            self.tasks[place[later_id]] = replace(task, depends_on=(*task.depends_on, first_id))
+            self.note(
+                "same-files", f"{later_id} waits for {first_id}: both {both[frozenset({first_id, later_id})]}", later_id
+            )
 
     def questions(self, asked: tuple[Question, ...]) -> tuple[Question, ...]:
         """Return *asked* in bounded lines, about tasks that are there; one that is about none any more is dropped."""
@@ -383,6 +390,16 @@ def verifying_task(goal: str, after: tuple[PlannedTask, ...], id: str, roster: R
         acceptance=("The complete test suite passes.", "Each part of the goal is covered by a check or named as open."),
         expects_change=False,
     )
+
+
+def checks_together(title: str) -> bool:
+    """Say whether a task of this title is one that looks at finished parts."""
+    return _VERIFIES.search(title) is not None
+
+
+def same_work(first: str, second: str) -> bool:
+    """Say whether two titles name the same work."""
+    return _alike(first, second) >= SAME_TITLE
 
 
 def short_title(text: str, limit: int = TITLE_LIMIT) -> str:

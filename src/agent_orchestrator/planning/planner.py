@@ -58,7 +58,7 @@ class Door(Protocol):
         ...
 
     def show(self, what: str, argument: str) -> None:
-        """Show the whole plan (``plan``), all of a task (``task``), the ``graph``, the ``forecast`` or the ``help``."""
+        """Show a view: ``plan`` (all of it), ``task``, ``graph``, ``forecast``, ``expected`` (in short), ``help``."""
         ...
 
 
@@ -470,6 +470,7 @@ class InteractivePlanner:
 
     def _proceed(self) -> Outcome:
         self._approve()
+        self.door.show("expected", "")
         answer = self.door.ask("Queue this plan? [y/N]", default="n").casefold()
         if answer.startswith("y"):
             return Outcome.QUEUE

@@ -1,24 +1,25 @@
 """Why a plan is as it is: a specialist, a size, a dependency, in words for a person."""
 
 from agent_orchestrator.domain.plan import Plan, PlannedTask
-from agent_orchestrator.domain.task import SIZE_MINUTES
-from agent_orchestrator.planning.forecast import LONGEST_MINUTES, forecast
+from agent_orchestrator.domain.task import SIZE_MINUTES, Size
+from agent_orchestrator.planning.forecast import critical_path
 from agent_orchestrator.planning.layers import layers_in
 from agent_orchestrator.planning.lint import contest
+
+LONGEST_MINUTES = {Size.S: 10, Size.M: 30, Size.L: 90}
+"""The upper ends of what the sizes mean."""
 
 
 def why_task(plan: Plan, task: PlannedTask) -> list[str]:
     """Return what speaks for the specialist, the size and the place of *task*."""
     lines = [f"{task.id}: {task.title}", f"  specialist {task.agent_type}: {_routing(task)}"]
-    size = (
-        f"up to {LONGEST_MINUTES[task.size]} minutes, {SIZE_MINUTES[task.size]} expected (assumed, not measured here)"
-    )
+    size = f"up to {LONGEST_MINUTES[task.size]} minutes, {SIZE_MINUTES[task.size]} assumed where nothing was measured"
     lines.append(f"  size {task.size}: {size}")
     needs = [need for need in plan.tasks if need.id in task.depends_on]
     lines += [f"  waits for {need.id}: {_edge(need, task)}" for need in needs]
     later = [one.id for one in plan.tasks if task.id in one.depends_on]
     lines.append(f"  waited for by {', '.join(later)}" if later else "  nothing waits for it")
-    if task.id in forecast(plan, len(plan.tasks)).critical:
+    if task.id in critical_path(plan):
         lines.append("  on the critical path: what it takes longer, the whole takes longer")
     return lines
 

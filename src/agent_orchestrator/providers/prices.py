@@ -85,14 +85,17 @@ class Table:
     unknown: Price = UNKNOWN_MODEL
     """For a model that is not in it."""
 
+    def find(self, model: str) -> Price | None:
+        """Return the price of *model*, or of the model that it is a dated snapshot of; None when it is not here."""
+        return self.prices.get(model) or self.prices.get(_DATED.sub("", model))
+
     def estimated(self, usage: Usage, model: str | None, *, cache_write_tokens: int = 0) -> Usage:
         """Return *usage* with its cost estimated for *model*; never zero when a token was used that has a price.
 
         *cache_write_tokens* are those that were read and also put into a cache, which some are paid more for; they
         come on top of the input in *usage* and are input in what is returned.
         """
-        name = model or ""
-        price = self.prices.get(name) or self.prices.get(_DATED.sub("", name), self.unknown)
+        price = self.find(model or "") or self.unknown
         whole = usage._replace(input_tokens=usage.input_tokens + cache_write_tokens)
         if price.beyond is not None and whole.input_tokens + whole.cached_tokens > price.beyond.tokens:
             price = price.beyond.price

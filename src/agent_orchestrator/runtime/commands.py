@@ -66,10 +66,11 @@ def run(
     limits: Limits,
     stop_wished: Callable[[], bool],
     confine: Callable[[tuple[str, ...]], Confined] = lambda argv: Confined(argv=argv),
+    start: Callable[[Spawn], Process] = Process.start,
 ) -> Ended:
     """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended. Nothing of it is left, nor its files.
 
-    *confine* puts it into a sandbox.
+    *confine* puts it into a sandbox; *start* starts its minder.
 
     Raises:
         CommandStopped: *stop_wished* became true meanwhile.
@@ -92,7 +93,7 @@ def run(
                 orphan_ttl_s=_ORPHAN_S,
                 watch=folder,
             )
-            with Process.start(spawn) as process:
+            with start(spawn) as process:
                 _wait(process, limits, stop_wished)
             return _ended(run_dir)
     finally:

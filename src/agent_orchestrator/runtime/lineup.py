@@ -105,6 +105,12 @@ class Lineup:
         return found
 
     @property
+    def likely(self) -> str | None:
+        """Who would do the work of a run, as far as that can be told without starting a process; None: nobody here."""
+        there = self.asked_for or tuple(name for name in self.auto if on_path(self.providers[name], self.environ))
+        return there[0] if there else ("generic" if self.settings.generic_command else None)
+
+    @property
     def available(self) -> frozenset[str]:
         """Every provider that could be started here, for tasks that insist on one."""
         return frozenset(

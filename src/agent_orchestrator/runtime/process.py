@@ -36,7 +36,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from types import ModuleType
+from typing import Any, Protocol, Self
 
 from agent_orchestrator.runtime import minder
 
@@ -181,6 +182,25 @@ class Leftovers:
         return not self.survivors and not self.unreadable
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """A minder that a nursery forked: no child of ours, and on its way."""
+
+    pid: int
+    end: int
+    """A pidfd of it, which is ours to close. It was made before the minder could be reaped."""
+    lifeline: int
+    """The writing end of its lifeline, ours to close too."""
+
+
+class Forks(Protocol):
+    """Makes minders quickly; `nursery.Nursery` does."""
+
+    def fork(self, run_dir: Path, lock: int) -> Forked | None:
+        """Return a minder for *run_dir* that has inherited *lock*; None where it has to be started by itself."""
+        ...
+
+
 class Process:
     """An agent and its minder, seen from the supervisor. Get one from `start` or `adopt`; close it.
 
@@ -188,17 +208,22 @@ class Process:
     """
 
     def __init__(
-        self, run_dir: Path, minder_id: Identity, popen: subprocess.Popen[bytes] | None, lifeline: int
+        self,
+        run_dir: Path,
+        minder_id: Identity,
+        popen: subprocess.Popen[bytes] | None,
+        lifeline: int,
+        end: _PidFd | None = None,
     ) -> None:
         self.run_dir = run_dir
         self.minder = minder_id
         self._popen = popen
         self._lifeline = lifeline
-        self._end = _end_of(minder_id.pid)
+        self._end = end or _end_of(minder_id.pid)
 
     @classmethod
-    def start(cls, spawn: Spawn) -> Self:
-        """Start the minder, which starts the agent; returns without waiting for either.
+    def start(cls, spawn: Spawn, nursery: Forks | None = None) -> Self:
+        """Start the minder, which starts the agent; returns without waiting for either. A *nursery* does it sooner.
 
         What keeps the agent from starting (no such program, no such folder) is found in `exit`, as SPAWN_FAILED.
 
@@ -211,6 +236,8 @@ class Process:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _write_private(spawn.run_dir / "spawn.json", _as_json(spawn))
+            if nursery is not None and (forked := nursery.fork(spawn.run_dir, lock)) is not None:
+                return cls._of(spawn.run_dir, forked)
             heard, lifeline = os.pipe()
             try:
                 popen = _start_minder(spawn.run_dir, heard, lock)
@@ -224,6 +251,13 @@ class Process:
         started = minder.start_time(popen.pid)
         assert started is not None, "an unreaped child has a start time"
         return cls(spawn.run_dir, Identity(pid=popen.pid, start_time=started), popen, lifeline)
+
+    @classmethod
+    def _of(cls, run_dir: Path, forked: Forked) -> Self:
+        started = minder.start_time(forked.pid)
+        # Without one it has ended and was reaped already; no process has a start time of -1.
+        identity = Identity(pid=forked.pid, start_time=-1 if started is None else started)
+        return cls(run_dir, identity, None, forked.lifeline, _PidFd.held(forked.end))
 
     @classmethod
     def adopt(cls, run_dir: Path) -> Self | None:
@@ -429,6 +463,13 @@ class _PidFd:
     def __init__(self, pid: int) -> None:
         self._fd = os.pidfd_open(pid)
 
+    @classmethod
+    def held(cls, fd: int) -> Self:
+        """Take over the pidfd *fd*."""
+        made = cls.__new__(cls)
+        made._fd = fd
+        return made
+
     def fileno(self) -> int:
         return self._fd
 
@@ -474,12 +515,12 @@ def _start_minder(run_dir: Path, lifeline: int, lock: int) -> subprocess.Popen[b
     options = [str(run_dir.absolute()), "--lifeline", str(lifeline), "--lock", str(lock)]
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-E", _program(), *options],
+            [sys.executable, "-I", "-S", "-E", program(minder), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
             cwd="/",
-            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            env=environment(),
             start_new_session=True,
             pass_fds=(lifeline, lock),
         )
@@ -487,14 +528,19 @@ def _start_minder(run_dir: Path, lifeline: int, lock: int) -> subprocess.Popen[b
         os.close(log)
 
 
-def _program() -> str:
-    """Return the minder compiled, if its import here left it so: a main program given as source is compiled each time.
+def environment() -> dict[str, str]:
+    """Return the environment of a minder, which is not its agent's."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
+def program(module: ModuleType) -> str:
+    """Return *module* compiled, if its import here left it so: a main program given as source is compiled each time.
 
     That is a quarter of a minder's start (measured 2026-11). Bytes 8 to 16 of a .pyc name the source's time and size.
     """
-    source = Path(minder.__file__)
-    assert minder.__spec__ is not None
-    compiled = minder.__spec__.cached
+    assert module.__file__ is not None and module.__spec__ is not None
+    source = Path(module.__file__)
+    compiled = module.__spec__.cached
     try:
         header = Path(compiled or "").read_bytes()[:16]
     except OSError:

@@ -264,13 +264,17 @@ def _sharing(task: Task, view: Path) -> str:
         "discoveries/<name>.md: something you found out that every other agent should know; one finding a file, 4 KiB",
         "shared/<key>.json: a value that all tasks agree on, as JSON of at most 64 KiB",
         "artifacts/<name>: a file for later tasks that is not for the repository, 5 MiB",
+        f"more/{result_file(task)}: only if the goal needs work that no task of its plan does and yours is not to do: "
+        '{"why": "…", "tasks": [{"title": "…", "description": "…", "acceptance": ["…"], "owns": ["path"], "verify": '
+        '"command"}]}; such tasks may be added after yours, and a person may be asked',
     ]
     return (
         f"## What to leave for other agents, if anything\nWrite into {view} (also in $ORCHESTRATE_CONTEXT):\n"
         + "\n".join(f"- {line}" for line in lines)
         + "\nThese files are taken in when you end. At once, for agents at work now: "
         '`"$ORCHESTRATE_CLI" context put --discovery TEXT` or `"$ORCHESTRATE_CLI" context put KEY JSON`; '
-        'what is there: `"$ORCHESTRATE_CLI" context list`, `"$ORCHESTRATE_CLI" context get KEY`.'
+        'what is there: `"$ORCHESTRATE_CLI" context list`, `"$ORCHESTRATE_CLI" context get KEY`. '
+        'More work, checked while you can still mend it: `"$ORCHESTRATE_CLI" context more JSON`.'
     )
 
 

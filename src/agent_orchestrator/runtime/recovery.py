@@ -13,7 +13,7 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.providers import Provider
-from agent_orchestrator.runtime.process import Process, State, state, sweep
+from agent_orchestrator.runtime.process import Process, State, state
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Store
@@ -33,7 +33,11 @@ class Recovery:
     providers: dict[str, Provider]
     give_back: Callable[[Attempt, Outcome, str], None]
     follow: Callable[[Attempt, Process | None], None]
-    """Takes an attempt whose process goes on, or None where it has ended and is to be judged."""
+    """Takes an attempt whose process goes on, or None where it has ended and is to be judged.
+
+    What a vanished minder left behind is ended there too, by the merge queue, before anything of the attempt is saved
+    and its task is freed: a look at every process of the machine must not keep the whole run from starting.
+    """
     settle_again: Callable[[Attempt], None]
     """Takes an attempt whose work was being verified or landed."""
     log: Callable[[str], None]
@@ -62,10 +66,6 @@ class Recovery:
             self.give_back(attempt, Outcome.CANCELLED, "it was never started: the supervisor died before")
             return
         process = Process.adopt(run_dir)
-        if process is None and found is State.VANISHED:
-            swept = sweep(run_dir)
-            if not swept.clear:
-                self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
         if self.store.tasks.get(attempt.task).state is TaskState.CLAIMED:
             self.queue.started(attempt)
         self.follow(attempt, process)

@@ -21,6 +21,7 @@ from agent_orchestrator.providers import Briefing, Command, Provider
 from agent_orchestrator.runtime import prompt, roles
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
+from agent_orchestrator.runtime.nursery import Nursery
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.runtime.trust import Trust
 from agent_orchestrator.services.context import ContextManager
@@ -75,6 +76,8 @@ class AgentSpawner:
     """Where agents are shut in."""
     trust: Trust
     """Which settings of the repository's the user has agreed to."""
+    nursery: Nursery
+    """Makes the minders. Whoever runs us opens and closes it."""
     shared_files: Callable[[], tuple[Path, ...]] = field(default=tuple)
     """What agents write to by calling ``orchestrate``: the database and its like."""
     models: Mapping[str, str] = field(default_factory=dict)
@@ -169,7 +172,7 @@ class AgentSpawner:
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""
-        return Process.start(launch.spawn)
+        return Process.start(launch.spawn, self.nursery)
 
     def _limits(self, budget: Budget | None) -> Limits:
         if budget is None or budget.limit_seconds is None:

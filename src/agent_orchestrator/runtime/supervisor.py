@@ -28,6 +28,7 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.planning.splitting import Splitter
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
@@ -54,6 +55,7 @@ from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
+from agent_orchestrator.runtime.replanner import Replanner
 from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
@@ -65,6 +67,7 @@ from agent_orchestrator.services.budget import Budgets
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals
 from agent_orchestrator.services.holds import Holds
+from agent_orchestrator.services.replanning import Replanning
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
 from agent_orchestrator.workspaces import Checkpoints
@@ -146,6 +149,9 @@ class Pieces:
     saves: Checkpoints
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
+    replanning: Replanning
+    splitter: Callable[[], Splitter]
+    """Returns who divides a task that failed."""
     vigil: Vigil
     room: Room
     anchors: Anchors
@@ -184,6 +190,12 @@ class Supervisor:
             run=options.budget,
             each_attempt=pieces.attempt_budget,
             began=options.began or pieces.clock.now(),
+            log=log,
+        )
+        self._replanner = Replanner(
+            replanning=pieces.replanning,
+            splitter=pieces.splitter,
+            exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
             log=log,
         )
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
@@ -237,6 +249,7 @@ class Supervisor:
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
         paused = False
         try:
+            pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
             self._recover()
             self._tell_unusable()
             self._read_wishes(leadership)
@@ -347,6 +360,7 @@ class Supervisor:
         due = self.pieces.store.tasks.next_due()
         if due is not None and due <= self.pieces.clock.now():
             self.pieces.queue.release_due()
+        self._replanner.look(may_ask=not self.outlook.stopping)
         self._fill()
         self._close_goals()
         self.pieces.vigil.look(self._seen)
@@ -811,7 +825,7 @@ class Supervisor:
         """Return how long the loop may sleep, in seconds."""
         if self.running:
             return READ_EVERY_S
-        if self.preparing or self.settling or self.opening or self.delivering:
+        if self.preparing or self.settling or self.opening or self.delivering or self._replanner.is_thinking:
             return WISHES_EVERY_S
         now = self.pieces.clock.now()
         moments = [hold.until for hold in self.pieces.holds.current()]
@@ -832,6 +846,7 @@ class Supervisor:
             last.callback(self.inbox.close)
             for follower in self.running.values():
                 last.callback(follower.close)
+            last.callback(self.pieces.spawner.nursery.close)
             last.callback(self._checkpoints.shut_down)
             last.callback(self._merge_queue.shut_down)
             last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)

@@ -29,7 +29,7 @@ from agent_orchestrator.domain.text import clean
 from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Record, record
 from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
-from agent_orchestrator.runtime.process import Limits, Why
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, Why
 from agent_orchestrator.workspaces import Confined
 
 LIMIT_S = 30 * 60.0
@@ -124,6 +124,8 @@ class Verification:
     """Puts a check that runs in the folder into a sandbox: what it runs is an agent's work."""
     redact: Callable[[str], str] = field(default=lambda text: text)
     """Takes secrets out of what checks print, before it is kept."""
+    start: Callable[[Spawn], Process] = field(default=Process.start)
+    """Starts a check's minder."""
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
 
@@ -336,6 +338,7 @@ class Verification:
             ),
             stop_wished=self.stop_wished,
             confine=lambda argv: self.confine(argv, folder),
+            start=self.start,
         )
         return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
 

@@ -6,7 +6,7 @@ agent wrote is data with its author's name; it is checked, capped and never
 trusted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,10 +49,22 @@ class Told:
 class ContextManager:
     """Gather what a task's agent must know, and take in what it leaves."""
 
-    def __init__(self, store: Store, clock: Clock, events: Events, state: Path) -> None:
-        """Serve the project whose folder in the state directory is *state*."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        events: Events,
+        state: Path,
+        *,
+        report: Callable[[Task, object], object] | None = None,
+    ) -> None:
+        """Serve the project whose folder in the state directory is *state*.
+
+        *report* takes in what an agent says of more work, as decoded JSON, or raises BadInput or RefusedByState.
+        """
         self.store = store
         self.events = events
+        self._report = report
         self._entries = Entries(store, clock, events, state / "artifacts")
         self.view = View(store, self._entries, state.name)
 
@@ -186,7 +198,7 @@ class ContextManager:
 
     def take_in(self, task: Task, *, since: datetime | None = None) -> TakenIn:
         """Read what the agent of *task*, at work *since* then, left in its view; what is new is shown to the others."""
-        taken = self.view.take_in(task, since=since)
+        taken = self.view.take_in(task, since=since, report=self._report)
         if taken.refused:
             with self.store.transaction():
                 self.events.record("context.refused", task=task, refused=list(taken.refused))

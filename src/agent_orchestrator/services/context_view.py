@@ -8,6 +8,7 @@ and comes back. In it::
     results/<key>.json     of what the task depends on; the task's own to write
     shared/<key>.json      to read and to write
     discoveries/<name>.md  to write, one finding each (.txt and .json too)
+    more/<key>.json        to write, tasks that the goal needs besides
     artifacts/<name>       to write; artifacts/<task>/<name> of what the task depends on
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_orchestrator.domain.context import Entry, Kind
-from agent_orchestrator.domain.errors import BadInput, NotFound, NotReady
+from agent_orchestrator.domain.errors import BadInput, NotFound, NotReady, RefusedByState
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import GoalId, TaskId, slug
 from agent_orchestrator.domain.task import HELD, Task
@@ -108,12 +109,17 @@ class View:
                 os.rmdir(task.goal, dir_fd=project.descriptor)
             os.rmdir(self.name, dir_fd=top.descriptor)
 
-    def take_in(self, task: Task, *, since: datetime | None) -> TakenIn:
-        """Read what *task*'s agent, at work *since* then, left in its view into the database."""
-        taking = _Taking(self, task, since)
+    def take_in(
+        self, task: Task, *, since: datetime | None, report: Callable[[Task, object], object] | None = None
+    ) -> TakenIn:
+        """Read what *task*'s agent, at work *since* then, left in its view into the database.
+
+        What it says of more work goes to *report*.
+        """
+        taking = _Taking(self, task, since, report)
         try:
             with self._open(task, make=False) as folder:
-                for name in ("results", "shared", "discoveries", "artifacts"):
+                for name in ("results", "shared", "discoveries", "artifacts", "more"):
                     with suppress(FileNotFoundError), folder.below(name, make=False) as part:
                         getattr(taking, name)(part)
         except FileNotFoundError:
@@ -156,8 +162,9 @@ class View:
             folder.write_json("goal.json", {"id": goal.id, "goal": goal.text, "title": goal.title, "demo": goal.demo})
             with folder.below("tasks") as part:
                 part.write_json(result_file(task), briefing)
-            with folder.below("discoveries"):
-                pass
+            for name in ("discoveries", "more"):
+                with folder.below(name):
+                    pass
             self._write_shared(folder, task.goal, keep_changes=False)
             self._write_from_before(folder, task)
 
@@ -217,8 +224,14 @@ def result_file(task: Task) -> str:
 class _Taking:
     """One round of taking in: what is new, what is refused, in which words."""
 
-    def __init__(self, view: View, task: Task, since: datetime | None) -> None:
-        self._view, self._task, self._since = view, task, since
+    def __init__(
+        self,
+        view: View,
+        task: Task,
+        since: datetime | None,
+        report: Callable[[Task, object], object] | None,
+    ) -> None:
+        self._view, self._task, self._since, self._report = view, task, since, report
         self._entries = view.entries
         newest = self._entries.newest(task.goal)
         self._known = {(entry.address, entry.version) for entry in newest}
@@ -266,6 +279,18 @@ class _Taking:
             if not (name in self._before and part.is_folder(name)):
                 self._take(part, name, ARTIFACT_LIMIT, partial(self._keep, name))
 
+    def more(self, part: Folder) -> None:
+        own = result_file(self._task)
+        for name in self._names(part, 10):
+            if name != own:
+                self._refuse(part, name, f"only more/{own} is read: one report of a task")
+            elif self._report is not None:
+                self._take(part, name, VALUE_LIMIT, self._more)
+
+    def _more(self, content: bytes) -> None:
+        assert self._report is not None
+        self._report(self._task, value_of(content))
+
     def _discover(self, value: object) -> Entry:
         return self._entries.discover(self._task.goal, value, by=self._task)
 
@@ -295,7 +320,7 @@ class _Taking:
             entry = put(part.read(name, limit))
         except FileNotFoundError:
             return None
-        except BadInput as error:
+        except (BadInput, RefusedByState) as error:
             self._refuse(part, name, error.message + (f" ({error.hint})" if error.hint else ""))
         except UnicodeDecodeError:
             self._refuse(part, name, "not UTF-8 text")

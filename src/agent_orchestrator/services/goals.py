@@ -99,8 +99,8 @@ class Goals:
             demo=submission.demo,
             created_at=now,
         )
-        ids = self._fresh_ids([planned.id for planned in plan.tasks])
-        tasks = [self._task(planned, goal, ids[planned.id], submission) for planned in plan.tasks]
+        ids = self.fresh_ids([planned.id for planned in plan.tasks])
+        tasks = [self.new_task(planned, goal, ids[planned.id], submission) for planned in plan.tasks]
         needs = {ids[planned.id]: [ids[need] for need in planned.depends_on] for planned in plan.tasks}
         ranked = ranks(tasks, needs)
         tasks = [task._replace(phase=ranked[task.id][0], task_rank=ranked[task.id][1]) for task in tasks]
@@ -130,7 +130,7 @@ class Goals:
                 raise RefusedByState(f"goal {goal.id} is {goal.state}", hint="submit a new goal")
             present = self.store.tasks.of_goal(goal.id)
             key = _free_key(planned.id, {task.key for task in present})
-            task = self._task(replace(planned, id=key), goal, self._fresh_ids([key])[key], submission)
+            task = self.new_task(replace(planned, id=key), goal, self.fresh_ids([key])[key], submission)
             self.store.tasks.add([task], {task.id: [need.id for need in after]})
             edges = self.store.tasks.edges(goal.id)
             self.store.tasks.set_ranks(ranks([*present, task], edges))
@@ -142,8 +142,8 @@ class Goals:
         self.notifier.wake()
         return goal, self.store.tasks.get(task.id)
 
-    def _fresh_ids(self, keys: Sequence[str]) -> dict[str, TaskId]:
-        """Draw an id for each key, none of which names a task yet."""
+    def fresh_ids(self, keys: Sequence[str]) -> dict[str, TaskId]:
+        """Return a newly drawn id for each key, none of which names a task yet."""
         ids: dict[str, TaskId] = {}
         used: set[TaskId] = set()
         while missing := [key for key in keys if key not in ids]:
@@ -153,7 +153,8 @@ class Goals:
             used.update(drawn)
         return ids
 
-    def _task(self, planned: PlannedTask, goal: Goal, id: TaskId, submission: Submission) -> Task:
+    def new_task(self, planned: PlannedTask, goal: Goal, id: TaskId, submission: Submission) -> Task:
+        """Return *planned* as a task of *goal*, taken in as *submission* says. Nothing is stored."""
         assert goal.created_at is not None
         return Task(
             id=id,
@@ -269,7 +270,8 @@ class Goals:
         with self.store.transaction():
             goal = self.store.goals.get(id)
             tasks = self.store.tasks.of_goal(id)
-            if goal.state is not GoalState.CANCELLED and all(one.state is TaskState.CANCELLED for one in tasks):
+            wanted = [one for one in tasks if one.state is not TaskState.REPLACED]
+            if goal.state is not GoalState.CANCELLED and all(one.state is TaskState.CANCELLED for one in wanted):
                 self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason=ALL_CANCELLED)
 
     def undone(self, goal: Goal) -> Goal:
@@ -284,12 +286,13 @@ class Goals:
 
         A goal is completed when every task is done. It has failed when no task can move again by itself: one is in
         the dead letter or cancelled, and what is left waits for it. When the user cancelled every task, the goal is
-        cancelled: nothing went wrong.
+        cancelled: nothing went wrong. Tasks that others replaced do not count, and while a change of its plan is to be
+        decided on a goal does not end.
         """
         goal = self.store.goals.get(id)
-        if goal.state not in GOAL_OPEN:
+        if goal.state not in GOAL_OPEN or self.store.replans.due(id):
             return None
-        tasks = self.store.tasks.of_goal(id)
+        tasks = [task for task in self.store.tasks.of_goal(id) if task.state is not TaskState.REPLACED]
         over = {task.id for task in tasks if task.state in {TaskState.FAILED, TaskState.CANCELLED}}
         edges = self.store.tasks.edges(id)
         stuck = set(over)

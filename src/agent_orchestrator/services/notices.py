@@ -18,7 +18,7 @@ from agent_orchestrator.domain.text import clean
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
-TELLING = ("task.failed", "goal.completed", "goal.failed", "run.paused")
+TELLING = ("task.failed", "replan.waiting", "goal.completed", "goal.failed", "run.paused")
 """Events that may be worth a notice."""
 REMEMBERED = 500
 """Notices of earlier runs that are not repeated, the last ones."""
@@ -86,6 +86,10 @@ class Notices:
         goal = self._store.goals.get(event.goal)
         if event.type == "task.failed":
             return self._needs_you(goal, f"the task {event.data.get('title')} failed: {event.data.get('reason')}")
+        if event.type == "replan.waiting":
+            titles = event.data.get("titles")
+            named = ", ".join(map(str, titles)) if isinstance(titles, list) else ""
+            return self._needs_you(goal, f"its plan is to be changed ({event.data.get('reason')}): {named}")
         if goal.state is GoalState.COMPLETED:
             if goal.delivery is Delivery.WAITING:
                 return self._needs_you(goal, f"it is done, and not in your branch: {goal.delivery_note}")
@@ -100,7 +104,9 @@ class Notices:
 
     def _needs_key(self, goal: GoalId) -> str:
         """Return the key under which a person is told of the goal once until they have done something about it."""
-        again = self._events.last(REMEMBERED, goal=goal, types=("task.retried", "review"))
+        again = self._events.last(
+            REMEMBERED, goal=goal, types=("task.retried", "review", "replan.applied", "replan.declined")
+        )
         return f"needs_you:{goal}:{again[-1].seq if again else 0}"
 
     def _needs_you(self, goal: Goal, why: str) -> Notice:

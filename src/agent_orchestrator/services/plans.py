@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import ALPHABET, GoalId, slug, words_of
 from agent_orchestrator.domain.plan import Plan, Severity
 from agent_orchestrator.domain.task import Task
+from agent_orchestrator.domain.wishes import Wishes, wishes_from_json
 from agent_orchestrator.planning.decomposer import TaskDecomposer
 from agent_orchestrator.planning.document import plan_from_json, plan_hash, plan_to_json
 from agent_orchestrator.planning.editing import decided
@@ -23,6 +24,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a user may call a plan: easy to type, and safe wherever it is shown."""
 FINGERPRINT_LEAST = 8
 """Digits of a fingerprint that must be given: enough that two versions of a plan do not share them by chance."""
+_WISHES = "wishes"
+"""Where a plan's wishes stand in its stored document, beside the plan."""
 _WORDS_LIMIT = 24
 """Characters of the goal in a plan's id: enough to tell plans apart, short enough to type."""
 
@@ -40,6 +43,8 @@ class SavedPlan:
     version: int = 1
     approved: str | None = None
     """The fingerprint of the plan that somebody approved. None when nobody did, or it was changed since."""
+    wishes: Wishes = Wishes()
+    """How it is to be queued. Not of the plan's fingerprint."""
 
     @property
     def fingerprint(self) -> str:
@@ -57,6 +62,9 @@ class PlanVersion:
     what: str
     plan: Plan
     at: datetime
+    who: str = ""
+    """Who made it, of a plan that was worked on already; empty before."""
+    why: str = ""
 
 
 def decompose(goal: str, decomposers: Iterable[TaskDecomposer]) -> Plan:
@@ -99,8 +107,10 @@ class Plans:
             state = self.store.plans.get(name)[0]
             raise RefusedByState(f"there is a plan {name} already, {state}", hint="choose another name")
 
-    def save(self, plan: Plan, *, name: str | None = None) -> SavedPlan:
+    def save(self, plan: Plan, *, name: str | None = None, wishes: Wishes | None = None) -> SavedPlan:
         """Remember *plan* under *name*, else under a new id such as ``plan-health-check-x7k2``.
+
+        With *wishes* it remembers how the plan is to be queued, whatever becomes of it.
 
         Durable when this returns.
 
@@ -115,9 +125,10 @@ class Plans:
         with self.store.transaction():
             if name is not None:
                 self.check_name(name)
-            self.store.plans.add(id, plan_to_json(plan), goal_text=text, now=self.clock.now())
+            document = _document(plan, wishes or Wishes())
+            self.store.plans.add(id, document, goal_text=text, now=self.clock.now())
             self.events.record("plan.saved", plan=id, tasks=len(plan.tasks), source=plan.source)
-        return SavedPlan(id=id, state="planning", plan=plan)
+        return SavedPlan(id=id, state="planning", plan=plan, wishes=wishes or Wishes())
 
     def resolve(self, text: str) -> SavedPlan:
         """Return the plan that *text* names: its name or id, an unambiguous start of one with or without ``plan-``.
@@ -166,7 +177,8 @@ class Plans:
         with self.store.transaction():
             row = self.store.plans.get(id)
             _need_open(id, row.state, row.goal)
-            document = plan_to_json(plan)
+            wishes = wishes_from_json(row.document.get(_WISHES))
+            document = _document(plan, wishes)
             now = self.clock.now()
             if not self.store.plans.add_version(
                 id, document, after=after, kind=kind, what=what, goal_text=text, now=now
@@ -176,7 +188,7 @@ class Plans:
                     hint=f"orchestrate plan-continue {id} --diff {after} shows what was changed",
                 )
             self.events.record("plan.changed", plan=id, version=after + 1, what=what)
-        return SavedPlan(id=id, state="planning", plan=plan.with_phases(), version=after + 1)
+        return SavedPlan(id=id, state="planning", plan=plan.with_phases(), version=after + 1, wishes=wishes)
 
     def approve(self, id: str, fingerprint: str) -> SavedPlan:
         """Write down that somebody agrees with the plan *id* as *fingerprint* names it, and with nothing else.
@@ -216,8 +228,10 @@ class Plans:
                 version=row.version,
                 kind=row.kind,
                 what=row.what,
-                plan=plan_from_json(row.document).with_phases(),
+                plan=_plan(row.document),
                 at=row.at,
+                who=row.who,
+                why=row.why,
             )
             for row in self.store.plans.versions(id)
         ]
@@ -258,11 +272,21 @@ class Plans:
         return SavedPlan(
             id=id,
             state=row.state,
-            plan=plan_from_json(row.document).with_phases(),
+            plan=_plan(row.document),
             goal=row.goal,
             version=row.version,
             approved=row.approved,
+            wishes=wishes_from_json(row.document.get(_WISHES)),
         )
+
+
+def _document(plan: Plan, wishes: Wishes) -> dict[str, object]:
+    document = plan_to_json(plan)
+    return document if wishes == Wishes() else {**document, _WISHES: wishes.as_json()}
+
+
+def _plan(document: Mapping[str, object]) -> Plan:
+    return plan_from_json({key: value for key, value in document.items() if key != _WISHES}).with_phases()
 
 
 def _need_open(id: str, state: str, goal: GoalId | None) -> None:

@@ -130,6 +130,7 @@ class Reports:
             }
             for task in tasks
         ]
+        from agent_orchestrator.services import plan_changes
         from agent_orchestrator.services.figures import figures
         from agent_orchestrator.services.risks import ranked
 
@@ -139,6 +140,7 @@ class Reports:
             "text": goal.text,
             "now": time(now),
             "needs_you": self._needs_you(goal, tasks, edges),
+            "plan_changes": plan_changes.made(self.store, goal.id),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
             "base": self._base(goal),
             "check": self._goal_check(goal),
@@ -188,6 +190,7 @@ class Reports:
         from datetime import timedelta
 
         since = self.clock.now() - timedelta(days=OTHERS_WITHIN_DAYS)
+        asking = self.store.goals.asking()
         found: list[Json] = [
             {
                 "id": one.id,
@@ -196,7 +199,8 @@ class Reports:
                 "verdict": one.verdict.value if one.verdict else None,
                 "delivery": one.delivery.value,
                 "needs_you": bool(self.store.tasks.counts(one.id)[TaskState.FAILED])
-                or one.delivery is Delivery.WAITING,
+                or one.delivery is Delivery.WAITING
+                or one.id in asking,
             }
             for one in self.store.goals.list()
             if one.id != goal.id and (one.state in GOAL_OPEN or (one.ended_at is not None and one.ended_at >= since))
@@ -279,6 +283,7 @@ class Reports:
             "counts": {state.value: count for state, count in counts.items() if count},
             "phases": _phases(tasks or ()),
             "spend": usage_json(self.store.attempts.spent(goal=goal.id)),
+            "changes_waiting": self.store.goals.asking().get(goal.id, 0),
         }
 
     def _base(self, goal: Goal) -> Json | None:
@@ -317,6 +322,10 @@ class Reports:
             for task in tasks
             if task.state is TaskState.FAILED
         ]
+        if self.store.goals.asking().get(goal.id):
+            from agent_orchestrator.services import plan_changes
+
+            found += plan_changes.needs(self.store, goal.id)
         if goal.delivery is Delivery.WAITING:
             command = f"git merge {goal.result_branch}" if goal.result_branch else None
             found.append({"what": "not_delivered", "risk": "medium", "why": goal.delivery_note, "command": command})

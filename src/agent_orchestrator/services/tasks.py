@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.agent import Agent, AgentState
 from agent_orchestrator.domain.attempt import FREE, Attempt, Outcome
@@ -20,6 +21,9 @@ from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.retries import Retries
 from agent_orchestrator.stores import Store
+
+if TYPE_CHECKING:
+    from agent_orchestrator.services.replanning import Replanning
 
 RETRY_LIMIT = timedelta(minutes=10)
 """The longest pause between two attempts of one task."""
@@ -37,6 +41,8 @@ class TaskQueue:
     """Before the second attempt; doubles each time, with jitter."""
     retries: Retries | None = None
     """Decides what is changed before a task is tried again. None: nothing ever is."""
+    replanning: "Replanning | None" = None
+    """Is told of what may change the plan: a task that is done, and one that failed for good. None: plans stay."""
 
     def claim(
         self,
@@ -177,6 +183,8 @@ class TaskQueue:
             self.store.attempts.add_evidence(attempt.id, evidence)
             released = self.store.tasks.release_dependents(task.id, now=now)
             self.events.record("task.done", attempt=attempt, title=task.title, verdict=verdict, commit=commit)
+            if self.replanning is not None:
+                self.replanning.done(task)
         self.notifier.wake()
         return released
 
@@ -245,7 +253,9 @@ class TaskQueue:
                 charged=charged,
             )
             if after.state is TaskState.FAILED:
-                self.events.record("task.failed", attempt=attempt, title=task.title, reason=reason)
+                may_split = step.may_split and (step.give_up or not final)
+                if not (may_split and self.replanning is not None and self.replanning.failed(after, attempt, outcome)):
+                    self.events.record("task.failed", attempt=attempt, title=task.title, reason=reason)
         self.notifier.wake()
         return after
 
@@ -335,6 +345,8 @@ class TaskQueue:
             after = task._replace(state=to, reason="") if pausing else task.moved(to)
             after = after._replace(attempts=0, not_before=None, cancel_wished=False, avoid="")
             self._save(after, was=task)
+            if self.replanning is not None:
+                self.replanning.retried(task)
             goal = self.store.goals.get(task.goal)
             if goal.state not in GOAL_OPEN:
                 again = goal._replace(state=GoalState.EXECUTING, reason="", verdict=None, ended_at=None)

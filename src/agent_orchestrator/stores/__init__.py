@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.context import Entry, Kind
     from agent_orchestrator.domain.event import ChainCheck, Event, Head
     from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.finished import Finished
     from agent_orchestrator.domain.goal import Goal, GoalState
     from agent_orchestrator.domain.hold import Hold, Pace
     from agent_orchestrator.domain.ids import AgentId, AttemptId, GoalId, TaskId, Token
     from agent_orchestrator.domain.message import Message
+    from agent_orchestrator.domain.replan import Replan, State
     from agent_orchestrator.domain.task import Task, TaskState
     from agent_orchestrator.domain.usage import Usage
 
@@ -62,6 +64,10 @@ class GoalRows(Protocol):
 
     def save(self, goal: Goal, *, was: GoalState) -> None:
         """Write every field, if its state is still *was*. Raises RefusedByState otherwise."""
+        ...
+
+    def asking(self) -> dict[GoalId, int]:
+        """Return for each goal of which a change of the plan waits for a person how many do."""
         ...
 
     def find(self, text: str) -> list[Goal]:
@@ -161,6 +167,13 @@ class TaskRows(Protocol):
         """Return every dependency within *goal*: task to what it needs."""
         ...
 
+    def set_needs(self, needs: Mapping[TaskId, Sequence[TaskId]], *, now: datetime) -> None:
+        """Replace what each of some tasks needs, and count anew what it misses.
+
+        One that misses nothing any more becomes ready, one that does and was ready becomes blocked.
+        """
+        ...
+
     def set_ranks(self, ranks: Mapping[TaskId, tuple[int, int]]) -> None:
         """Store phase and scheduling rank per task, after the plan changed."""
         ...
@@ -205,6 +218,13 @@ class AttemptRows(Protocol):
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
         """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
+        ...
+
+    def finished(self, limit: int) -> list[Finished]:
+        """Return what tasks that are done took, the newest *limit* at most, the newest first; no demo's.
+
+        The cost does not grow with the history: it looks at the newest attempts only.
+        """
         ...
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
@@ -365,6 +385,9 @@ class PlanVersionRow(NamedTuple):
     """What was done, in words."""
     document: Mapping[str, object]
     at: datetime
+    who: str = ""
+    """Who made it, of a plan that was worked on already: ``user``, or the key of a task."""
+    why: str = ""
 
 
 class PlanRows(Protocol):
@@ -396,6 +419,16 @@ class PlanRows(Protocol):
         """Return every version, the first first."""
         ...
 
+    def of_goal(self, goal: GoalId) -> str | None:
+        """Return the id of the plan that became *goal*, or None."""
+        ...
+
+    def add_running_version(
+        self, id: str, document: Mapping[str, object], *, after: int, what: str, who: str, why: str, now: datetime
+    ) -> bool:
+        """Remember the version after version *after* of a plan that is worked on; False when that is not the newest."""
+        ...
+
     def approve(self, id: str, fingerprint: str, *, now: datetime) -> None:
         """Move the plan to ``approved``, as what it is now."""
         ...
@@ -422,6 +455,60 @@ class PlanRows(Protocol):
 
     def list(self, limit: int = 100) -> list[tuple[str, str, str, datetime]]:
         """Return id, state, goal text and time of change, newest first."""
+        ...
+
+
+class ReplanRows(Protocol):
+    """Wished changes of plans that are worked on, and the tasks that came of them."""
+
+    def put(self, replan: Replan) -> int:
+        """Remember a wished change; it replaces an undecided one of its kind and task. Return its number."""
+        ...
+
+    def get(self, id: int) -> Replan:
+        """Return the wished change. Raises NotFound."""
+        ...
+
+    def move(
+        self,
+        id: int,
+        state: State,
+        *,
+        was: State,
+        now: datetime,
+        reason: str = "",
+        by: str = "",
+        tasks: Sequence[Mapping[str, object]] | None = None,
+    ) -> bool:
+        """Move it from *was* to *state*, with *tasks* when given; say whether it was still there."""
+        ...
+
+    def due(self, goal: GoalId | None = None) -> list[Replan]:
+        """Return what the supervisor is to decide on, the oldest first."""
+        ...
+
+    def waiting(self, goal: GoalId | None = None) -> list[Replan]:
+        """Return what waits for a person, the oldest first."""
+        ...
+
+    def of_task(self, task: TaskId) -> list[Replan]:
+        """Return all that was ever wished by or for the task, the oldest first."""
+        ...
+
+    def add_origins(self, goal: GoalId, tasks: Sequence[TaskId], *, parent: TaskId, depth: int, unasked: bool) -> None:
+        """Remember from which task new ones came, at which depth, and whether nobody was asked."""
+        ...
+
+    def depth(self, task: TaskId) -> int:
+        """Return how far the task is from the plan that a person saw: 0 for one of that plan."""
+        ...
+
+    def unasked(self, goal: GoalId) -> int:
+        """Return how many tasks were added to the goal without asking anybody."""
+        ...
+
+    def parents(self, goal: GoalId) -> dict[TaskId, TaskId]:
+        """Return for each task that was added to the goal the one that it came from."""
         ...
 
 
@@ -511,6 +598,11 @@ class Store(Protocol):
     @property
     def plans(self) -> PlanRows:
         """Plans."""
+        ...
+
+    @property
+    def replans(self) -> ReplanRows:
+        """Wished changes of plans that are worked on."""
         ...
 
     @property

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.stores.sql.leadership import LeadershipTerms
     from agent_orchestrator.stores.sql.messages import Messages
     from agent_orchestrator.stores.sql.plans import Plans
+    from agent_orchestrator.stores.sql.replans import Replans
     from agent_orchestrator.stores.sql.tasks import Tasks
 
 BUSY_TIMEOUT_MS = 30_000
@@ -241,6 +242,13 @@ class SqliteStore:
         from agent_orchestrator.stores.sql.plans import Plans
 
         return Plans(self._connections)
+
+    @cached_property
+    def replans(self) -> "Replans":
+        """Wished changes of plans that are worked on."""
+        from agent_orchestrator.stores.sql.replans import Replans
+
+        return Replans(self._connections)
 
     @cached_property
     def budgets(self) -> "Budgets":

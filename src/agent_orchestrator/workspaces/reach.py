@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -167,7 +168,7 @@ class Reach:
             yield place if self._has(program) else place.rstrip("/")
 
     def _has(self, program: str) -> bool:
-        return shutil.which(program, path=self.environ.get("PATH")) is not None
+        return _is_here(program, self.environ.get("PATH"))
 
     def _programs(self) -> list[Path]:
         """Return where programs lie that the work may need: the usual folders, and what PATH names, in the home."""
@@ -182,6 +183,12 @@ class Reach:
                 named += [folder] if alone else [folder, folder.parent]
         home = Path(os.path.realpath(self.home))
         return [place for place in self.places(named) if place not in {home, *home.parents}]
+
+
+@lru_cache(maxsize=256)
+def _is_here(program: str, path: str | None) -> bool:
+    """Look for *program* once: two dozen of them for every attempt were a tenth of making one ready (2026-11)."""
+    return shutil.which(program, path=path) is not None
 
 
 def nearest(path: Path, rules: Mapping[Path, Access]) -> Access:

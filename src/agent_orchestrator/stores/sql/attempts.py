@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.attempt import Attempt
     from agent_orchestrator.domain.evidence import Evidence
+    from agent_orchestrator.domain.finished import Finished
     from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
 
 _USAGE = ("input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "cost_is_estimate")
@@ -37,6 +38,25 @@ _NARROWED = (
     "(?1 IS NULL OR attempts.goal = ?1) AND (?2 IS NULL OR attempts.task = ?2) "
     "AND (?3 IS NULL OR attempts.started_at >= ?3)"
 )
+
+_ATTEMPTS_PER_TASK = 4
+"""Attempts that are looked at for each finished task that is asked for. With more failures fewer tasks are found."""
+# rowids grow with time: attempts are never deleted. "latest" may name a task twice, when a review had it done again.
+_FINISHED = """
+    WITH newest AS (SELECT rowid AS at, task, goal, provider, outcome FROM attempts ORDER BY rowid DESC LIMIT ?),
+    latest AS (
+        SELECT max(at) AS at, task, goal, provider FROM newest WHERE outcome = 'succeeded'
+        GROUP BY task ORDER BY max(at) DESC LIMIT ?
+    )
+    SELECT tasks.size, tasks.tier, tasks.specialist, latest.provider,
+           sum(attempts.ended_at - attempts.started_at) AS ms, sum(attempts.cost_micro_usd) AS cost
+    FROM latest
+    JOIN tasks ON tasks.id = latest.task
+    JOIN goals ON goals.id = latest.goal
+    JOIN attempts ON attempts.task = latest.task
+    WHERE goals.demo = 0 AND tasks.state = 'done' AND attempts.started_at IS NOT NULL AND attempts.ended_at IS NOT NULL
+    GROUP BY latest.task ORDER BY latest.at DESC
+"""
 
 
 def _row(attempt: Attempt) -> dict[str, Value]:
@@ -149,6 +169,24 @@ class Attempts:
         )
         assert row is not None
         return int(row["ms"]) // 1000
+
+    def finished(self, limit: int) -> list[Finished]:
+        """Return what tasks that are done took, the newest *limit* at most, the newest first."""
+        from agent_orchestrator.domain.finished import Finished
+        from agent_orchestrator.domain.task import Size, Tier
+
+        rows = self._db.rows(_FINISHED, (limit * _ATTEMPTS_PER_TASK, limit))
+        return [
+            Finished(
+                size=Size(row["size"]),
+                tier=Tier(row["tier"]),
+                specialist=row["specialist"],
+                provider=row["provider"],
+                seconds=row["ms"] / 1000,
+                cost_micro_usd=row["cost"] or None,
+            )
+            for row in rows
+        ]
 
     def add_evidence(self, attempt: AttemptId, evidence: Evidence) -> None:
         """Remember what we saw of its work; replaces earlier evidence of the same attempt."""

@@ -99,6 +99,11 @@ class Goals:
         if not changed:
             raise RefusedByState(f"goal {goal.id} is no longer {was}")
 
+    def asking(self) -> dict[GoalId, int]:
+        """Return for each goal of which a change of the plan waits for a person how many do."""
+        rows = self._db.rows("SELECT goal, count(*) AS n FROM replans WHERE state = 'waiting' GROUP BY goal")
+        return {GoalId(row["goal"]): row["n"] for row in rows}
+
     def find(self, text: str) -> list[Goal]:
         """Return goals whose id starts with *text*."""
         rows = self._db.rows(f"{_SELECT} WHERE id >= ? AND id < ? LIMIT 10", like_prefix(text))

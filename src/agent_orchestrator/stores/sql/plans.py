@@ -54,19 +54,47 @@ class Plans:
             self._keep(id, after + 1, kind, what, document, now)
         return bool(changed)
 
-    def _keep(self, id: str, version: int, kind: str, what: str, document: Mapping[str, object], now: datetime) -> None:
+    def add_running_version(
+        self, id: str, document: Mapping[str, object], *, after: int, what: str, who: str, why: str, now: datetime
+    ) -> bool:
+        """Remember the version after version *after* of a plan that is worked on; False when that is not the newest."""
+        changed = self._db.change(
+            "UPDATE plans SET document = ?, version = version + 1, changed_at = ? "
+            "WHERE id = ? AND version = ? AND state = 'executed'",
+            (json.dumps(document, ensure_ascii=False), to_ms(now), id, after),
+        )
+        if changed:
+            self._keep(id, after + 1, "replan", what, document, now, who, why)
+        return bool(changed)
+
+    def _keep(
+        self,
+        id: str,
+        version: int,
+        kind: str,
+        what: str,
+        document: Mapping[str, object],
+        now: datetime,
+        who: str = "",
+        why: str = "",
+    ) -> None:
         self._db.change(
-            "INSERT INTO plan_versions (plan, version, kind, what, document, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (id, version, kind, what, json.dumps(document, ensure_ascii=False), to_ms(now)),
+            "INSERT INTO plan_versions (plan, version, kind, what, document, at, who, why) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (id, version, kind, what, json.dumps(document, ensure_ascii=False), to_ms(now), who, why),
         )
 
     def versions(self, id: str) -> list[PlanVersionRow]:
         """Return every version, the first first."""
         rows = self._db.rows(
-            "SELECT version, kind, what, document, at FROM plan_versions WHERE plan = ? ORDER BY version", (id,)
+            "SELECT version, kind, what, document, at, who, why FROM plan_versions WHERE plan = ? ORDER BY version",
+            (id,),
         )
         return [
-            PlanVersionRow(row["version"], row["kind"], row["what"], json.loads(row["document"]), from_ms(row["at"]))
+            PlanVersionRow(
+                *(row["version"], row["kind"], row["what"], json.loads(row["document"]), from_ms(row["at"])),
+                *(row["who"], row["why"]),
+            )
             for row in rows
         ]
 
@@ -96,6 +124,11 @@ class Plans:
             "UPDATE plans SET state = ?, goal = coalesce(?, goal), changed_at = ? WHERE id = ?",
             (state, goal, to_ms(now), id),
         )
+
+    def of_goal(self, goal: GoalId) -> str | None:
+        """Return the id of the plan that became *goal*, or None."""
+        row = self._db.row("SELECT id FROM plans WHERE goal = ? ORDER BY rowid LIMIT 1", (goal,))
+        return None if row is None else row["id"]
 
     def find(self, text: str) -> list[str]:
         """Return ids that start with *text*."""

@@ -85,18 +85,21 @@ class Tasks:
         self._db.many(insertion("tasks", rows[0]), [written(row) for row in rows])
         pairs = [(task, need) for task, all_of_it in needs.items() for need in dict.fromkeys(all_of_it)]
         self._db.many("INSERT INTO dependencies (task, needs) VALUES (?, ?)", pairs)
+        self._count_unmet(list(needs))
+        self._db.many(
+            "UPDATE tasks SET state = 'blocked' WHERE id = ? AND state = 'ready' AND unmet > 0",
+            [(task.id,) for task in tasks],
+        )
+
+    def _count_unmet(self, ids: Sequence[TaskId]) -> None:
         self._db.many(
             """
             UPDATE tasks SET unmet = (
                 SELECT count(*) FROM dependencies JOIN tasks AS need ON need.id = dependencies.needs
-                WHERE dependencies.task = tasks.id AND need.state <> 'done'
+                WHERE dependencies.task = tasks.id AND need.state NOT IN ('done', 'replaced')
             ) WHERE id = ?
             """,
-            [(task,) for task in needs],
-        )
-        self._db.many(
-            "UPDATE tasks SET state = 'blocked' WHERE id = ? AND state = 'ready' AND unmet > 0",
-            [(task.id,) for task in tasks],
+            [(task,) for task in ids],
         )
 
     def taken(self, ids: Sequence[TaskId]) -> set[TaskId]:
@@ -257,7 +260,8 @@ class Tasks:
             f"""
             SELECT dependencies.task, need.key, need.state
             FROM dependencies JOIN tasks AS need ON need.id = dependencies.needs
-            WHERE dependencies.task IN ({placeholders(ids)}) AND need.state <> 'done' ORDER BY need.seq
+            WHERE dependencies.task IN ({placeholders(ids)}) AND need.state NOT IN ('done', 'replaced')
+            ORDER BY need.seq
             """,
             tuple(ids),
         )
@@ -280,6 +284,24 @@ class Tasks:
             found.setdefault(TaskId(row["task"]), []).append(TaskId(row["needs"]))
         return found
 
+    def set_needs(self, needs: Mapping[TaskId, Sequence[TaskId]], *, now: datetime) -> None:
+        """Replace what each of some tasks needs, and count anew what it misses."""
+        ids = [(task,) for task in needs]
+        self._db.many("DELETE FROM dependencies WHERE task = ?", ids)
+        pairs = [(task, need) for task, all_of_it in needs.items() for need in dict.fromkeys(all_of_it)]
+        self._db.many("INSERT INTO dependencies (task, needs) VALUES (?, ?)", pairs)
+        self._count_unmet(list(needs))
+        at = moment(now)
+        self._db.many(
+            "UPDATE tasks SET state = 'blocked', updated_at = ? WHERE id = ? AND state = 'ready' AND unmet > 0",
+            [(at, task) for task in needs],
+        )
+        self._db.many(
+            "UPDATE tasks SET state = 'ready', reason = '', updated_at = ? "
+            "WHERE id = ? AND state = 'blocked' AND unmet = 0 AND not_before IS NULL",
+            [(at, task) for task in needs],
+        )
+
     def set_ranks(self, ranks: Mapping[TaskId, tuple[int, int]]) -> None:
         """Store phase and scheduling rank per task, after the plan changed."""
         self._db.many(
@@ -291,7 +313,7 @@ class Tasks:
         """Return the providers that tasks insist on from which work may still come."""
         rows = self._db.rows(
             "SELECT DISTINCT provider FROM tasks INDEXED BY tasks_by_provider "
-            "WHERE provider IS NOT NULL AND state NOT IN ('done', 'failed', 'cancelled')"
+            "WHERE provider IS NOT NULL AND state NOT IN ('done', 'failed', 'cancelled', 'replaced')"
         )
         return {row["provider"] for row in rows}
 

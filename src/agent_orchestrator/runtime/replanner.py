@@ -1,0 +1,81 @@
+"""Decides on changes of plans as a run goes on. Who divides a task may be a model: it is asked beside the loop."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.domain.plan import PlannedTask
+from agent_orchestrator.domain.replan import Kind, Replan, State
+from agent_orchestrator.planning.splitting import Parts, Splitter
+from agent_orchestrator.services.replanning import Replanning
+
+
+@dataclass(slots=True, kw_only=True)
+class Replanner:
+    """Called by the supervisor's loop, in its thread."""
+
+    replanning: Replanning
+    splitter: Callable[[], Splitter]
+    exhausted: Callable[[GoalId], bool]
+    """Whether a goal's budget forbids another attempt: then parts of a task would only wait for it too."""
+    log: Callable[[str], None]
+    _thinking: set[int] = field(default_factory=set)
+    _thought: SimpleQueue[tuple[Replan, Parts]] = field(default_factory=SimpleQueue)
+
+    def look(self, *, may_ask: bool) -> None:
+        """Decide on what is due. With *may_ask* false nobody begins to think of parts; what is due stays so."""
+        self._take_thoughts()
+        for replan in self.replanning.due():
+            if replan.kind is Kind.MORE:
+                self._tell(self.replanning.decide(replan))
+            elif replan.id not in self._thinking and may_ask:
+                if self.exhausted(replan.goal):
+                    self._tell(self.replanning.give_up(replan, "it was not split: its goal's budget is used up"))
+                    continue
+                self._thinking.add(replan.id)
+                whole, told = self.replanning.whole(replan)
+                # A daemon: a model that does not answer must not hold up the end of a run; the next one asks again.
+                threading.Thread(
+                    target=self._think, args=(replan, whole, told), name=f"split-{replan.id}", daemon=True
+                ).start()
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether somebody thinks of parts; the loop looks in every second or so until that is over."""
+        return bool(self._thinking)
+
+    def _think(self, replan: Replan, whole: PlannedTask, told: str) -> None:
+        try:
+            parts = self.splitter().split(whole, told)
+        except Exception as error:  # a bug of ours leaves the task to a person, not the goal open for ever
+            parts = Parts(notice=f"{type(error).__name__}: {error}")
+        self._thought.put((replan, parts))
+
+    def _take_thoughts(self) -> None:
+        while True:
+            try:
+                replan, parts = self._thought.get_nowait()
+            except Empty:
+                return
+            self._thinking.discard(replan.id)
+            if self.replanning.store.replans.get(replan.id).state is State.DUE:  # nobody decided meanwhile
+                self._tell(self.replanning.thought(replan, parts))
+
+    def _tell(self, replan: Replan) -> None:
+        task = self.replanning.store.tasks.get(replan.task)
+        what = "the report of" if replan.kind is Kind.MORE else "the split of"
+        count = f"{len(replan.tasks)} task{'s' if len(replan.tasks) != 1 else ''}"
+        match replan.state:
+            case State.APPLIED:
+                self.log(f"the plan of goal {replan.goal} is changed: {what} {task.key} adds {count}")
+            case State.WAITING:
+                self.log(
+                    f"needs you: {what} {task.key} would add {count}, {replan.reason}; "
+                    f"look: orchestrate plan-continue {replan.goal}"
+                )
+            case State.DECLINED:
+                self.log(f"{what} {task.key} changes nothing: {replan.reason}")
+            case _:
+                pass

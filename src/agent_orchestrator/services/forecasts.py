@@ -1,0 +1,41 @@
+"""What to expect of a plan in this project, from what its finished tasks took."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.domain.task import Tier
+from agent_orchestrator.domain.usage import Usage
+from agent_orchestrator.planning.forecast import Forecast, History, forecast
+from agent_orchestrator.stores import Store
+
+FINISHED_LIMIT = 200
+"""Finished tasks that a forecast looks at, the newest: older ones tell of other models and other code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecasts:
+    """Say what a plan may take."""
+
+    store: Store
+    agents: int
+    """How many agents run at once, by the settings."""
+    provider: Callable[[], str | None]
+    """Who would do the work; None when nobody is there who could."""
+    priced: Callable[[str, Usage, Tier], int | None]
+    """What a usage costs with a provider's model of a tier, in micro-dollars; None where no price is known."""
+
+    def of(self, plan: Plan, agents: int | None = None) -> Forecast:
+        """Return what to expect of *plan* with *agents* agents at work; None: as many as the settings allow.
+
+        Raises:
+            InvalidPlan: its dependencies form a cycle.
+        """
+        provider = self.provider()
+        history = History(
+            finished=self.store.attempts.finished(FINISHED_LIMIT),
+            provider=provider,
+            priced=lambda usage, tier: None if provider is None else self.priced(provider, usage, tier),
+            unpriced="no agent is here to do it" if provider is None else f"no price is known of {provider}'s model",
+        )
+        return forecast(plan, agents or self.agents, history)
