@@ -35,7 +35,7 @@ def planned(id: str, title: str, *needs: str) -> dict[str, object]:
     return {
         "id": id, "title": title, "description": f"{title}.", "agent_type": "backend-systems-engineer",
         "depends_on": list(needs), "tier": "standard", "size": "S",
-        "owns": ["NOTES.md"] if id == "docs" else [f"{id}.py", f"test_{id}.py"], "acceptance": ["it is there"],
+        "owns": [f"{id}.py", f"test_{id}.py"], "acceptance": ["it is there"],
         "verify": None, "expects_change": True,
     }  # fmt: skip
 
