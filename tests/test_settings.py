@@ -275,7 +275,7 @@ def test_models_of_tiers_add_up_over_all_places_and_each_says_where_it_came_from
 
     loaded = settings.load(project, environ)
 
-    assert {f"{provider}.{tier}": model for (provider, tier), model in loaded.lineup.tier_models.items()} == {
+    assert {f"{provider}.{tier}": model for (provider, tier), model in loaded.tier_models().items()} == {
         "claude.light": "claude-haiku-4-5",
         "claude.standard": "sonnet",
         "claude.heavy": "",
@@ -315,8 +315,10 @@ def test_a_model_of_no_tier_and_a_name_that_is_no_model_are_refused(project: Pat
 def test_models_of_a_provider_that_does_not_exist_are_refused_with_the_nearest(project: Path) -> None:
     project_config(project, '[models.cluade]\nheavy = "opus"')
 
+    lineup = build(project, environ=dict(os.environ), create=False).lineup
+
     with pytest.raises(BadInput) as refused:
-        build(project, environ=dict(os.environ), create=False).lineup.tier_models
+        _ = lineup.tier_models
     assert refused.value.hint == "did you mean claude?"
 
 
