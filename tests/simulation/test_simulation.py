@@ -24,7 +24,7 @@ def test_whatever_happens_in_virtual_nights_no_rule_is_broken(tmp_path: Path) ->
 
 
 def test_histories_that_are_lived_side_by_side_are_the_same(tmp_path: Path) -> None:
-    both = [simulate(400, 5, tmp_path / str(n), events=80, processes=n) for n in (1, 2)]
+    both = [simulate(1_200, 5, tmp_path / str(n), events=80, processes=n) for n in (1, 2)]
 
     assert both[0].lines() == both[1].lines() and both[0].histories > 1
 
