@@ -192,3 +192,15 @@ def test_between_equals_the_project_goes_before_us(tmp_path: Path) -> None:
     (folder / "z.md").write_text("---\nname: zz-terraformer\nwords: terraform\n---\nYou do.\n")
 
     assert route("Change terraform", "", Roster(project=tmp_path)).specialist == "zz-terraformer"
+
+
+def test_tests_and_docs_that_every_change_should_have_make_nobody_its_tester() -> None:
+    for title in ("Create a settings page with tests", "Create a settings page, including unit tests and docs"):
+        assert route(title, title, Roster()).specialist == "frontend-ui-engineer"
+    assert route("Write unit tests and docs", "", Roster()).specialist in {"qa-test-engineer", "documentation-writer"}
+
+
+def test_what_is_new_is_no_news() -> None:
+    title = "Write a technical specification for the new search service"
+
+    assert route(title, title, Roster()).specialist == "specifications-engineer"

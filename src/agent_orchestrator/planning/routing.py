@@ -65,6 +65,13 @@ LONGEST_PHRASE = 3
 TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
+_BESIDES = re.compile(
+    r"(?<=\w)\s*,?\s+(?:with|including|plus|and)\s+(?:its\s+|unit\s+|some\s+|full\s+)?(?:tests?|docs|documentation)"
+    r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",
+    re.I,
+)
+"""The end of a title that asks for what every change should have: "… with tests and docs" makes nobody its tester."""
+
 _PATH = re.compile(r"(?:[\w.@-]+/)+[\w.@*-]+|\.?[\w-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\b")
 
 
@@ -83,7 +90,7 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         scores[name] += weight
         reasons[name].append((weight, evidence))
 
-    title, description = title[:TEXT_LIMIT_CHARS], description[:TEXT_LIMIT_CHARS]
+    title, description = _BESIDES.sub("", title[:TEXT_LIMIT_CHARS]), description[:TEXT_LIMIT_CHARS]
     in_title = _found(title, index)
     for phrase in in_title:
         for name, weight in index.words[phrase]:
