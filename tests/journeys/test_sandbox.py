@@ -11,7 +11,10 @@ from agent_orchestrator.workspaces import landlock
 from agent_orchestrator.workspaces.reach import Reach
 from agent_orchestrator.workspaces.sandbox import Landlock
 from calling import Caller
+from doubles.model_scripts import Shell, Turn, Write
+from doubles.model_server import ModelServer
 from journeys.conftest import Begin, job
+from journeys.real_places import project_by_rules, wanted
 
 CALC = "def add(a, b):\n    return a + b\n"
 TEST = (
@@ -34,11 +37,11 @@ def need(mechanism: str) -> None:
             pytest.skip(f"bubblewrap does not work here: {tried.stderr.decode()[:200]}")
 
 
-def path_without_bwrap(tmp_path: Path) -> str:
-    """Return a PATH of everything but ``bwrap``."""
+def path_without_bwrap(tmp_path: Path, path: str | None = None) -> str:
+    """Return a PATH of everything in *path*, or in ours, but ``bwrap``."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+    for place in reversed((path or os.environ["PATH"]).split(os.pathsep)):
         for program in Path(place).iterdir() if Path(place).is_dir() else ():
             link = folder / program.name
             if program.name != "bwrap" and os.access(program, os.X_OK):
@@ -188,3 +191,34 @@ def test_an_agent_can_neither_read_the_environment_of_others_nor_signal_them(shu
     if mechanism == "landlock" and landlock.abi() < 6:
         found = found.replace("signalled\n", "")  # so old a kernel cannot keep signals in
     assert found.split() == ["0"]
+
+
+@pytest.mark.real
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_real_cli_edits_and_commits_inside_and_reads_no_secret(
+    tmp_path: Path, mechanism: str, cli: str, mode: str
+) -> None:
+    wanted(cli)
+    with ModelServer() as server:
+        here = project_by_rules(tmp_path, server, cli)
+        secret = Path(here.environ["HOME"], ".ssh", "id_ed25519")
+        secret.parent.mkdir()
+        secret.write_text("the private key\n")
+        if mechanism == "landlock":
+            here.environ["PATH"] = path_without_bwrap(tmp_path, here.environ["PATH"])
+        look = f"cp {secret} stolen.txt; echo gone > {secret}; git add -A && git commit -q -m inside"
+        mul = Write(path="mul.py", content="def mul(a, b):\n    return a * b\n")
+        server.when(
+            "Add multiplication", [Turn(actions=(mul,)), Turn(actions=(Shell(command=look),)), Turn(text="Done.")]
+        )
+        here("submit", "Add multiplication")
+
+        ran = here("run", "--sandbox", mode)
+
+    assert ran.code == 0, ran.err
+    assert f"sandbox: {mechanism}" in ran.err and "completed (verified)" in ran.err
+    assert "a * b" in here.git("show", "main:mul.py")
+    assert secret.read_text() == "the private key\n"
+    assert (here.folder / "stolen.txt").exists() == (mode == "auto"), "auto hides nothing that may be read"
