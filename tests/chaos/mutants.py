@@ -38,7 +38,13 @@ class Mutant:
 MUTANTS = (
     Mutant(
         name="no_dependencies",
-        changes=(("stores/sql/tasks.py", "state = 'ready' AND unmet > 0", "state = 'ready' AND unmet > 99"),),
+        changes=(
+            (
+                "stores/sql/tasks.py",
+                "SET state = 'blocked' WHERE id = ? AND state = 'ready' AND unmet > 0",
+                "SET state = 'blocked' WHERE id = ? AND state = 'ready' AND unmet > 99",
+            ),
+        ),
         weights=("temp",),
         manners=SLOW,
         says="began before what it needs",

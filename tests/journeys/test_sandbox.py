@@ -85,7 +85,7 @@ def test_an_agent_edits_runs_tools_and_commits_in_its_checkout(shut_in: Caller, 
     script = """
     append calc.py # more
     sh python3 -m unittest -q 2>> found.txt && echo tests >> found.txt
-    sh echo "$ORCHESTRATE_SANDBOX" >> found.txt; echo x > "$TMPDIR/x" 2>/dev/null || echo x > /tmp/x-of-sandbox-test
+    sh echo "$ORCHESTRATE_IN_SANDBOX" >> found.txt; echo x > "$TMPDIR/x" 2>/dev/null || echo x > /tmp/x-of-sandbox-test
     sh f=$(mktemp); mkdir -p a b; echo y > a/y; mv a/y b/y; cat < "$f"; rm "$f"; echo err > /dev/stderr
     sh if command -v npm > /dev/null; then npm config get cache > /dev/null && touch "$HOME/.npm/made"; fi
     sh git log --oneline | head -1 >> found.txt; git status --short > /dev/null; git stash -q; git stash pop -q

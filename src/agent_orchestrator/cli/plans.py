@@ -140,7 +140,7 @@ def plan_continue(
         saved = _apply(app, saved, changes, as_json=as_json)
         if not yes:
             if as_json:
-                doors.answer(_json(app, saved))
+                doors.answer(showing.saved_json(app, saved))
             return 0
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=False)
 
@@ -232,7 +232,7 @@ def _execute(
     ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
         now = replace(app.plans.resolve(saved.id), wishes=saved.wishes)
-        doors.answer({**_json(app, now), "run": ran.as_json(app)})
+        doors.answer({**showing.saved_json(app, now), "run": ran.as_json(app)})
     else:
         ran.tell(app)
     return ran.exit_code
@@ -249,7 +249,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool
     if yes:
         _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
-        doors.answer(_json(app, saved))
+        doors.answer(showing.saved_json(app, saved))
     elif is_open:
         doors.tell(f"Saved. To queue and run it: orchestrate execute-plan {saved.id}")
     elif saved.goal:
@@ -413,7 +413,7 @@ def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False, fi
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
     goal, tasks = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
     if as_json:
-        doors.answer(_json(app, replace(app.plans.resolve(saved.id), wishes=saved.wishes)))
+        doors.answer(showing.saved_json(app, replace(app.plans.resolve(saved.id), wishes=saved.wishes)))
     else:
         showing.accepted(app, goal, tasks, None if shown else saved.plan)
 
@@ -431,12 +431,3 @@ def _submission(app: App, saved: SavedPlan) -> Submission:
         budget=parse_budget(wishes.budget) if wishes.budget else None,
         task_budget=parse_budget(each) if each else None,
     )
-
-
-def _json(app: App, saved: SavedPlan) -> dict[str, Any]:
-    goal = app.goals.resolve(saved.goal) if saved.goal else None
-    tasks = app.store.tasks.of_goal(goal.id) if goal else []
-    known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
-    wishes = saved.wishes.as_json()
-    told = showing.accepted_json(app, goal, tasks, saved.plan)
-    return {**known, "wishes": wishes, **told, "forecast": showing.expected_json(app, saved.plan)}

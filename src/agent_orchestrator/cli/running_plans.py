@@ -67,14 +67,8 @@ def answer(app: App, saved: "SavedPlan") -> Json:
     from agent_orchestrator.services import plan_changes
 
     assert saved.goal is not None
-    goal = app.store.goals.get(saved.goal)
-    known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
-    waiting = [plan_changes.waiting_json(app.store, one) for one in app.replanning.waiting(goal.id)]
-    return {
-        **known,
-        **showing.accepted_json(app, goal, app.store.tasks.of_goal(goal.id), saved.plan),
-        "waiting": waiting,
-    }
+    waiting = [plan_changes.waiting_json(app.store, one) for one in app.replanning.waiting(saved.goal)]
+    return {**showing.saved_json(app, saved), "waiting": waiting}
 
 
 def decide(app: App, goal: Goal, *, agree: bool, why: str, as_json: bool) -> None:

@@ -1,13 +1,16 @@
 """Plans and accepted goals, shown to people and programs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Task
+
+if TYPE_CHECKING:
+    from agent_orchestrator.services.plans import SavedPlan
 
 Json = dict[str, Any]
 
@@ -17,6 +20,16 @@ def plan_json(plan: Plan) -> Json:
     from agent_orchestrator.planning.document import plan_to_json
 
     return plan_to_json(plan)
+
+
+def saved_json(app: App, saved: "SavedPlan") -> Json:
+    """Return what a program is told of a saved plan, and of the goal that it became."""
+    goal = app.goals.resolve(saved.goal) if saved.goal else None
+    tasks = app.store.tasks.of_goal(goal.id) if goal else []
+    known = {"id": saved.id, "state": saved.state, "version": saved.version, "hash": saved.fingerprint}
+    wishes = saved.wishes.as_json()
+    told = accepted_json(app, goal, tasks, saved.plan)
+    return {**known, "wishes": wishes, **told, "forecast": expected_json(app, saved.plan)}
 
 
 def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan) -> Json:

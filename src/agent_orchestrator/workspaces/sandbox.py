@@ -26,8 +26,8 @@ from agent_orchestrator.workspaces.reach import ACCELERATORS, DEVICES, Access, R
 TRIAL_TIMEOUT_S = 20.0
 """For starting bubblewrap once to see whether it works. It takes 15 ms here (0.8.0, November 2026)."""
 
-VARIABLE = "ORCHESTRATE_SANDBOX"
-"""Tells a command in which mechanism it runs."""
+VARIABLE = "ORCHESTRATE_IN_SANDBOX"
+"""Tells a command in which mechanism it runs. No setting is called so: an agent's `orchestrate` reads settings too."""
 
 CONTAINER_SOCKETS = ("/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock")
 """Whoever may speak to one of these is root. Out of reach with ``strict``; tests that need containers would fail."""
