@@ -10,7 +10,8 @@ from calling import Caller
 from doubles.model_scripts import Turn, Write
 from doubles.model_server import ModelServer
 from journeys.conftest import Begin, job
-from journeys.test_real_agents import BASE, cli, project
+from journeys.real_places import BASE, project
+from journeys.test_real_agents import cli
 
 __all__ = ["cli"]  # the fixture: claude and codex in turn
 
