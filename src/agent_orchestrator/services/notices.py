@@ -132,7 +132,7 @@ class Notices:
         if not left:
             return []
         text = f"{self._project}: the {by} is reached, {left} goal{'s are' if left > 1 else ' is'} not finished"
-        key = f"stopped:{by}:{spelt(self._began)}"
+        key = f"stopped:{by}:{self._began.isoformat()}"  # not to the second: a run that may start nothing is quick
         return [_of_project(NoticeKind.STOPPED, key, f"Stopped: the {by} is reached", text)]
 
     def _stuck(self, quiet: Quiet) -> Notice:
