@@ -583,6 +583,7 @@ class App:
             limit_s=self.settings.check_minutes * 60,
             start=start,
             stop_wished=stop_wished,
+            has_room=self._room().is_back,
         )
 
     @cached_property

@@ -55,6 +55,8 @@ class Ended:
     """The end of stdout and stderr in the order in which they were written; not cleaned."""
     whole: bool
     """False when the output was longer than `READ_BYTES`."""
+    lacked_room: bool = False
+    """Whether a disk that it uses was full, or nearly, while it ran."""
 
 
 def run(
@@ -173,6 +175,7 @@ def _ended(run_dir: Path) -> Ended:
         duration_ms=record.duration_ms if record else 0,
         output=output,
         whole=whole,
+        lacked_room=record is not None and record.lacked_room,
     )
 
 

@@ -26,6 +26,7 @@ from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happen
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
 from agent_orchestrator.runtime.process import State, state, sweep
+from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.verification import verdict
@@ -53,6 +54,7 @@ class MergeQueue:
     landing: Landing
     spawner: AgentSpawner
     providers: dict[str, Provider]
+    room: Room
     post: Callable[[Happening], None]
     log: Callable[[str], None]
     _saving: ThreadPoolExecutor = field(
@@ -144,14 +146,14 @@ class MergeQueue:
             except (StaleLease, CommandStopped) as error:
                 trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
             except Exception as error:
-                if lacks_room(error):
+                if lacks_room(error) or self.room.is_short:
                     raise
                 trouble = _in_words(error)
                 internal = "" if isinstance(error, OrchestratorError) else "internal error: "
                 # a bug of ours must cost one attempt, not the night
                 self.give_back(attempt, Outcome.FAILED, f"{internal}{trouble}")
         except Exception as error:
-            if not lacks_room(error):
+            if not (lacks_room(error) or self.room.is_short):
                 raise
             is_last = False  # the attempt is left as it is: it is taken up again when there is room
             self.post(NoRoom(_in_words(error)))

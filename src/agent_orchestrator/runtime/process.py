@@ -41,6 +41,8 @@ from typing import Any, Protocol, Self
 
 from agent_orchestrator.runtime import minder
 
+RESERVE_BYTES = 32 << 20
+"""What a disk must have free, or the failure of a program that writes there proves nothing."""
 SWEEP_PATIENCE_S = 10.0
 """How long `sweep` repeats SIGKILL before it reports survivors."""
 
@@ -99,6 +101,8 @@ class Spawn:
     """
     orphan_ttl_s: float = 900
     """Seconds an agent goes on without any supervisor before its minder stops it."""
+    reserve_bytes: int = RESERVE_BYTES
+    """With less than this free where the agent writes, its record says that it lacked room."""
     watch: Path | None = None
     """The workspace: a changed file in it is a sign of life."""
     has_watcher: bool = False
@@ -163,6 +167,8 @@ class ExitRecord:
     """Largest resident memory of one process, or of the whole tree at one of the minder's looks."""
     unaccounted: tuple[Identity, ...]
     """Processes alive in spite of SIGKILL, e.g. of another user. Empty in all but strange cases."""
+    lacked_room: bool = False
+    """Whether there was hardly any room, at one of the minder's looks or at the end, on a disk that the agent uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -560,6 +566,7 @@ def _as_json(spawn: Spawn) -> dict[str, object]:
         "limits": asdict(spawn.limits),
         "supervisor_lock": spawn.supervisor_lock and str(spawn.supervisor_lock.absolute()),
         "orphan_ttl_s": spawn.orphan_ttl_s,
+        "reserve_bytes": spawn.reserve_bytes,
         "watch": spawn.watch and str(spawn.watch.absolute()),
         "has_watcher": spawn.has_watcher,
     }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError
+from agent_orchestrator.runtime.process import RESERVE_BYTES
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
 
 MEBIBYTE = 1024 * 1024
-RESERVE_BYTES = 32 * MEBIBYTE
-"""Below this a run pauses while what it knows can still be written down."""
 ENOUGH_BYTES = 2 * RESERVE_BYTES
 """From here on it goes on: more than the reserve, so that it does not pause again at once."""
 LOOK_EVERY_S = 1.0
+FRUITLESS = 10
+"""Runs in a row that were given room, and said within `BRIEF_S` that there is none: then it is not room they lack."""
+BRIEF_S = 60.0
 PROBE_BYTES = MEBIBYTE
 """A quota does not show in what is free: it is tried by writing."""
 
@@ -54,6 +56,11 @@ class Room:
         for folder in self.folders:
             if _free(folder) < RESERVE_BYTES:
                 raise DiskFull(f"less than {RESERVE_BYTES // MEBIBYTE} MiB are free under {folder}")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether less than the reserve is left now: what fails in this moment fails for that, whatever it says."""
+        return self.free_bytes() < RESERVE_BYTES
 
     def free_bytes(self) -> int:
         """Return what is free on the fullest of the disks."""
@@ -114,10 +121,15 @@ def _run(
     log: Callable[[str], None],
 ) -> "Outlook":
     options = replace(options, began=options.began or clock.now())
+    fruitless = 0
     while True:
+        began = clock.monotonic()
         try:
             return build(options).run()
         except DiskFull as error:
+            fruitless = fruitless + 1 if clock.monotonic() - began < BRIEF_S else 0
+            if fruitless > FRUITLESS:
+                raise
             log(f"paused: {error.message}; agents go on, and so does this run by itself when there is room")
         paused = clock.monotonic()
         stopped_by = _wait(room, store, clock, options)

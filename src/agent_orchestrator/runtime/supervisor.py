@@ -215,6 +215,7 @@ class Supervisor:
             landing=pieces.landing,
             spawner=pieces.spawner,
             providers=pieces.providers,
+            room=pieces.room,
             post=self.inbox.put,
             log=log,
         )
@@ -330,6 +331,8 @@ class Supervisor:
                 self._log(f"goal {goal_id}: {told_of_base(check)}")
             case Prepared(launch):
                 self._start(launch)
+            case NotPrepared(_, reason) if self.pieces.room.is_short:
+                raise DiskFull(reason)
             case NotPrepared(attempt_id, reason):
                 self._not_prepared(attempt_id, reason)
             case Exited(attempt_id):
