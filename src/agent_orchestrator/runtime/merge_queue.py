@@ -125,8 +125,13 @@ class MergeQueue:
     def _end_leftovers(self, attempt: Attempt) -> None:
         """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
         run_dir = Path(attempt.run_dir)
-        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
-            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
+        if state(run_dir) is not State.VANISHED:
+            return
+        swept = sweep(run_dir)
+        if swept.survivors:
+            self.log(f"{attempt.id}: processes {_listed(swept.survivors)} could not be ended")
+        if swept.unreadable:
+            self.log(f"{attempt.id}: processes {_listed(swept.unreadable)} may be its own; who began them is hidden")
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
@@ -266,6 +271,10 @@ class MergeQueue:
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.store.transaction():
             self.events.record(type, goal=goal, **data)
+
+
+def _listed(pids: tuple[int, ...]) -> str:
+    return ", ".join(str(pid) for pid in pids)
 
 
 def _in_words(error: Exception) -> str:
