@@ -151,14 +151,14 @@ class MergeQueue:
             except (StaleLease, CommandStopped) as error:
                 trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
             except Exception as error:
-                if lacks_room(error) or self.room.is_short:
+                if lacks_room(error) or self.room.is_short():
                     raise
                 trouble = _in_words(error)
                 internal = "" if isinstance(error, OrchestratorError) else "internal error: "
                 # a bug of ours must cost one attempt, not the night
                 self.give_back(attempt, Outcome.FAILED, f"{internal}{trouble}")
         except Exception as error:
-            if not (lacks_room(error) or self.room.is_short):
+            if not (lacks_room(error) or self.room.is_short()):
                 raise
             is_last = False  # the attempt is left as it is: it is taken up again when there is room
             self.post(NoRoom(_in_words(error)))

@@ -57,9 +57,8 @@ class Room:
             if _free(folder) < RESERVE_BYTES:
                 raise DiskFull(f"less than {RESERVE_BYTES // MEBIBYTE} MiB are free under {folder}")
 
-    @property
     def is_short(self) -> bool:
-        """Whether less than the reserve is left now: what fails in this moment fails for that, whatever it says."""
+        """Say whether less than the reserve is left now: what fails then may fail for that, whatever it says."""
         return self.free_bytes() < RESERVE_BYTES
 
     def free_bytes(self) -> int:

@@ -331,7 +331,7 @@ class Supervisor:
                 self._log(f"goal {goal_id}: {told_of_base(check)}")
             case Prepared(launch):
                 self._start(launch)
-            case NotPrepared(_, reason) if self.pieces.room.is_short:
+            case NotPrepared(_, reason) if self.pieces.room.is_short():
                 raise DiskFull(reason)
             case NotPrepared(attempt_id, reason):
                 self._not_prepared(attempt_id, reason)
