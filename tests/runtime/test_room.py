@@ -18,7 +18,7 @@ from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.runtime import room, spawner
 from agent_orchestrator.runtime.happenings import NotPrepared
 from agent_orchestrator.runtime.process import Spawn
-from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions
 from calling import wait_for
 
 

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError
 from agent_orchestrator.runtime.process import RESERVE_BYTES
+from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.leadership import Leader
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
 
 MEBIBYTE = 1024 * 1024
 ENOUGH_BYTES = 2 * RESERVE_BYTES
@@ -86,8 +87,8 @@ class Room:
 
 
 def run_while_there_is_room(
-    build: Callable[["RunOptions"], "Supervisor"],
-    options: "RunOptions",
+    build: Callable[[RunOptions], "Supervisor"],
+    options: RunOptions,
     *,
     leader: "Leader",
     room: Room,
@@ -95,7 +96,7 @@ def run_while_there_is_room(
     events: Events,
     clock: Clock,
     log: Callable[[str], None],
-) -> "Outlook":
+) -> Outlook:
     """Run the supervisor that *build* makes; whenever its disk is full, wait for room and run another one.
 
     All of them lead by *leader*, which keeps its lock in between: nobody else may begin to, and minders see that
@@ -111,14 +112,14 @@ def run_while_there_is_room(
 
 
 def _run(
-    build: Callable[["RunOptions"], "Supervisor"],
-    options: "RunOptions",
+    build: Callable[[RunOptions], "Supervisor"],
+    options: RunOptions,
     room: Room,
     store: Store,
     events: Events,
     clock: Clock,
     log: Callable[[str], None],
-) -> "Outlook":
+) -> Outlook:
     options = replace(options, began=options.began or clock.now())
     fruitless = 0
     while True:
@@ -133,8 +134,6 @@ def _run(
         paused = clock.monotonic()
         stopped_by = _wait(room, store, clock, options)
         if stopped_by:
-            from agent_orchestrator.runtime.supervisor import Outlook
-
             return Outlook(stopping=1, stopped_by=stopped_by)
         seconds = clock.monotonic() - paused
         log(f"there is room again after {seconds:.0f} s; the run goes on")
@@ -142,10 +141,8 @@ def _run(
             events.record("run.resumed", reason="disk", seconds=round(seconds, 1))
 
 
-def _wait(room: Room, store: Store, clock: Clock, options: "RunOptions") -> str:
+def _wait(room: Room, store: Store, clock: Clock, options: RunOptions) -> str:
     """Wait for room; return who ended the waiting instead: ``user``, ``deadline``, or nothing."""
-    from agent_orchestrator.runtime.supervisor import SIGNALS
-
     wished = threading.Event()
     heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, lambda *_: wished.set()) for number in heeded}
