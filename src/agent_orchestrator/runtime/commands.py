@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state, sweep
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state
+from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.workspaces import Confined
 
 READ_BYTES = 4 << 20

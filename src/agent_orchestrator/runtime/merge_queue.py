@@ -25,9 +25,10 @@ from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
-from agent_orchestrator.runtime.process import State, state, sweep
+from agent_orchestrator.runtime.process import State, state
 from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.spawner import AgentSpawner
+from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.verification import verdict
 from agent_orchestrator.services.events import Events
