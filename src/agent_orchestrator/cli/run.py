@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent_orchestrator.app import App, begin_demo, build
+from agent_orchestrator.app import App, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
@@ -160,6 +160,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
 
     The agents follow scripts; processes, checkouts, checks and commits are real. Exits 0 when the goal was delivered.
     """
+    from agent_orchestrator.app.demo import begin_demo
     from agent_orchestrator.services.goals import Submission
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
