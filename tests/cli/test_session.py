@@ -20,7 +20,8 @@ from agent_orchestrator.cli.session import Session
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.comparing import difference, in_words
-from agent_orchestrator.planning.planner import Model, Outcome
+from agent_orchestrator.planning.partners import Model
+from agent_orchestrator.planning.planner import Outcome
 from agent_orchestrator.services.plans import SavedPlan
 
 GOAL = "- Add a login page\n- Add a page of orders\n- Send a mail for each order\n- Write the user guide"

@@ -12,10 +12,12 @@ from agent_orchestrator.cli.plan_view import Look
 from agent_orchestrator.cli.terminal import Drawn, Plain
 from agent_orchestrator.domain.errors import BadInput, OrchestratorError
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.changes import MODIFIABLE
 from agent_orchestrator.planning.commands import COMMANDS, FIELDS, find_command
-from agent_orchestrator.planning.editing import MODIFIABLE, find_task
+from agent_orchestrator.planning.editing import find_task
 from agent_orchestrator.planning.forecast import Forecast
-from agent_orchestrator.planning.planner import InteractivePlanner, Model, Outcome, Stopped
+from agent_orchestrator.planning.partners import Model, Stopped
+from agent_orchestrator.planning.planner import InteractivePlanner, Outcome
 from agent_orchestrator.services.plans import SavedPlan
 
 PROMPT_ROWS = 3
