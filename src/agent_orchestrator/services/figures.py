@@ -1,4 +1,4 @@
-"""How specialists and providers did: how many tasks, how well, how long, how dear. Pure: a report's tasks in."""
+"""How specialists and providers did: how many tasks, how well, how long, at what cost. Pure."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
