@@ -64,9 +64,9 @@ MARKS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a snapshot a line (NDJSON) whenever something changes.")
 def watch(interval: float, as_json: bool) -> None:
-    """The same, live.
+    """Status, live.
 
-    Ends with Ctrl-C. Not on a terminal, it prints a line whenever something changes.
+    Ctrl-C ends it. Without a terminal it prints a line whenever something changes.
     """
     try:
         if as_json or not _can_draw(sys.stdout):

@@ -22,8 +22,8 @@ TAIL_LINES = 12
 def verify(name: str, as_json: bool) -> None:
     """Run the checks of landed work again, in a clean checkout.
 
-    Of a TASK the check that accepted it, on its commit; of a GOAL every check, on all that landed. Exits 0 when it is
-    verified, 6 when it is not, or not any more.
+    For a TASK, the check that accepted it, on its commit; for a GOAL, every check, on everything that landed. Exits 0
+    when the work is verified, 6 when it is not, or no longer is.
     """
     app = doors.app(create=False)
     found = app.verify(name)

@@ -241,8 +241,8 @@ def events(
 ) -> int:
     """The log of everything that happened.
 
-    What is given more than once is an or: --type goal --type task.failed. With --check it exits 1 when the log is not
-    what was written.
+    --type can be repeated to see several: --type goal --type task.failed. With --check it exits 1 when the log is not
+    as it was written.
     """
     app = doors.app(create=False)
     if check:
@@ -327,7 +327,7 @@ def _details(data: Mapping[str, object]) -> str:
 def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) -> None:
     """The morning's report on a goal.
 
-    Without GOAL it is about the newest one, and names the others of the last day.
+    Without GOAL it is about the newest goal, and names the others of the last day.
     """
     if markdown + as_json + (page is not None) > 1:
         raise click.UsageError("--markdown, --html and --json exclude each other.")

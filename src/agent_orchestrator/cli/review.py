@@ -23,7 +23,7 @@ Json = dict[str, Any]
 def review(name: str | None, accept: bool, reject: bool, comment: str | None, as_json: bool) -> None:
     """Go through what is done: accept it, reject it, or ask for more.
 
-    On a terminal single keys do it, the riskiest work first. Elsewhere what is to be looked at is listed with the
+    On a terminal you decide with single keys, the riskiest work first. Elsewhere it lists what to look at, with the
     commands; --accept, --reject and --comment decide on one TASK. Without a name it is about the newest goal.
     """
     if accept and (reject or comment is not None):

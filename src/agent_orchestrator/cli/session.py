@@ -191,7 +191,7 @@ class Session:
         ]
 
     def completions(self, typed: str) -> Iterator[tuple[str, str]]:
-        """Yield the words that could stand where *typed* ends, each with what it means."""
+        """Yield the words that could complete *typed*, each with what it means."""
         words = typed.split(" ")
         if len(words) <= 1:
             yield from ((one.word + " " * bool(one.takes), one.about) for one in COMMANDS)

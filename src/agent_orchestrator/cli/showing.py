@@ -35,7 +35,7 @@ def saved_json(app: App, saved: "SavedPlan") -> Json:
 def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan) -> Json:
     """Return what a program is told of a goal that was queued; *goal* is None when it was not.
 
-    Then the tasks are the plan's, so that who reads ``tasks`` finds them in either case.
+    Then the tasks are the plan's, so that a reader of ``tasks`` finds them in either case.
     """
     planned = plan_json(plan)
     if goal is None:

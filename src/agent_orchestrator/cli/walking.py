@@ -67,7 +67,7 @@ def _shown(item: Json, where: str) -> list[str]:
 
 
 def _decide(app: App, item: Json, keys: str) -> str:
-    """Heed keys until one of them decides on *item*; return ``accepted``, …, ``next`` or ``quit``."""
+    """Take keys until one of them decides on *item*; return ``accepted``, …, ``next`` or ``quit``."""
     while True:
         click.echo(f"{keys}  ", nl=False)
         key = _key()
