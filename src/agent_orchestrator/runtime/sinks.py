@@ -44,7 +44,7 @@ class Sink(Protocol):
         ...
 
     def send(self, notice: Notice) -> str:
-        """Tell; return why that failed, or nothing. Never raises for what is outside."""
+        """Send *notice*; return why that failed, or nothing. Never raises for trouble outside of us."""
         ...
 
 

@@ -93,7 +93,7 @@ class Plans:
     goals: Goals
 
     def check_name(self, name: str) -> None:
-        """Say before the work of planning whether a plan can be saved under *name*.
+        """Check, before any planning is done, that a plan can be saved under *name*.
 
         Raises:
             BadInput: it is no name.

@@ -45,7 +45,7 @@ class Risk(IntEnum):
 
 
 def of_work(task: Json) -> tuple[Risk, list[str]]:
-    """Return the risk of a landed task of a report, and why, the worst first; nothing speaks against it: low."""
+    """Return the risk of a landed task of a report, and why, the worst first; low when nothing speaks against it."""
     evidence = next((one["evidence"] for one in reversed(task["attempts"]) if one["evidence"]), None)
     doubts = _of_concerns(evidence)
     found = [
