@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
+    from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.running import Ran
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand
     from agent_orchestrator.services.agents import Agents
@@ -505,7 +506,7 @@ class App:
     def run(self, *, log: Callable[[str], None] | None = None, **more: Any) -> "Ran":
         """Work on the queue in this thread until it is done, and say how that ended.
 
-        *more* are fields of :class:`~agent_orchestrator.runtime.supervisor.RunOptions`, such as ``max_agents``,
+        *more* are fields of :class:`~agent_orchestrator.runtime.run_options.RunOptions`, such as ``max_agents``,
         ``goal``, ``until``, ``budget``; *log* gets a line for everything worth telling a person. In the main thread
         SIGINT and SIGTERM stop the run gently; from elsewhere ``app.supervision.stop()`` does.
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.nursery import Nursery
     from agent_orchestrator.runtime.room import Room
+    from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.spawner import AgentSpawner
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
 
 
 class Assembly:
@@ -35,7 +36,7 @@ class Assembly:
 
     def options(self, **more: Any) -> "RunOptions":
         """Return what a run is asked for: the settings, and *more* of the fields of RunOptions. Raises NotReady."""
-        from agent_orchestrator.runtime.supervisor import RunOptions
+        from agent_orchestrator.runtime.run_options import RunOptions
 
         app = self.app
         return RunOptions(
@@ -195,6 +196,7 @@ class Assembly:
             limit_s=settings.check_minutes * 60,
             start=start,
             stop_wished=stop_wished,
+            has_room=self.room().is_back,
         )
 
     def _setup(self) -> Setup:

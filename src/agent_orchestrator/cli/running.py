@@ -13,8 +13,8 @@ from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import GOAL_OPEN, Isolation
 
 if TYPE_CHECKING:
+    from agent_orchestrator.runtime.run_options import RunOptions
     from agent_orchestrator.runtime.running import Ran
-    from agent_orchestrator.runtime.supervisor import RunOptions
 
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; of more only the number is given."""

@@ -10,6 +10,7 @@ an ancestor of the result branch, and nothing less.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
@@ -17,7 +18,9 @@ from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.endings import with_room_in_mind
 from agent_orchestrator.runtime.failures import in_words
+from agent_orchestrator.runtime.process import exit_record
 from agent_orchestrator.runtime.resolutions import missing
 from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
@@ -312,6 +315,9 @@ class Landing:
         feedback: str,
         final: bool = False,
     ) -> Outcome:
+        record = exit_record(Path(attempt.run_dir))
+        if record is not None and record.lacked_room:
+            outcome, reason = with_room_in_mind(outcome, reason)
         told = replace(attempt, feedback=_joined(attempt.feedback, feedback))
         self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence, final=final)
         return outcome
