@@ -221,15 +221,27 @@ def test_a_background_run_that_cannot_lead_gives_back_its_exit_code_and_its_word
     assert answer.err
 
 
-def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller) -> None:
+def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller, tmp_path: Path) -> None:
     repository("submit", "Work")
-    repository("run", "--detach", AGENT_SLEEP="2")
+    repository("run", "--detach", AGENT_SLEEP="600")
+    said = tmp_path / "said"
 
-    answer = repository("run", "--wait")
+    with (
+        said.open("wb") as err,
+        subprocess.Popen(
+            repository.argv("run", "--wait"),
+            cwd=repository.folder,
+            env=repository.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        ) as waiting,
+    ):
+        wait_for(lambda: b"waiting for the supervisor" in said.read_bytes())
+        repository("stop")
 
-    assert "waiting for the supervisor" in answer.err
-    assert answer.code == 3
-    assert (repository.folder / "work.txt").exists()
+        assert waiting.wait(timeout=60) == 0
+    assert repository("report", "--json").json["state"] == "completed"
 
 
 def test_ctrl_c_winds_down_keeps_the_task_and_exits_130(repository: Caller) -> None:
