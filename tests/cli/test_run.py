@@ -55,7 +55,7 @@ def test_the_home_folder_is_not_taken_for_a_project(call: Caller) -> None:
     answer = call("run", ORCHESTRATE_PROVIDER="demo")
 
     assert answer.code == 8
-    assert "is no project: agents would work on all that is in it" in answer.err
+    assert "is not a project: agents would work on everything in it" in answer.err
     assert [path.name for path in call.folder.iterdir()] in ([], [".local"])
 
 

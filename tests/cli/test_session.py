@@ -417,7 +417,7 @@ def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
 
 
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:
-    assert "no model is here to talk with" in seat.types("what do you think of it?")[1]
+    assert "there is no model to talk with" in seat.types("what do you think of it?")[1]
 
 
 def test_what_a_model_says_cannot_steer_the_terminal(seat: Seat) -> None:

@@ -104,7 +104,7 @@ def test_front_matter_lists_may_be_bracketed_continued_or_itemised() -> None:
         ("You write Rust.", "no front matter"),
         ("---\nname: x\nYou write", "not `key: value`"),
         ("---\nname: x\n", "has no end"),
-        ("---\nname: 工程师\n---\ntext", "is no name"),
+        ("---\nname: 工程师\n---\ntext", "is not a name"),
         ("---\nname: x\ntier: colossal\n---\ntext", "tier 'colossal' is unknown"),
         ("---\nname: x\n---\n\n", "no text after its front matter"),
         ("---\nname: x\nmodel: --settings=evil.json\n---\ntext", "not the name of a model"),

@@ -153,7 +153,7 @@ def _unforeseen(error: Exception) -> "OrchestratorError":
     from agent_orchestrator.domain.errors import Internal
 
     what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    return Internal(f"a fault of orchestrate itself: {what}", hint=f"{TRACE}=1 in front of the command shows where")
+    return Internal(f"an error in orchestrate itself: {what}", hint=f"{TRACE}=1 in front of the command shows where")
 
 
 def _refused(error: OSError) -> "OrchestratorError":

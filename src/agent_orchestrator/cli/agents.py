@@ -1,7 +1,7 @@
 """Who works, stopping one of them, and the specialists a task can go to."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,12 +9,11 @@ from agent_orchestrator.cli import completing, doors, render, wording
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, RefusedByState
 from agent_orchestrator.domain.specialist import GENERALIST
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.app import App
     from agent_orchestrator.domain.specialist import Specialist
-
-Json = dict[str, Any]
 
 NOTES_SHOWN = 12
 """Remarks on specialists in the list for people; a collection of a hundred roles has two or three on each."""

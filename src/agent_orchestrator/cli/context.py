@@ -149,7 +149,7 @@ def more(report: str, as_json: bool) -> None:
     try:
         value = value_of(_content(report, VALUE_LIMIT))
     except ValueError as error:
-        raise BadInput(f"the report is no JSON: {error}") from error
+        raise BadInput(f"the report is not JSON: {error}") from error
     found = app.replanning.report(caller, value)
     titles = [str(one["title"]) for one in found.tasks]
     if as_json:
@@ -259,7 +259,7 @@ def _value(argument: str, *, text: bool) -> object:
         found: object = value_of(content)
     except ValueError as error:
         if words.lstrip()[:1] in {"{", "["}:
-            raise BadInput(f"the value looks like JSON and is none: {error}", hint="--text takes it as text") from error
+            raise BadInput(f"the value looks like JSON but is not: {error}", hint="--text takes it as text") from error
         return words.strip() if content.count(b"\n") <= 1 else words
     return found
 

@@ -21,6 +21,7 @@ from agent_orchestrator.cli import doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.cli.reports import OPEN, bounds
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.app import App
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 DRAW_EVERY_S = 0.5

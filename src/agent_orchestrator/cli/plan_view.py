@@ -174,7 +174,7 @@ def everything(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     return lines
 
 
-def task_lines(plan: Plan, task: PlannedTask) -> list[str]:
+def task_lines(task: PlannedTask) -> list[str]:
     """Return all of one task."""
     from agent_orchestrator.cli.render import block
 

@@ -1,16 +1,15 @@
 """Evidence: the whole of one task's, and the checks of landed work run again."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from agent_orchestrator.cli import completing, doors, exits, render, wording
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.reverifying import Reverified
-
-Json = dict[str, Any]
 
 TAIL_LINES = 12
 """Lines shown of a check's output; the JSON has up to 8,000 characters."""

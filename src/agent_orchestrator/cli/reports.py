@@ -11,11 +11,10 @@ from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.event import Event
-
-Json = dict[str, Any]
 
 OPEN = frozenset({"ready", "executing"})
 """States of a goal from which work may still come."""

@@ -1,7 +1,5 @@
 """Going through finished work, on a terminal with single keys, elsewhere verb by verb."""
 
-from typing import Any
-
 import click
 
 from agent_orchestrator.app import App
@@ -10,8 +8,7 @@ from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, TaskState
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 
 @click.command()

@@ -39,7 +39,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
-        raise NotReady(f"{app.folder} is no project: agents would work on all that is in it", hint=hint)
+        raise NotReady(f"{app.folder} is not a project: agents would work on everything in it", hint=hint)
     if project.head is None and not project.bare and app.settings.isolation is not Isolation.SHARED:
         _offer_git(app, has_repository=project.root is not None, yes=yes, ask=ask)
         project = app.project()
@@ -72,7 +72,7 @@ def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
         app.trust.give(root)
         doors.tell(f"trusted as they are now: {shown}")
     else:
-        doors.tell(f"left out, for they make agents run commands: {shown} (orchestrate run --trust takes them in)")
+        doors.tell(f"left out because they make agents run commands: {shown} (orchestrate run --trust takes them in)")
 
 
 def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:

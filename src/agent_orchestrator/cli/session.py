@@ -73,7 +73,7 @@ def write_out(file: str, text: str) -> None:
     path = Path(file).expanduser()
     try:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace")[:200].startswith(OURS):
-            raise BadInput(f"{file} is there already and no exported plan", hint="choose another file")
+            raise BadInput(f"{file} exists and is not an exported plan", hint="choose another file")
         beside = path.with_name(f".{path.name}.new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
@@ -145,12 +145,12 @@ class Session:
         plan = self.planner.plan
         match what:
             case "task":
-                return plan_view.task_lines(plan, find_task(plan, argument))
+                return plan_view.task_lines(find_task(plan, argument))
             case "graph":
                 return plan_view.graph_lines(plan, self.look())
             case "forecast":
                 if argument and not (argument.isascii() and argument.isdigit() and 1 <= int(argument) <= 100):
-                    raise BadInput(f"{argument[:20]!r} is no number of agents", hint="1 to 100")
+                    raise BadInput(f"{argument[:20]!r} is not a number of agents", hint="1 to 100")
                 found = self.expected(int(argument) if argument else None)
                 counts = sorted({1, found.at_once} - {found.agents})
                 return plan_view.forecast_lines(plan, found, [self.expected(count) for count in counts])

@@ -1,18 +1,17 @@
 """Plans and accepted goals, shown to people and programs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Task
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.services.plans import SavedPlan
-
-Json = dict[str, Any]
 
 
 def plan_json(plan: Plan) -> Json:

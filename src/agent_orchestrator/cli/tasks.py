@@ -1,7 +1,6 @@
 """One task: everything about it, what its agent said and did, what its work changes, and another try."""
 
 import sys
-from typing import Any
 
 import click
 
@@ -9,8 +8,7 @@ from agent_orchestrator.app import App
 from agent_orchestrator.cli import completing, doors, render, wording
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 TAIL_LINES = 12
 """Lines shown of a check's output; the JSON has up to 8,000 characters."""

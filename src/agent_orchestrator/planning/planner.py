@@ -172,7 +172,7 @@ class InteractivePlanner:
             case "save":
                 self._save(rest)
             case _:
-                raise BadInput(f"{word} is not there", hint="? lists the commands")
+                raise BadInput(f"there is no command {word!r}", hint="? lists the commands")
 
     def _keep(self, plan: Plan, what: str, kind: str = "edit") -> None:
         """Remember *plan* as the newest version and show what is different."""
@@ -320,7 +320,7 @@ class InteractivePlanner:
     def _discuss(self, said: str) -> None:
         if not self.can_talk:
             raise BadInput(
-                "no model is here to talk with",
+                "there is no model to talk with",
                 hint="everything else works: ? lists the commands (with a model: doctor)",
             )
         talk = self.keeper.said()
@@ -385,7 +385,7 @@ class InteractivePlanner:
         """Agree with the plan as it is in front of the person, not with what it has become elsewhere."""
         wrong = [one for one in self.plan.findings if one.severity is Severity.ERROR]
         if wrong:
-            raise RefusedByState(f"it cannot be queued: {wrong[0].message}", hint="mend it first")
+            raise RefusedByState(f"it cannot be queued: {wrong[0].message}", hint="fix it first")
         fingerprint = plan_hash(self.plan)
         self.keeper.approve(fingerprint)
         self.approved = fingerprint

@@ -279,7 +279,7 @@ class Readiness:
 
     def _specialists(self) -> Iterator[Check]:
         for problem in self.roster_problems():
-            hint = "mend the file or move it away; orchestrate specialists lists who there is"
+            hint = "fix the file or move it away; orchestrate specialists lists who there is"
             yield Check(name="specialists", level=Level.WARN, detail=f"not read: {problem}", hint=hint)
 
 
