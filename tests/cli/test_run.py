@@ -12,6 +12,7 @@ from agent_orchestrator.app import build
 from agent_orchestrator.cli import running
 from agent_orchestrator.domain.goal import Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.runtime.running import Ran
 from calling import Caller, wait_for
 from steps import accept, planned
 
@@ -312,13 +313,16 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     def goal(state: GoalState) -> Goal:
         return Goal(id=GoalId("g"), text="x", title="x", state=state, created_at=datetime.now(UTC))
 
+    def code(*goals: Goal, stopped_by: str = "") -> int:
+        return running.exit_code(Ran(goals=goals, stopped_by=stopped_by))
+
     done, failed, left = goal(GoalState.COMPLETED), goal(GoalState.FAILED), goal(GoalState.EXECUTING)
-    assert running.exit_code([done, done], "") == 0
-    assert running.exit_code([done], "deadline") == 0
-    assert running.exit_code([done, left], "budget") == 7
-    assert running.exit_code([done, failed], "") == 6
-    assert running.exit_code([failed], "limit") == 6
-    assert running.exit_code([left], "user") == 130
+    assert code(done, done) == 0
+    assert code(done, stopped_by="deadline") == 0
+    assert code(done, left, stopped_by="budget") == 7
+    assert code(done, failed) == 6
+    assert code(failed, stopped_by="limit") == 6
+    assert code(left, stopped_by="user") == 130
 
 
 def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:

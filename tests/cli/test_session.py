@@ -282,7 +282,7 @@ def test_a_session_gets_a_name_and_is_exported(seat: Seat, tmp_path: Path) -> No
 
     assert seat.saved.id == "ml-project-001"
     assert file.read_text().startswith("# Plan ml-project-001, version 1")
-    assert "no exported plan" in said and (tmp_path / "other.md").read_text() == "# Notes\n"
+    assert "not an exported plan" in said and (tmp_path / "other.md").read_text() == "# Notes\n"
 
 
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

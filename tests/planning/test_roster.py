@@ -110,8 +110,8 @@ def test_front_matter_lists_may_be_bracketed_continued_or_itemised() -> None:
         ("---\nname: x\nmodel: --settings=evil.json\n---\ntext", "not the name of a model"),
         ("---\nname: x\ntools: Read, --add-dir=/\n---\ntext", "'--add-dir=/' is not the name of a tool"),
         ("---\nname: x\ntools: []\n---\ntext", "nothing to work with"),
-        ("---\nname: x\nmaxTurns: 0\n---\ntext", "maxTurns '0' is no number"),
-        ("---\nname: x\nmaxTurns: many\n---\ntext", "maxTurns 'many' is no number"),
+        ("---\nname: x\nmaxTurns: 0\n---\ntext", "maxTurns '0' is not a number"),
+        ("---\nname: x\nmaxTurns: many\n---\ntext", "maxTurns 'many' is not a number"),
     ],
 )
 def test_a_file_that_is_no_specialist_is_refused_with_its_reason(text: str, problem: str) -> None:

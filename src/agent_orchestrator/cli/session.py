@@ -175,7 +175,7 @@ class Session:
         if one is not None:
             return [f"{one.word}{f' or {one.letter}' if one.letter else ''}: {one.about}", f"  {one.usage}"]
         who = ", ".join(model.name for model in self.planner.models)
-        talk = f"Anything else is said to {who}." if who else "No model is here to talk with; everything else works."
+        talk = f"Anything else is said to {who}." if who else "There is no model to talk with; everything else works."
         if self.door.plain:
             listed = [
                 f"{one.word}{f' or {one.letter}' if one.letter else ''}: {one.about}. {one.usage}" for one in COMMANDS
