@@ -41,6 +41,8 @@ TAIL_CHARACTERS = 2_000
 FIRST: Rank = (0,)
 """What goes before every landing: the base's check, by which they are judged, what a crash left half done, and the
 delivery of a goal in which nothing is left to land."""
+LAST: Rank = (2,)
+"""What may wait until nothing else does: advice on work that is landed."""
 SAVED_AT_ONCE = 4
 """Attempts whose work is saved at the same time; each is a few processes of git."""
 
@@ -116,12 +118,16 @@ class MergeQueue:
 
         def land(workspace: Workspace, collected: Collected) -> bool:
             landing = self.landing
-            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
+            outcome = landing.process(attempt, follower.provider, workspace, collected, later=self._when_idle)
+            if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
                     self._saving.submit(landing.give_back, workspace, collected)
             return True
 
         self._stage(attempt, save)
+
+    def _when_idle(self, job: Callable[[], None]) -> None:
+        self._line.put(LAST, job)
 
     def _end_leftovers(self, attempt: Attempt) -> None:
         """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
