@@ -238,9 +238,11 @@ class World:
             notifier=Bell(self),
             providers={**app.providers, **self.providers},
             workspaces=self.git,
-            _spawner=lambda nursery: Spawner(self),
-            _landing=lambda stop_wished, start: landing,
-            _room=lambda: Nothing(),
+        )
+        app.assembly.__dict__.update(
+            spawner=lambda nursery: Spawner(self),
+            landing=lambda stop_wished, start: landing,
+            room=lambda: Nothing(),
         )
         # A process of ours dies at a commit, the machine's power does not fail: nothing need be flushed.
         app.store._connections.rows("PRAGMA synchronous=OFF")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What becomes of a task after a failure: tried again as it was, otherwise, or not at all."""
+"""What becomes of a task after a failure: tried again as it was, tried differently, or not tried again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
