@@ -116,3 +116,26 @@ def test_a_patch_is_given_whole_or_as_a_summary(workspaces: CheckoutWorkspaces, 
     assert "a.txt" in workspaces.diff(base, one, stat=True)
     assert "-two\n+TWO\n" in workspaces.diff(base, one)
     assert len(workspaces.diff(base, one)) <= 64 * 1024
+
+
+def test_work_on_the_tip_itself_needs_no_merging_and_has_the_same_tree(
+    workspaces: CheckoutWorkspaces, repo: Repo, start: Start
+) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="ONE\n")
+
+    assert workspaces.union(base, one).tree == repo.git("merge-tree", "--write-tree", base, one)
+    assert workspaces.union(base, one).tree == repo.git("rev-parse", f"{one}^{{tree}}")
+
+
+def test_moves_go_on_after_one_that_was_refused(workspaces: CheckoutWorkspaces, repo: Repo, start: Start) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="1\n")
+    branch = workspaces.result_branch(GOAL)
+
+    for _ in range(3):
+        assert workspaces.advance(branch, old=None, new=base)
+        assert not workspaces.advance(branch, old=one, new=base.replace(base[0], "0"))
+        assert workspaces.advance(branch, old=base, new=one)
+        assert repo.git("reflog", "show", "--format=%H", branch).splitlines()[0] == one
+        repo.git("branch", "-D", branch)

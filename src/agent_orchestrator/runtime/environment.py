@@ -6,8 +6,10 @@ enclosing agent run are never passed on: `claude` started with CLAUDECODE set
 believes that it runs inside another one.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "shell": ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "XDG_*", "COLORTERM", "HOSTNAME"),
@@ -56,10 +58,12 @@ NEVER = (
 
 def allowed(environ: Mapping[str, str], patterns: Iterable[str] = ()) -> dict[str, str]:
     """Return the part of *environ* that a child may have: the groups, and names that match *patterns*."""
-    wanted = [pattern for group in GROUPS.values() for pattern in group] + list(patterns)
-    return {
-        name: value
-        for name, value in environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in wanted)
-        and not any(fnmatchcase(name, pattern) for pattern in NEVER)
-    }
+    every = _matcher(tuple(pattern for group in GROUPS.values() for pattern in group) + tuple(patterns))
+    never = _matcher(NEVER)
+    return {name: value for name, value in environ.items() if every.match(name) and not never.match(name)}
+
+
+@lru_cache(maxsize=64)
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches any of *patterns*: one by one they were a millisecond of every start."""
+    return re.compile("|".join(map(translate, patterns)))

@@ -155,7 +155,6 @@ class Landing:
             check = self.verification.check(command, tree=stands, base=goal.base_commit)
             evidence = replace(evidence, checks=(check,))
             judged = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
-        self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 
@@ -278,7 +277,6 @@ class Landing:
         judged = judge(check, evidence.concerns)
         if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
-        self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 

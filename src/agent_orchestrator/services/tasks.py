@@ -171,13 +171,17 @@ class TaskQueue:
     def finished(self, attempt: Attempt, *, verdict: Verdict, commit: str | None, evidence: Evidence) -> list[TaskId]:
         """Record that the work is landed: the task is done, what waited for it may start. Returns the released.
 
+        Without a *commit* no branch was moved, and nothing had to be written down before that: then the task may come
+        here straight from its checks.
+
         Raises:
             StaleLease: the attempt no longer holds the task.
         """
         now = self.clock.now()
         with self.store.transaction():
-            task = self._held(attempt, {TaskState.LANDING})
-            done = task.moved(TaskState.DONE)._replace(verdict=verdict, commit=commit, holder=None)
+            task = self._held(attempt, {TaskState.LANDING} if commit else {TaskState.LANDING, TaskState.VERIFYING})
+            landing = task.moved(TaskState.LANDING) if task.state is TaskState.VERIFYING else task
+            done = landing.moved(TaskState.DONE)._replace(verdict=verdict, commit=commit, holder=None)
             self._save(done, was=task)
             self.store.attempts.save(replace(attempt, outcome=Outcome.SUCCEEDED, ended_at=now))
             self.store.attempts.add_evidence(attempt.id, evidence)

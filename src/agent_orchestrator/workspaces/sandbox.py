@@ -207,7 +207,7 @@ def _no_landlock(version: int) -> str:
 def _mount(path: Path, rules: Mapping[Path, Access]) -> Iterator[str]:
     above = nearest(path.parent, rules)
     match rules[path]:
-        case Access.WRITE:
+        case Access.WRITE if above is not Access.WRITE:
             yield from ("--bind", str(path), str(path))
         case Access.READ if above is not Access.READ:
             yield from ("--ro-bind", str(path), str(path))
