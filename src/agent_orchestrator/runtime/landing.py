@@ -10,6 +10,7 @@ an ancestor of the result branch, and nothing less.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
@@ -19,12 +20,14 @@ from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.failures import in_words
 from agent_orchestrator.runtime.resolutions import missing
-from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Collected, Union, Workspace, Workspaces
+
+if TYPE_CHECKING:
+    from agent_orchestrator.runtime.scrutiny import Scrutiny, Work
 
 DIFF_IN_FEEDBACK = 6_000
 """Characters of the earlier attempt's own patch that a fresh start after a conflict is shown."""
@@ -94,6 +97,8 @@ class Landing:
     def _land(
         self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str
     ) -> Outcome:
+        from agent_orchestrator.runtime.scrutiny import Work, judge  # an eighth of our start, not paid by that
+
         assert goal.result_branch is not None
         for _ in range(ROUNDS):
             tip = self.workspaces.tip(goal.result_branch)
@@ -128,7 +133,7 @@ class Landing:
         reason = f"{goal.result_branch} kept moving while we were landing on it"
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
 
-    def _advise(self, attempt: Attempt, work: Work, evidence: Evidence) -> None:
+    def _advise(self, attempt: Attempt, work: "Work", evidence: Evidence) -> None:
         """Add to landed work's evidence what is worth knowing. Nothing waits for it, and its loss loses little."""
         with suppress(OrchestratorError):
             advice = self.scrutiny.advice(work)
@@ -140,8 +145,10 @@ class Landing:
         return self.check_for(task._replace(verify=None), goal)
 
     @property
-    def scrutiny(self) -> Scrutiny:
+    def scrutiny(self) -> "Scrutiny":
         """What asks how much a passing check is worth."""
+        from agent_orchestrator.runtime.scrutiny import Scrutiny
+
         return Scrutiny(workspaces=self.workspaces, verification=self.verification)
 
     def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
@@ -163,6 +170,8 @@ class Landing:
 
         The supervisor may have died between moving the branch and writing that down.
         """
+        from agent_orchestrator.runtime.scrutiny import judge
+
         task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
         if goal.result_branch is None:
             return False
@@ -267,6 +276,8 @@ class Landing:
     def _settle_in_place(
         self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace, collected: Collected
     ) -> Outcome:
+        from agent_orchestrator.runtime.scrutiny import judge, out_of_scope
+
         check = self.verification.check_folder(self.check_for(task, goal), workspace.path)
         evidence = replace(
             _evidence(collected, base=workspace.base),

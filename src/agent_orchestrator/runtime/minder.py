@@ -396,6 +396,9 @@ class Limits:
         self._pause_s = min(0.05, self._sample_s)  # the first looks are close together: a flood starts at once
         self._sampled = self._surveyed = minder.started
         self._next_sample = self._next_survey = 0.0
+        if minder.memory_bytes is None and minder.tree.proof:
+            # What the first look begins to compare with is as good later, and it reads of every process there is.
+            self._next_survey = minder.started + self._survey_s
         self._size = 0
         self._be_active(minder.started)
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
@@ -28,7 +28,6 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.planning.splitting import Splitter
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
@@ -71,6 +70,9 @@ from agent_orchestrator.services.replanning import Replanning
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
 from agent_orchestrator.workspaces import Checkpoints
+
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.splitting import Splitter  # a fifth of our start; most runs divide nothing
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -150,7 +152,7 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     replanning: Replanning
-    splitter: Callable[[], Splitter]
+    splitter: "Callable[[], Splitter]"
     """Returns who divides a task that failed."""
     vigil: Vigil
     room: Room
