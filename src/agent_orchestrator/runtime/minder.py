@@ -45,6 +45,9 @@ ORPHAN_CHECK_S = 10.0
 """Longest pause between two looks at the supervisor's lock."""
 LEFTOVER_GRACE_S = 2.0
 """Longest grace of processes that outlive the agent's first process: they had no reason to stay."""
+LEAVING_S = 0.02
+"""How long what the agent's first process leaves may take to end by itself, before it is looked for among all processes
+there are: what bubblewrap watched over ends with it, a moment later."""
 KILL_PATIENCE_S = 30.0
 """How long SIGKILL is repeated before what is left (another user's, or stuck in the kernel) is reported instead."""
 DISK_PATIENCE_S = 600.0
@@ -155,6 +158,7 @@ class Minder:
         self.status: int | None = None
         self.why: str | None = None
         self.error: str | None = None
+        self.exited_at = 0.0
         self.kill_at = 0.0
         self.kill_rounds = 0
         self.peak_rss_kb = 0
@@ -280,6 +284,9 @@ class Minder:
                 return
             now = time.monotonic()
             if self.why == "exited" and not self.kill_at:
+                if now < self.exited_at + LEAVING_S:
+                    self._wait(self.exited_at + LEAVING_S - now)
+                    continue
                 self.end("exited", min(self.grace_s, LEFTOVER_GRACE_S))
             if self.why is None:
                 due = min(limits.check(now), orphan.check(now))
@@ -330,6 +337,7 @@ class Minder:
         except BlockingIOError:
             failure = b""
         self.why = "spawn_failed" if failure else "exited"
+        self.exited_at = time.monotonic()
         self.error = failure.decode(errors="replace") or None
 
     def _wait(self, timeout_s: float) -> None:
