@@ -7,6 +7,7 @@ snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ DETAIL_LIMIT = 16 * 1024
 """Characters of conflicting lines shown to an agent or a person."""
 REVISION_LIMIT_BYTES = 512 * 1024
 """How long a file may be to be looked into: longer ones are data or generated."""
+_LISTED = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev")
 _REGULAR = frozenset({"100644", "100755"})
 """Git's modes of files with content of their own; not links and submodules."""
 
@@ -308,7 +310,7 @@ class Repository:
 
     def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
         """Return what became of every file that differs; texts up to REVISION_LIMIT_BYTES each and 64 times that."""
-        raw = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new).names
+        raw = self._raw(old, new)
         pairs = [(head.lstrip(":").split(), path) for head, path in zip(raw[::2], raw[1::2], strict=True)]
         wanted = [
             sha
@@ -326,25 +328,30 @@ class Repository:
             for (mode, to_mode, before, after, _), path in pairs
         )
 
+    def _raw(self, old: str, new: str) -> list[str]:
+        """Return what git lists of each file that differs, a description and a path, asked of one git that stays."""
+        mark = secrets.token_hex(8)
+        asked = f"{self.tree(old)} {self.tree(new)}\n{mark}\n"  # it repeats what names no trees: so we know the end
+        answer = self._listing.ask_for(asked.encode(), lambda so_far: so_far.endswith(f"{mark}\n".encode()))
+        if not answer:
+            answer = self.git(*_LISTED, old, new).out
+            return [os.fsdecode(part) for part in answer.split(b"\0") if part]
+        listed = answer.partition(b"\n")[2]  # after the trees' names
+        return [os.fsdecode(part) for part in listed.split(b"\0")[:-1]]
+
+    @cached_property
+    def _listing(self) -> Standing:
+        return Standing(*_LISTED, "--stdin", root=self.root, config=self.neutral)
+
     def _texts(self, blobs: list[str]) -> dict[str, str]:
         """Return the texts of *blobs* that are text and not too long."""
-        listed = self.git("cat-file", "--batch-check", input="".join(f"{one}\n" for one in blobs).encode()).text
-        sizes = {line.split()[0]: int(line.split()[2]) for line in listed.splitlines() if len(line.split()) == 3}
-        fitting, total = [], 0
-        for blob, size in sizes.items():
-            if size <= REVISION_LIMIT_BYTES and total + size <= 64 * REVISION_LIMIT_BYTES:
-                fitting.append(blob)
-                total += size
-        if not fitting:
-            return {}
-        out = self.git("cat-file", "--batch", input="".join(f"{one}\n" for one in fitting).encode()).out
-        texts, at = {}, 0
-        for blob in fitting:
-            start = out.index(b"\n", at) + 1
-            content = out[start : start + sizes[blob]]
-            at = start + sizes[blob] + 1
-            if b"\0" not in content[:8000]:
-                texts[blob] = content.decode("utf-8", "replace")
+        texts, room = {}, 64 * REVISION_LIMIT_BYTES
+        for blob in blobs:
+            content = self._resolver.content(blob, limit=min(REVISION_LIMIT_BYTES, room))
+            if content is not None:
+                room -= len(content)
+                if b"\0" not in content[:8000]:
+                    texts[blob] = content.decode("utf-8", "replace")
         return texts
 
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:

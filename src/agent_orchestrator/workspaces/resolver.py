@@ -7,13 +7,15 @@ moment: refs are read for each question, and packs that came later are found.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.standing import Standing
 
-_ASKED = ("cat-file", "--batch-check=%(objectname) %(objecttype)")
+_ASKED = ("cat-file", "--batch-command=%(objectname) %(objecttype) %(objectsize)")
+"""Git 2.36 knows it; merging in memory needs 2.38."""
+_TYPES = ("commit", "tree", "blob", "tag")
 
 
 class Resolver:
@@ -30,10 +32,38 @@ class Resolver:
         Raises:
             WorkspaceProblem: git cannot read the repository, or does not answer.
         """
+        found = self._described(name)
+        return found[0] if found else None
+
+    def content(self, name: str, *, limit: int) -> bytes | None:
+        """Return what an object holds; None when there is none, or it holds more than *limit* bytes.
+
+        Raises:
+            WorkspaceProblem: as in ``resolve``.
+        """
+        found = self._described(name)
+        if found is None or found[1] > limit:
+            return None
+        answer = self._ask(f"contents {found[0]}", _is_whole)
+        return answer.partition(b"\n")[2][:-1]
+
+    def _described(self, name: str) -> tuple[str, int] | None:
+        """Return id and size in bytes of what *name* stands for."""
         if "\n" in name or not name:
             return None
+        words = os.fsdecode(self._ask(f"info {name}", lambda answer: answer.endswith(b"\n"))).split()
+        is_found = len(words) == 3 and words[1] in _TYPES and words[2].isdigit()
+        return (words[0], int(words[2])) if is_found else None
+
+    def _ask(self, question: str, is_whole: Callable[[bytes], bool]) -> bytes:
         for _ in range(2):  # the first may have been ended by somebody since the last question
-            if answer := self._git.ask(os.fsencode(name) + b"\n"):
-                found, _, rest = answer[0].partition(" ")
-                return found if rest in ("commit", "tree", "blob", "tag") else None
+            if answer := self._git.ask_for(os.fsencode(question) + b"\n", is_whole):
+                return answer
         raise WorkspaceProblem(f"git cannot read the repository {self._root}")
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Say whether *answer* is a line that describes an object with all of it, or that says why there is none."""
+    end = answer.find(b"\n")
+    words = answer[: max(0, end)].split()
+    return end >= 0 and (len(words) != 3 or not words[2].isdigit() or len(answer) >= end + 1 + int(words[2]) + 1)

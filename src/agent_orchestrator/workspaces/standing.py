@@ -7,14 +7,14 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent_orchestrator.workspaces import git
 
 ANSWER_WITHIN_S = 60.0
 """For one answer. It takes well under a millisecond; a minute is a disk that has stopped."""
-_ANSWER_BYTES = 4096
+_CHUNK_BYTES = 1 << 16
 
 
 class Standing:
@@ -28,16 +28,21 @@ class Standing:
 
     def ask(self, question: bytes, *, lines: int = 1) -> list[str]:
         """Return the answer, so many *lines*; empty when git ended instead, or did not answer: the next one is new."""
+        answer = self.ask_for(question, lambda so_far: so_far.count(b"\n") >= lines)
+        return os.fsdecode(answer).removesuffix("\n").split("\n") if answer else []
+
+    def ask_for(self, question: bytes, is_whole: Callable[[bytes], bool]) -> bytes:
+        """Return the answer as soon as *is_whole* of what came; empty as in ``ask``."""
         with self._lock:
             with contextlib.suppress(OSError):  # it was ended by somebody since the last question
-                if answer := self._ask(question, lines):
+                if answer := self._ask(question, is_whole):
                     return answer
             if self._process is not None:
                 _end(self._process)
                 self._process = None
-            return []
+            return b""
 
-    def _ask(self, question: bytes, lines: int) -> list[str]:
+    def _ask(self, question: bytes, is_whole: Callable[[bytes], bool]) -> bytes:
         if self._process is None:
             self._process = git.start(*self._args, cwd=self._root, config=self._config, env=self._env)
             weakref.finalize(self, _end, self._process)
@@ -45,13 +50,13 @@ class Standing:
         assert asked is not None and answers is not None
         os.write(asked.fileno(), question)
         until, answer = time.monotonic() + ANSWER_WITHIN_S, b""
-        while answer.count(b"\n") < lines:
+        while not is_whole(answer):
             ready, _, _ = select.select([answers], [], [], max(0.0, until - time.monotonic()))
-            chunk = os.read(answers.fileno(), _ANSWER_BYTES) if ready else b""
+            chunk = os.read(answers.fileno(), _CHUNK_BYTES) if ready else b""
             if not chunk:
-                return []
+                return b""
             answer += chunk
-        return os.fsdecode(answer).removesuffix("\n").split("\n")
+        return answer
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
