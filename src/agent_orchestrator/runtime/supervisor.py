@@ -591,7 +591,8 @@ class Supervisor:
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
-            self.pieces.queue.noted(follower.attempt.task, follower.summary)
+            if ending.outcome is not None:  # else it is kept with the rest
+                self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
             at_work = [one.attempt.provider for one in self.running.values()]
             self._providers.limited(follower.attempt, ending, at_work=at_work)

@@ -145,13 +145,16 @@ class TaskQueue:
                 )
 
     def handed_in(self, attempt: Attempt) -> None:
-        """Record that the agent has ended and its work is being looked at. Raises StaleLease."""
+        """Record that the agent has ended, with what it said it did, and its work is being looked at.
+
+        Raises StaleLease.
+        """
         with self.store.transaction():
             task = self._held(attempt, {TaskState.RUNNING, TaskState.CLAIMED})
             if task.state is TaskState.CLAIMED:  # its end was seen before its start was written, after a crash of ours
                 self._save(task.moved(TaskState.RUNNING), was=task)
                 task = self.store.tasks.get(task.id)
-            self._save(task.moved(TaskState.VERIFYING), was=task)
+            self._save(task.moved(TaskState.VERIFYING)._replace(summary=attempt.summary or task.summary), was=task)
             self.store.attempts.save(attempt)
             self._agent_ended(attempt)
             self.events.record("task.handed_in", attempt=attempt, title=task.title)
