@@ -1,11 +1,12 @@
 """Merging in memory, and moving branches."""
 
+import psutil
 import pytest
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.repository import DETAIL_LIMIT
-from workspaces.scenes import GOAL, Repo, Start, write
+from workspaces.scenes import GOAL, Repo, Start, ends, write
 
 
 def attempt_with(start: Start, id: str, **files: str) -> str:
@@ -135,7 +136,29 @@ def test_moves_go_on_after_one_that_was_refused(workspaces: CheckoutWorkspaces, 
 
     for _ in range(3):
         assert workspaces.advance(branch, old=None, new=base)
-        assert not workspaces.advance(branch, old=one, new=base.replace(base[0], "0"))
+        assert not workspaces.advance(branch, old=one, new=one)
         assert workspaces.advance(branch, old=base, new=one)
         assert repo.git("reflog", "show", "--format=%H", branch).splitlines()[0] == one
         repo.git("branch", "-D", branch)
+
+
+def test_gits_that_stay_may_be_ended_by_anybody_at_any_time(
+    workspaces: CheckoutWorkspaces, repo: Repo, start: Start
+) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="1\n")
+    branch = workspaces.result_branch(GOAL)
+    for number in range(3):
+        old = workspaces.tip(branch)
+        commit = workspaces.commit_tree(workspaces.tree(one), parents=(old or base,), message=f"{number}\n")
+        assert workspaces.advance(branch, old=old, new=commit)
+        assert workspaces.tip(branch) == commit
+        assert [revision.path for revision in workspaces.revisions(base, commit)] == ["a.txt"]
+        assert not workspaces.advance(branch, old=base, new=one), "and a refused move is not lost in between"
+
+        children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        stay = [child for child in children if child.name() == "git"]
+        assert stay
+        for child in stay:
+            child.kill()
+            assert ends(child.pid)
