@@ -4,12 +4,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.plan import PlannedTask
 from agent_orchestrator.domain.replan import Kind, Replan, State
-from agent_orchestrator.planning.splitting import Parts, Splitter
 from agent_orchestrator.services.replanning import Replanning
+
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.splitting import Parts, Splitter
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,12 +20,12 @@ class Replanner:
     """Called by the supervisor's loop, in its thread."""
 
     replanning: Replanning
-    splitter: Callable[[], Splitter]
+    splitter: "Callable[[], Splitter]"
     exhausted: Callable[[GoalId], bool]
     """Whether a goal's budget forbids another attempt: then parts of a task would only wait for it too."""
     log: Callable[[str], None]
     _thinking: set[int] = field(default_factory=set)
-    _thought: SimpleQueue[tuple[Replan, Parts]] = field(default_factory=SimpleQueue)
+    _thought: "SimpleQueue[tuple[Replan, Parts]]" = field(default_factory=SimpleQueue)
 
     def look(self, *, may_ask: bool) -> None:
         """Decide on what is due. With *may_ask* false nobody is asked for parts; what is due stays due."""
@@ -50,6 +53,8 @@ class Replanner:
         try:
             parts = self.splitter().split(whole, told)
         except Exception as error:  # a bug of ours leaves the task to a person, not the goal open for ever
+            from agent_orchestrator.planning.splitting import Parts
+
             parts = Parts(notice=f"{type(error).__name__}: {error}")
         self._thought.put((replan, parts))
 
