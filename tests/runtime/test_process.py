@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state, sweep
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state
+from agent_orchestrator.runtime.sweeping import sweep
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, wait_for, witnessed
@@ -206,7 +207,7 @@ def test_a_sweep_spares_the_supervisor_that_carries_the_mark_itself(start: Start
     kill_minder(process)
     script = f"""
 import pathlib
-from agent_orchestrator.runtime.process import sweep
+from agent_orchestrator.runtime.sweeping import sweep
 print(sweep(pathlib.Path({str(process.run_dir)!r})).clear)
 """
     env = {**os.environ, "ORCHESTRATE_RUN_ID": f"{tmp_path}-nested"}
