@@ -597,6 +597,8 @@ class Supervisor:
         try:
             if ending.outcome is None:
                 self.pieces.queue.handed_in(follower.attempt)
+            else:  # it is given back in a thread, and before that another may start: what it used counts from now on
+                self.pieces.queue.progressed(follower.attempt, alive=False)
         except StaleLease as error:
             self._settled(attempt_id, error.message)
             return
