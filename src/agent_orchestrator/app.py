@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Supervisor
+    from agent_orchestrator.runtime.tidying import Tidying
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
@@ -813,6 +814,7 @@ class App:
                 log=log,
             ),
             room=self._room(),
+            tidying=self._tidying(log),
             anchors=self.anchors,
             redact=self.redact,
         )
@@ -844,6 +846,12 @@ class App:
         from agent_orchestrator.services.anchors import Anchors
 
         return Anchors(self.store, self.state)
+
+    def _tidying(self, log: Callable[[str], None]) -> "Tidying":
+        from agent_orchestrator.runtime.tidying import Tidying
+
+        housekeeping = (lambda: self.housekeeping) if self.settings.auto_cleanup else None
+        return Tidying(housekeeping, store=self.store, events=self.events, log=log)
 
     def _leader(self) -> "Leader":
         from agent_orchestrator.runtime.leadership import Leader
