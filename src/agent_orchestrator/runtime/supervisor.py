@@ -588,6 +588,7 @@ class Supervisor:
         ending = ending_of(follower)
         if ending.limited is None and not follower.did_nothing:  # many say their first word as they end
             self._providers.answered(follower.attempt)
+        self._providers.ended(follower.attempt)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
