@@ -34,6 +34,8 @@ import signal
 import sys
 import time
 
+NAME = "minder"
+"""What a minder's process is called (Linux)."""
 MARK = "ORCHESTRATE_RUN_ID"
 """Name of the environment variable that marks every process of one attempt."""
 
@@ -684,7 +686,7 @@ def main(argv: list[str]) -> None:
     for fd in descriptors.values():
         os.set_inheritable(fd, False)  # an agent holding them would hide our death, or the supervisor's
     if _LINUX:
-        _prctl(_PR_SET_NAME, b"minder")  # out of the way of an agent's `pkill node` or `pkill python`
+        _prctl(_PR_SET_NAME, NAME.encode())  # out of the way of an agent's `pkill node` or `pkill python`
     Minder(os.path.abspath(argv[1]), descriptors.get("--lifeline"), sampled="--sampled" in argv).run()
 
 

@@ -31,7 +31,8 @@ class Leftovers:
     survivors: tuple[int, ...] = ()
     """Pids of the attempt that are still alive."""
     unreadable: tuple[int, ...] = ()
-    """Our user's processes, younger than the agent, whose environment we were not allowed to read."""
+    """Our user's processes, younger than the agent, whose environment we were not allowed to read. Those of attempts
+    whose minder lives are not among them: they are below it."""
 
     @property
     def clear(self) -> bool:
@@ -63,8 +64,18 @@ def sweep(run_dir: Path) -> Leftovers:
     return Leftovers(
         killed=tuple(sorted(search.killed - survivors)),
         survivors=tuple(sorted(survivors)),
-        unreadable=tuple(sorted(search.unreadable)),
+        unreadable=tuple(sorted(pid for pid in search.unreadable if not _has_minder(pid))),
     )
+
+
+def _has_minder(pid: int) -> bool:
+    """Say whether a living minder is above *pid*: then it is of another attempt, for ours has none."""
+    import psutil
+
+    try:
+        return any(parent.name() == minder.NAME for parent in psutil.Process(pid).parents())
+    except psutil.Error:
+        return True  # gone
 
 
 class _Search:
