@@ -214,13 +214,6 @@ class Threads:
         self.cancelled = True
 
 
-class Thread:
-    """A thread of its own: as an executor with one piece of work."""
-
-    def __init__(self, world: World, *, target: Callable[..., object], args: tuple[object, ...], **_: object) -> None:
-        self.start = lambda: Threads(world, 1).submit(target, *args)
-
-
 class MergeLine:
     """The line in front of the merge queue: one job at a time, the lowest rank of those that wait."""
 

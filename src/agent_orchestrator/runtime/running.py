@@ -22,7 +22,10 @@ class Ran:
 
     @property
     def ok(self) -> bool:
-        """True when all is completed, and delivered where there was a branch to deliver to."""
+        """True when all is completed, and delivered where there was a branch to deliver to.
+
+        A result that could not be taken into its branch needs a person; on a detached HEAD there was no such branch.
+        """
         return all(
             goal.state is GoalState.COMPLETED
             and not (goal.delivery is Delivery.WAITING and goal.base_branch is not None)

@@ -1,13 +1,10 @@
 """How a goal's plan was changed while it was worked on, and what waits for a person, as plain JSON values."""
 
-from typing import Any
-
 from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.replan import Kind, Replan
+from agent_orchestrator.services.json_values import Json
 from agent_orchestrator.stores import Store
-
-Json = dict[str, Any]
 
 
 def needs(store: Store, goal: GoalId) -> list[Json]:
