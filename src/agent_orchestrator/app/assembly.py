@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Supervisor
+    from agent_orchestrator.runtime.tidying import Tidying
 
 
 class Assembly:
@@ -111,6 +112,7 @@ class Assembly:
                 log=log,
             ),
             room=self.room(),
+            tidying=self.tidying(log),
             anchors=app.anchors,
             redact=app.redact,
         )
@@ -127,6 +129,14 @@ class Assembly:
         from agent_orchestrator.runtime.room import Room
 
         return Room(folders=(self.app.state, self.app.folder))
+
+    def tidying(self, log: Callable[[str], None]) -> "Tidying":
+        """Return what cleans up beside a run, unless the settings say that nothing does."""
+        from agent_orchestrator.runtime.tidying import Tidying
+
+        app = self.app
+        housekeeping = (lambda: app.housekeeping) if app.settings.auto_cleanup else None
+        return Tidying(housekeeping, store=app.store, events=app.events, log=log)
 
     def spawner(self, nursery: "Nursery") -> "AgentSpawner":
         """Return what makes attempts ready and starts their agents, through *nursery*."""

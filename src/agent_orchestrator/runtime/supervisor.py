@@ -61,6 +61,7 @@ from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
+from agent_orchestrator.runtime.tidying import Tidying
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.anchors import Anchors
@@ -120,6 +121,7 @@ class Pieces:
     """Returns who divides a task that failed."""
     vigil: Vigil
     room: Room
+    tidying: Tidying
     anchors: Anchors
     redact: Redactor
 
@@ -311,6 +313,7 @@ class Supervisor:
                 self._settled(attempt_id, trouble)
             case Delivered(goal):
                 self._goals.delivered(goal)
+                self.pieces.tidying.goal_ended()
             case NotDelivered(goal_id):
                 self._goals.not_delivered(goal_id)
             case NoRoom(reason):
@@ -340,6 +343,7 @@ class Supervisor:
             self._goals.close({attempt.goal for attempt in attempts})
         self.pieces.vigil.look(self._seen)
         self.pieces.anchors.drop(now)
+        self.pieces.tidying.look(now)
 
     def _seen(self) -> Seen:
         at_work = self.running or self.preparing or self.settling or self._goals.is_busy
@@ -587,6 +591,7 @@ class Supervisor:
         ending = ending_of(follower)
         if ending.limited is None and not follower.did_nothing:  # many say their first word as they end
             self._providers.answered(follower.attempt)
+        self._providers.ended(follower.attempt)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
@@ -601,6 +606,8 @@ class Supervisor:
         try:
             if ending.outcome is None:
                 self.pieces.queue.handed_in(follower.attempt)
+            else:  # it is given back in a thread, and before that another may start: what it used counts from now on
+                self.pieces.queue.progressed(follower.attempt, alive=False)
         except StaleLease as error:
             self._settled(attempt_id, error.message)
             return
@@ -680,6 +687,7 @@ class Supervisor:
             last.callback(self._checkpoints.shut_down)
             last.callback(self._merge_queue.shut_down)
             last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)
+            last.callback(self.pieces.tidying.close)
 
 
 def _same_place(one: str, other: Path) -> bool:
