@@ -181,14 +181,16 @@ class Landing:
     def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
         """Accept a result that is an answer: nothing is landed.
 
-        Only a check of the task's own can vouch for it. The project's tests look at what was there before.
+        What stands is checked, but where this goal has landed nothing, the project's tests look at what was there
+        before: then only a check of the task's own can vouch for the answer.
         """
         notes = ("the result is an answer; no file changed",)
         evidence = Evidence(base_commit=workspace.base, notes=notes)
         stands = (self.workspaces.tip(goal.result_branch) if goal.result_branch else None) or goal.base_commit
         command = self.check_for(task, goal)
         judged = Verdict.UNVERIFIED
-        if command is not None and command.origin in {"user", "task"} and stands is not None:
+        vouches = stands != goal.base_commit or (command is not None and command.origin in {"user", "task"})
+        if command is not None and stands is not None and vouches:
             check = self.verification.check(command, tree=stands, base=goal.base_commit)
             evidence = replace(evidence, checks=(check,))
             judged = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
