@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
+    from agent_orchestrator.services.questions import Ask, Tell
     from agent_orchestrator.services.replanning import Replanning
     from agent_orchestrator.services.reports import Reports
     from agent_orchestrator.services.running_plans import RunningPlans
@@ -213,12 +214,24 @@ class App:
             roster=lambda: self.roster,
         )
 
-    def splitter(self) -> "Splitter":
-        """Return who divides a task: the models that may plan here, the best first, else the rules."""
-        from agent_orchestrator.planning.splitting import Splitter
+    def splitter(self, task: "Task", short: "Callable[[], str]") -> "Splitter":
+        """Return who divides *task*: the models that may plan here, the best first, else the rules.
 
-        models = [(name, self.asking(name)) for name in self.lineup.planners()]
-        return Splitter(roster=self.roster, profile=self.profile, models=models)
+        Each question is on the task's account, and refused while *short* says which budget forbids it. Where the
+        planner of the settings is not installed, those who work here anyway are asked instead, and that is told.
+        """
+        from agent_orchestrator.planning.splitting import Splitter
+        from agent_orchestrator.services.questions import Questions
+
+        questions = Questions(store=self.store, clock=self.clock, events=self.events)
+        told = ""
+        try:
+            names = self.lineup.planners()
+        except NotReady as error:
+            names = self.lineup.standing_in()
+            told = f"{error.message}; asked instead: {', '.join(names) or 'the rules'}"
+        models = [(name, questions.counted(task, name, self._answering(name), short)) for name in names]
+        return Splitter(roster=self.roster, profile=self.profile, models=models, told=told)
 
     @cached_property
     def reviewing(self) -> "Reviewing":
@@ -385,14 +398,16 @@ class App:
         return lambda prompt, schema: self._complete(planner)(prompt, schema)
 
     def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
-        from agent_orchestrator.runtime.asking import ask
+        self.lineup.installed(planner)  # said before anything is asked of it
+        return lambda prompt, schema: self._answering(planner)(prompt, schema, lambda _: None)
 
-        provider, installed = self.lineup.provider(planner), self.lineup.installed(planner)
+    def _answering(self, planner: str) -> "Ask":
+        def answering(prompt: str, schema: Mapping[str, object], tell: "Tell") -> str:
+            from agent_orchestrator.runtime.asking import ask
 
-        def complete(prompt: str, schema: Mapping[str, object]) -> str:
             return ask(
-                provider,
-                installed,
+                self.lineup.provider(planner),
+                self.lineup.installed(planner),
                 prompt,
                 schema,
                 environ=self.environ,
@@ -400,9 +415,10 @@ class App:
                 model=self.lineup.chosen_models.get(planner),
                 state=self.state,
                 timeout_s=self.settings.planner_seconds,
+                tell=tell,
             )
 
-        return complete
+        return answering
 
     @cached_property
     def forecasts(self) -> "Forecasts":

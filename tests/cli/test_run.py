@@ -307,6 +307,9 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     assert running.exit_code([done, failed], "") == 6
     assert running.exit_code([failed], "limit") == 6
     assert running.exit_code([left], "user") == 130
+    assert running.exit_code([done], "", asks=True) == 6
+    assert running.exit_code([done], "user", asks=True) == 130
+    assert running.exit_code([done, left], "budget", asks=True) == 7
 
 
 def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:

@@ -1,6 +1,7 @@
 """What leads up to a run and what is said after it, shared by the commands that run something."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ class Ran:
     stopped_by: str
     """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
     exit_code: int
+    asking: Mapping[GoalId, int] = field(default_factory=dict)
+    """How many changes of their plans wait for the user, of goals of which any does."""
 
     def as_json(self, app: App) -> dict[str, Any]:
         """Return what a program is told."""
@@ -43,11 +46,18 @@ class Ran:
             goal = app.store.goals.get(id)
             judged = f"{goal.state} ({goal.verdict})" if goal.verdict else str(goal.state)
             demo = "scripted demo: " if goal.demo else ""
-            note = f"{demo}{goal.reason or goal.delivery_note or 'not finished'}"
+            asks = f"needs you: {_changes(self.asking[id])} for you; " if id in self.asking else ""
+            note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
             rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
         columns.show(rows)
         if self.stopped_by:
             doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
+        for id, count in self.asking.items():
+            doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")
+
+
+def _changes(count: int) -> str:
+    return "1 change of its plan waits" if count == 1 else f"{count} changes of its plan wait"
 
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
@@ -130,20 +140,21 @@ def lead(app: App, options: "RunOptions") -> Ran:
     """
     ran = app.lead(options, lambda: live.while_running(app, lambda log: app.supervise(options, log=log)))
     ids = tuple(goal.id for goal in ran.goals)
-    return Ran(goals=ids, stopped_by=ran.stopped_by, exit_code=exit_code(list(ran.goals), ran.stopped_by))
+    code = exit_code(list(ran.goals), ran.stopped_by, asks=bool(ran.asking))
+    return Ran(goals=ids, stopped_by=ran.stopped_by, exit_code=code, asking=ran.asking)
 
 
-def exit_code(goals: list[Goal], stopped_by: str) -> int:
+def exit_code(goals: list[Goal], stopped_by: str, *, asks: bool = False) -> int:
     """Return 0 when all is completed and in its branch, however the run was ended; else why it is not.
 
     A result that could not be taken into the branch it was meant for needs a person; on a detached HEAD it was meant
-    for none.
+    for none. *asks*: a change of a plan waits for a person, who may add work to what is completed.
     """
     if all(goal.state is GoalState.COMPLETED for goal in goals):
         if stopped_by == "user":
             return exits.INTERRUPTED
         waits = any(goal.delivery is Delivery.WAITING and goal.base_branch is not None for goal in goals)
-        return exits.PARTLY if waits else 0
+        return exits.PARTLY if waits or asks else 0
     if stopped_by == "user":
         return exits.INTERRUPTED
     left = any(goal.state in GOAL_OPEN for goal in goals)
