@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.redaction import Redactor
-    from agent_orchestrator.domain.task import Task
+    from agent_orchestrator.domain.task import Task, Tier
+    from agent_orchestrator.domain.usage import Usage
     from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
@@ -424,17 +425,23 @@ class App:
     def forecasts(self) -> "Forecasts":
         """What a plan may take."""
         from agent_orchestrator.providers.prices import with_own
-        from agent_orchestrator.providers.tiers import priced
+        from agent_orchestrator.providers.tiers import assumed, assumption, priced
         from agent_orchestrator.services.forecasts import Forecasts
 
         lineup, table = self.lineup, with_own(self.settings.own_prices())
+
+        def by_model(of: "Callable[..., int | None]") -> "Callable[[str, Usage, Tier], int | None]":
+            return lambda name, usage, tier: of(
+                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+            )
+
         return Forecasts(
             store=self.store,
             agents=self.settings.max_agents,
             provider=lambda: lineup.likely,
-            priced=lambda name, usage, tier: priced(
-                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
-            ),
+            priced=by_model(priced),
+            assumed=by_model(assumed),
+            assumption=lambda name: assumption(name, table),
         )
 
     # Running

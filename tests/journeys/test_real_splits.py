@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent_orchestrator.providers.tiers import OWN_CHOICE
 from calling import Caller
 from doubles.model_scripts import Answer, Turn, Usage, Write
 from doubles.model_server import ModelServer
@@ -70,6 +71,7 @@ def test_a_task_that_failed_twice_is_divided_by_the_cli_and_its_parts_land_once_
         assert [one["outcome"] for one in whole["attempts"]] == ["rejected", "rejected"]
         question = next(one for one in server.requests if "tried and failed at again and again" in one.prompt)
         assert "Ran 2 tests" in question.prompt, "it is told what the attempts showed"
+        assert question.asked is not None and question.asked.model == OWN_CHOICE[cli], "what forecasts assume"
         (wished,) = here("plan-continue", goal, "--json").json["waiting"]
         assert (wished["kind"], [one["title"] for one in wished["tasks"]]) == (
             "split", ["Add subtraction", "Add negation"],
