@@ -204,3 +204,41 @@ def test_what_is_new_is_no_news() -> None:
     title = "Write a technical specification for the new search service"
 
     assert route(title, title, Roster()).specialist == "specifications-engineer"
+
+
+@pytest.mark.parametrize(
+    ("title", "specialist"),
+    [
+        ("Build a Chrome extension that blocks distracting sites", "frontend-ui-engineer"),
+        ("Write a Slack bot that reminds people of standups and deadlines", "backend-systems-engineer"),
+        ("Create a Telegram bot for planning the sprint", "backend-systems-engineer"),
+        ("Build a command line tool that renames photos by date", "backend-systems-engineer"),
+        ("Write an iOS app which shows the training plan of a gym", "frontend-ui-engineer"),
+        ("Write a Python script that scrapes job postings", "data-pipeline-engineer"),
+    ],
+)
+def test_what_a_thing_is_for_makes_nobody_its_builder_unless_the_thing_itself_says_nothing(
+    title: str, specialist: str
+) -> None:
+    assert route(title, "", ROSTER).specialist == specialist
+
+
+def test_how_one_asks_is_no_evidence_of_what_is_asked_for() -> None:
+    for title in ("Build a thing", "Create the thing for our people", "Write me a thing that is good"):
+        assert route(title, "", ROSTER).confidence == 0.0, title
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Escape the percent sign in CSV export",
+        "Show a plus-sign before gains",
+        "Fix the dollar sign in the invoice",
+        "Sign in with Google",
+        "Let people sign up by phone number",
+    ],
+)
+def test_a_sign_and_signing_in_are_no_signature(title: str) -> None:
+    assert route(title, "", ROSTER).specialist != "security-engineer"
+    assert route("Sign JWT tokens with a new signing key", "", ROSTER).specialist == "security-engineer"
+    assert route("Escape HTML in comments", "", ROSTER).specialist == "security-engineer"
