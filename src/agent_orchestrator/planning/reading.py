@@ -269,8 +269,8 @@ def _coordinated(piece: str) -> list[str]:
         return [piece]
     if re.search(r"[\u4e00-\u9fff]", piece):
         asked = _CJK_INCLUDING.split(piece, maxsplit=1)[0]
-        parts = [part for part in _CJK_NEXT.split(asked) if part.strip()]
-        return [*parts[:-1], parts[-1] + piece[len(asked) :]] if parts else [piece]
+        requests = [part for part in _CJK_NEXT.split(asked) if part.strip()]
+        return [*requests[:-1], requests[-1] + piece[len(asked) :]] if requests else [piece]
     parts: list[str] = []
     for chunk in re.split(rf",\s+(?={_AND}\s|\w)", piece):
         if _asks_for_more(_bare(chunk)) or not parts:

@@ -78,10 +78,14 @@ def asked(events: Iterable[Event], keys: Mapping[TaskId, str]) -> list[Json]:
             "planner": event.data["planner"],
             "seconds": event.data["seconds"],
             "trouble": event.data["trouble"],
-            "usage": usage_json(Usage(**{name: event.data[name] for name in Usage._fields})),
+            "usage": usage_json(_used(event.data)),
         }
         for event in events
     ]
+
+
+def _used(data: Mapping[str, Any]) -> Usage:
+    return Usage(**{name: data[name] for name in Usage._fields})
 
 
 def made(store: Store, goal: GoalId) -> list[Json]:
