@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
     from agent_orchestrator.runtime.room import Room
+    from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.running import Ran
     from agent_orchestrator.runtime.spawner import AgentSpawner
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand, Verification
     from agent_orchestrator.services.agents import Agents
@@ -606,6 +607,7 @@ class App:
             limit_s=self.settings.check_minutes * 60,
             start=start,
             stop_wished=stop_wished,
+            has_room=self._room().is_back,
         )
 
     @cached_property
@@ -670,7 +672,7 @@ class App:
 
     def run_options(self, **more: Any) -> "RunOptions":
         """Return what a run is asked for: the settings, and *more* of the fields of RunOptions. Raises NotReady."""
-        from agent_orchestrator.runtime.supervisor import RunOptions
+        from agent_orchestrator.runtime.run_options import RunOptions
 
         return RunOptions(
             **{

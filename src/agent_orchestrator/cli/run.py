@@ -17,7 +17,7 @@ from agent_orchestrator.domain.goal import Delivery, Isolation
 from agent_orchestrator.domain.sandbox import SandboxMode
 
 if TYPE_CHECKING:
-    from agent_orchestrator.runtime.supervisor import RunOptions
+    from agent_orchestrator.runtime.run_options import RunOptions
 
 LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""

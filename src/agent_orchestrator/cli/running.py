@@ -16,7 +16,7 @@ from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal, GoalState,
 from agent_orchestrator.domain.ids import GoalId
 
 if TYPE_CHECKING:
-    from agent_orchestrator.runtime.supervisor import RunOptions
+    from agent_orchestrator.runtime.run_options import RunOptions
 
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; beyond that their number must do."""

@@ -25,8 +25,10 @@ from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
-from agent_orchestrator.runtime.process import State, state, sweep
+from agent_orchestrator.runtime.process import State, state
+from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.spawner import AgentSpawner
+from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.verification import verdict
 from agent_orchestrator.services.events import Events
@@ -39,6 +41,8 @@ TAIL_CHARACTERS = 2_000
 FIRST: Rank = (0,)
 """What goes before every landing: the base's check, by which they are judged, what a crash left half done, and the
 delivery of a goal in which nothing is left to land."""
+LAST: Rank = (2,)
+"""What may wait until nothing else does: advice on work that is landed."""
 SAVED_AT_ONCE = 4
 """Attempts whose work is saved at the same time; each is a few processes of git."""
 
@@ -53,6 +57,7 @@ class MergeQueue:
     landing: Landing
     spawner: AgentSpawner
     providers: dict[str, Provider]
+    room: Room
     post: Callable[[Happening], None]
     log: Callable[[str], None]
     _saving: ThreadPoolExecutor = field(
@@ -113,18 +118,27 @@ class MergeQueue:
 
         def land(workspace: Workspace, collected: Collected) -> bool:
             landing = self.landing
-            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
+            outcome = landing.process(attempt, follower.provider, workspace, collected, later=self._when_idle)
+            if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
                     self._saving.submit(landing.give_back, workspace, collected)
             return True
 
         self._stage(attempt, save)
 
+    def _when_idle(self, job: Callable[[], None]) -> None:
+        self._line.put(LAST, job)
+
     def _end_leftovers(self, attempt: Attempt) -> None:
         """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
         run_dir = Path(attempt.run_dir)
-        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
-            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
+        if state(run_dir) is not State.VANISHED:
+            return
+        swept = sweep(run_dir)
+        if swept.survivors:
+            self.log(f"{attempt.id}: processes {_listed(swept.survivors)} could not be ended")
+        if swept.unreadable:
+            self.log(f"{attempt.id}: processes {_listed(swept.unreadable)} may be its own; who began them is hidden")
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
@@ -144,14 +158,14 @@ class MergeQueue:
             except (StaleLease, CommandStopped) as error:
                 trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
             except Exception as error:
-                if lacks_room(error):
+                if lacks_room(error) or self.room.is_short():
                     raise
                 trouble = _in_words(error)
                 internal = "" if isinstance(error, OrchestratorError) else "internal error: "
                 # a bug of ours must cost one attempt, not the night
                 self.give_back(attempt, Outcome.FAILED, f"{internal}{trouble}")
         except Exception as error:
-            if not lacks_room(error):
+            if not (lacks_room(error) or self.room.is_short()):
                 raise
             is_last = False  # the attempt is left as it is: it is taken up again when there is room
             self.post(NoRoom(_in_words(error)))
@@ -264,6 +278,10 @@ class MergeQueue:
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.store.transaction():
             self.events.record(type, goal=goal, **data)
+
+
+def _listed(pids: tuple[int, ...]) -> str:
+    return ", ".join(str(pid) for pid in pids)
 
 
 def _in_words(error: Exception) -> str:

@@ -7,7 +7,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId
-from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions
 from agent_orchestrator.services.goals import Goals
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-NOT_JUDGED = frozenset({None, "limited", "cancelled", "fenced"})
+NOT_JUDGED = frozenset({None, "limited", "cancelled", "no_room", "fenced"})
 """Outcomes that say nothing of how well somebody works: they are not charged either. None: it still runs."""
 
 
