@@ -40,10 +40,11 @@ class Replanner:
                 self._tell(self.replanning.decide(replan))
             elif replan.id not in self._thinking and may_ask and self._may_be_asked(replan):
                 self._thinking = {**self._thinking, replan.id: replan.goal}
+                task = self.replanning.store.tasks.get(replan.task)
                 whole, told = self.replanning.whole(replan)
                 # A daemon: a model that does not answer must not hold up the end of a run; the next one asks again.
                 threading.Thread(
-                    target=self._think, args=(replan, whole, told), name=f"split-{replan.id}", daemon=True
+                    target=self._think, args=(replan, task, whole, told), name=f"split-{replan.id}", daemon=True
                 ).start()
 
     @property
@@ -76,9 +77,8 @@ class Replanner:
         )
         return self.short(replan.goal, in_goal + others.count(replan.goal), in_run + len(others))
 
-    def _think(self, replan: Replan, whole: PlannedTask, told: str) -> None:
+    def _think(self, replan: Replan, task: Task, whole: PlannedTask, told: str) -> None:
         try:
-            task = self.replanning.store.tasks.get(replan.task)
             parts = self.splitter(task, lambda: self._short(replan)).split(whole, told)
         except Exception as error:  # a bug of ours leaves the task to a person, not the goal open for ever
             parts = Parts(notice=f"{type(error).__name__}: {error}")
