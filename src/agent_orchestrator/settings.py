@@ -92,7 +92,7 @@ def _budget(text: str) -> str | None:
         try:
             parse_budget(text)
         except BadInput as error:
-            raise ValueError(f"is no budget: {error.hint}") from error
+            raise ValueError(f"is not a budget: {error.hint}") from error
     return text or None
 
 
@@ -390,7 +390,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{file}: {error}", hint="mend the file or move it aside") from error
+        raise BadInput(f"{file}: {error}", hint="fix the file or move it aside") from error
 
 
 def _entries(tables: Mapping[str, object], place: str) -> list[str]:

@@ -21,11 +21,11 @@ from agent_orchestrator.planning.archetypes.steps import (
     Step,
 )
 from agent_orchestrator.planning.layers import Layer, layer_of
-from agent_orchestrator.planning.lint import short_title, visible
 from agent_orchestrator.planning.profile import Profile
 from agent_orchestrator.planning.reading import Form, Part, Reading, is_english, read_goal, starts_with_request
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
+from agent_orchestrator.planning.texts import short_title, visible
 from agent_orchestrator.planning.vocabulary import COMMON_WORDS, TITLE_VERBS, VERBS
 
 SOURCE = "rules"

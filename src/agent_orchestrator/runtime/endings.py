@@ -69,7 +69,7 @@ def told_of_hold(hold: Hold) -> str:
 
 
 def told_of_base(check: CheckRun) -> str:
-    """Say before the night what will be worth little in the morning: a check that is red or cannot be run."""
+    """Warn before the night of a check that will prove little: one that is red already or cannot be run."""
     match check.result:
         case CheckResult.NOT_AVAILABLE:
             last = next((line.strip() for line in reversed(check.tail.splitlines()) if line.strip()), "")

@@ -1,4 +1,4 @@
-"""Decides on changes of plans as a run goes on. Who divides a task may be a model: it is asked beside the loop."""
+"""Decides on changes of plans during a run. A task may be divided by a model, which is asked beside the loop."""
 
 import threading
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Replanner:
     _thought: SimpleQueue[tuple[Replan, Parts]] = field(default_factory=SimpleQueue)
 
     def look(self, *, may_ask: bool) -> None:
-        """Decide on what is due. With *may_ask* false nobody begins to think of parts; what is due stays so."""
+        """Decide on what is due. With *may_ask* false nobody is asked for parts; what is due stays due."""
         self._take_thoughts()
         for replan in self.replanning.due():
             if replan.kind is Kind.MORE:
@@ -49,7 +49,7 @@ class Replanner:
 
     @property
     def is_thinking(self) -> bool:
-        """Whether somebody thinks of parts; the loop looks in every second or so until that is over."""
+        """Whether parts are being thought of; the loop looks in every second or so until that is over."""
         return bool(self._thinking)
 
     @property

@@ -24,7 +24,10 @@ class Ran:
 
     @property
     def ok(self) -> bool:
-        """True when all is completed, delivered where there was a branch to deliver to, and nobody is asked."""
+        """True when all is completed, delivered where there was a branch to deliver to, and no plan asks anybody.
+
+        A result that could not be taken into its branch needs a person; on a detached HEAD there was no such branch.
+        """
         return not self.asking and all(
             goal.state is GoalState.COMPLETED
             and not (goal.delivery is Delivery.WAITING and goal.base_branch is not None)

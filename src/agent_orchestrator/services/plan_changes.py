@@ -8,10 +8,8 @@ from agent_orchestrator.domain.event import Event
 from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.domain.replan import Kind, Replan
 from agent_orchestrator.domain.usage import Usage
-from agent_orchestrator.services.json_values import usage_json
+from agent_orchestrator.services.json_values import Json, usage_json
 from agent_orchestrator.stores import Store
-
-Json = dict[str, Any]
 
 
 def needs(store: Store, goal: GoalId) -> list[Json]:

@@ -261,7 +261,7 @@ class TaskQueue:
         return after
 
     def _changed(self, task: Task, attempt: Attempt, step: Step) -> Task:
-        """Return the task with what is to be different in its next attempt, and write that down."""
+        """Return the task with what its next attempt should do differently, and write that down."""
         if step.tier is not None:
             self.events.record("task.escalated", attempt=attempt, title=task.title, tier=step.tier)
             return task._replace(tier=step.tier)
