@@ -375,11 +375,15 @@ class App:
 
         return planning.asking(self, planner)
 
-    def splitter(self) -> "Splitter":
-        """Return what divides a task: the models that may plan here, the best first, else the rules."""
+    def splitter(self, task: "Task", short: "Callable[[], str]") -> "Splitter":
+        """Return what divides *task*: the models that may plan here, the best first, else the rules.
+
+        Each question is on the task's account, and refused while *short* says which budget forbids it. Where the
+        planner of the settings is not installed, those who work here anyway are asked instead, and that is told.
+        """
         from agent_orchestrator.app import planning
 
-        return planning.splitter(self)
+        return planning.splitter(self, task, short)
 
     @cached_property
     def forecasts(self) -> "Forecasts":

@@ -117,8 +117,8 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     replanning: Replanning
-    splitter: "Callable[[], Splitter]"
-    """Returns who divides a task that failed."""
+    splitter: "Callable[[Task, Callable[[], str]], Splitter]"
+    """Returns who divides a task that failed; asks no model while what it is given says which budget forbids that."""
     vigil: Vigil
     room: Room
     tidying: Tidying
@@ -156,6 +156,7 @@ class Supervisor:
         self._replanner = Replanner(
             replanning=pieces.replanning,
             splitter=pieces.splitter,
+            short=self._spending.short,
             exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
             log=log,
         )
@@ -402,7 +403,8 @@ class Supervisor:
         pieces = self.pieces
         held = frozenset(hold.provider for hold in pieces.holds.current())
         working = [*self.preparing.values(), *(one.attempt for one in self.running.values())]
-        per_goal = Counter(attempt.goal for attempt in working)
+        thinking = self._replanner.thinking
+        per_goal = Counter([*(attempt.goal for attempt in working), *thinking])
         per_provider = Counter(attempt.provider for attempt in working)
         used = self._spending.used()
         in_place = pieces.spawner.workspaces.isolation is Isolation.SHARED
@@ -414,6 +416,7 @@ class Supervisor:
             max_agents=self._max_agents,
             # In the shared folder an attempt's files are looked at before the next agent changes them.
             busy=len(self.preparing) + len(self.running) + (len(self.settling) if in_place else 0),
+            asking=len(thinking),
             one_at_a_time=in_place,
             stopping=bool(self.outlook.stopping),
             until=self.options.until,

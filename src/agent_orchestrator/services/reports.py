@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.stores import Store
 
 RECENT_GOALS = 5
-"""Ended goals that a snapshot shows beside the open ones."""
+"""Ended goals that a snapshot shows beside the open ones, and beside those of which a person is asked something."""
 DEAD_SHOWN = 1000
 """Failed tasks that the dead letter lists."""
 PHASES_UP_TO = 500
@@ -74,6 +74,8 @@ class Reports:
         used = run_used(self.store, leadership if alive else None, now)
         goals = self.store.goals.list(states=GOAL_OPEN, in_turn=True)
         recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
+        shown = {goal.id for goal in (*goals, *recent)}
+        recent += [self.store.goals.get(id) for id in self.store.goals.asking() if id not in shown]
         holds = self._holds(now)
         tasks = {goal.id: self._tasks(goal) for goal in [*goals, *recent]}
         leader = leadership if alive else None
@@ -143,6 +145,7 @@ class Reports:
             "now": time(now),
             "needs_you": needs_you(self.store, goal, tasks, edges, self._holds(now)),
             "plan_changes": plan_changes.made(self.store, goal.id),
+            "planners_asked": plan_changes.asked(self._all(goal.id, ("replan.asked",)), keys),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
             "base": self._base(goal),
             "check": self._goal_check(goal),
