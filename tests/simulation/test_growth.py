@@ -58,8 +58,10 @@ def test_what_a_supervisor_holds_does_not_grow_with_the_tasks_it_has_led(
 
         def _user(self) -> None:
             self.at(self.random.expovariate(1 / 5), "user")
+            if not self.leads:
+                return
             one = leading[-1]
-            if self.leads and not (one.running or one.preparing or one.settling or self.app.goals.open()):
+            if not (one.running or one.preparing or one.settling or self.app.goals.open()):
                 landed = sum(self.landings.values())
                 if landed >= sizes[-1][0] + TASKS // 30:  # looking costs more than the work
                     sizes.append((landed, held(one)))
