@@ -191,9 +191,7 @@ class Assembly:
 
     def _verification(self, stop_wished: Callable[[], bool], start: Callable[[Spawn], Process]) -> Verification:
         workspaces, settings = self.app.workspaces, self.app.settings
-        inherited = allowed(self.app.environ, settings.pass_env)
-        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
-            inherited.pop(name, None)
+        inherited = self._inherited()
         return Verification(
             clock=self.app.clock,
             folder=self.app.state / "checks",
@@ -208,6 +206,17 @@ class Assembly:
             stop_wished=stop_wished,
             has_room=self.room().is_back,
         )
+
+    def _inherited(self) -> dict[str, str]:
+        inherited = allowed(self.app.environ, self.app.settings.pass_env)
+        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
+            inherited.pop(name, None)
+        return inherited
+
+    def check_environment(self) -> dict[str, str]:
+        """Return what checks find in their environment in the project's own folder."""
+        inherited = self._inherited()
+        return {**inherited, **self.app.workspaces.check_environment(self.app.folder, inherited)}
 
     def _setup(self) -> Setup:
         settings = self.app.settings

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
@@ -27,7 +27,6 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.planning.splitting import Splitter
 from agent_orchestrator.providers import SESSION_LOST, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base
@@ -75,6 +74,9 @@ from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
 from agent_orchestrator.workspaces import Checkpoints
 
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.splitting import Splitter  # a fifth of our start; most runs divide nothing
+
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
 REMEMBER_EVERY_S = 2.0
@@ -115,8 +117,8 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     replanning: Replanning
-    splitter: Callable[[], Splitter]
-    """Returns who divides a task that failed."""
+    splitter: "Callable[[Task, Callable[[], str]], Splitter]"
+    """Returns who divides a task that failed; asks no model while what it is given says which budget forbids that."""
     vigil: Vigil
     room: Room
     tidying: Tidying
@@ -154,6 +156,7 @@ class Supervisor:
         self._replanner = Replanner(
             replanning=pieces.replanning,
             splitter=pieces.splitter,
+            short=self._spending.short,
             exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
             log=log,
         )
@@ -400,7 +403,8 @@ class Supervisor:
         pieces = self.pieces
         held = frozenset(hold.provider for hold in pieces.holds.current())
         working = [*self.preparing.values(), *(one.attempt for one in self.running.values())]
-        per_goal = Counter(attempt.goal for attempt in working)
+        thinking = self._replanner.thinking
+        per_goal = Counter([*(attempt.goal for attempt in working), *thinking])
         per_provider = Counter(attempt.provider for attempt in working)
         used = self._spending.used()
         in_place = pieces.spawner.workspaces.isolation is Isolation.SHARED
@@ -412,6 +416,7 @@ class Supervisor:
             max_agents=self._max_agents,
             # In the shared folder an attempt's files are looked at before the next agent changes them.
             busy=len(self.preparing) + len(self.running) + (len(self.settling) if in_place else 0),
+            asking=len(thinking),
             one_at_a_time=in_place,
             stopping=bool(self.outlook.stopping),
             until=self.options.until,
@@ -595,7 +600,8 @@ class Supervisor:
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
-            self.pieces.queue.noted(follower.attempt.task, follower.summary)
+            if ending.outcome is not None:  # else it is kept with the rest
+                self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
             at_work = [one.attempt.provider for one in self.running.values()]
             self._providers.limited(follower.attempt, ending, at_work=at_work)
