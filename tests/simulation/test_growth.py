@@ -2,6 +2,7 @@
 
 import gc
 import types
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,16 @@ def held(supervisor: Supervisor) -> int:
 def test_what_a_supervisor_holds_does_not_grow_with_the_tasks_it_has_led(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = [(0, 0)]
+    sizes = [(0, 0, 0)]
+    """After so many landings, so many objects, of which supervisor."""
     leading: list[Supervisor] = []
 
     class Night(World):
         """Nothing goes wrong but the work; the next goal comes when nothing is left to do."""
 
         def _lead(self) -> None:
-            self._more()
+            if not self.quiet:
+                self._more()
             super()._lead()
 
         def _more(self) -> None:
@@ -58,11 +61,13 @@ def test_what_a_supervisor_holds_does_not_grow_with_the_tasks_it_has_led(
 
         def _user(self) -> None:
             self.at(self.random.expovariate(1 / 5), "user")
+            if not self.leads:
+                return
             one = leading[-1]
-            if self.leads and not (one.running or one.preparing or one.settling or self.app.goals.open()):
+            if not (one.running or one.preparing or one.settling or self.app.goals.open()):
                 landed = sum(self.landings.values())
                 if landed >= sizes[-1][0] + TASKS // 30:  # looking costs more than the work
-                    sizes.append((landed, held(one)))
+                    sizes.append((landed, held(one), len(leading)))
                 if landed >= TASKS:
                     self.app.supervision.stop()
                     self.quiet = True
@@ -82,7 +87,9 @@ def test_what_a_supervisor_holds_does_not_grow_with_the_tasks_it_has_led(
     counts = Counts()
     Night(7, tmp_path, counts, 10**9).live()
 
-    assert counts.violations == [] and len(leading) == 1
-    third = [size for landed, size in sizes if TASKS / 10 < landed <= TASKS / 3]
-    last = [size for landed, size in sizes if landed > 2 * TASKS / 3]
-    assert max(last) - max(third) < OBJECTS, (max(third), max(last))
+    assert counts.violations == []
+    longest = Counter(supervisor for *_, supervisor in sizes).most_common(1)[0][0]
+    looks = [size for _, size, supervisor in sizes if supervisor == longest][2:]  # it fills its caches first
+    assert len(looks) >= 10, "one of them led through half of the tasks"
+    first, last = looks[: len(looks) // 3], looks[-len(looks) // 3 :]
+    assert max(last) - max(first) < OBJECTS, (max(first), max(last))

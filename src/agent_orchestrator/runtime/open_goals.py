@@ -125,6 +125,10 @@ class OpenGoals:
         current = self.store.goals.get(goal.id)
         if self.goals.settle(goal.id) is None and current.state is not GoalState.CANCELLED:
             return
+        if current.state is GoalState.CANCELLED:  # by the user meanwhile: only what became of its work is added
+            goal = goal._replace(
+                state=current.state, reason=current.reason, verdict=current.verdict, ended_at=current.ended_at
+            )
         self.goals.update(
             goal.id,
             state=goal.state,
