@@ -23,6 +23,7 @@ from agent_orchestrator.planning.archetypes.steps import (
 from agent_orchestrator.planning.layers import Layer, layer_of
 from agent_orchestrator.planning.lint import short_title, visible
 from agent_orchestrator.planning.profile import Profile
+from agent_orchestrator.planning.quoting import OF_GOAL
 from agent_orchestrator.planning.reading import Form, Part, Reading, is_english, read_goal, starts_with_request
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
@@ -108,8 +109,7 @@ def _task(step: Step, reading: Reading, roster: Roster) -> PlannedTask:
     return PlannedTask(
         id=step.key,
         title=short_title(step.title),
-        description=f"{step.what}\n\nThis is one part of the following goal; do only this part.\n\n"
-        f"{reading.text[:GOAL_IN_DESCRIPTION_CHARS]}",
+        description=f"{step.what}\n\n{OF_GOAL}\n\n{reading.text[:GOAL_IN_DESCRIPTION_CHARS]}",
         agent_type=routing.specialist,
         depends_on=step.after,
         acceptance=step.accept,
