@@ -13,6 +13,7 @@ from agent_orchestrator.domain.plan import GUESS, Plan, PlannedTask, Question, R
 from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.document import task_from_json, task_to_json
 from agent_orchestrator.planning.lint import DESCRIPTION_LIMIT, ITEMS_LIMIT, lint, short_title
+from agent_orchestrator.planning.quoting import DECIDED, OF_TASK, TAKEN, joined
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 
@@ -212,7 +213,7 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
         id = _free_of(taken, slug(str(fields.get("id") or "")) or slug(title) or f"{whole.id}-{at + 1}")
         taken.add(id)
         described = str(fields.get("description") or "") or (
-            f"{title}.\n\nThis is one part of the following; do only this part.\n\n{whole.title}\n{whole.description}"
+            f"{title}.\n\n{OF_TASK}\n\n{whole.title}\n{whole.description}"
         )
         part = task_from_json(
             {
@@ -266,9 +267,7 @@ def _merge(plan: Plan, change: Change, roster: Roster) -> Plan:
     whole = replace(
         first,
         title=title,
-        description="\n\n".join(dict.fromkeys(f"{t.title}\n{t.description}".strip() for t in members))[
-            :DESCRIPTION_LIMIT
-        ],
+        description=joined((t.title, t.description) for t in members)[:DESCRIPTION_LIMIT],
         depends_on=tuple(dict.fromkeys(need for t in members for need in t.depends_on if need not in ids)),
         owns=tuple(dict.fromkeys(glob for t in members for glob in t.owns))[:ITEMS_LIMIT],
         acceptance=tuple(dict.fromkeys(line for t in members for line in t.acceptance))[:ITEMS_LIMIT],
@@ -409,8 +408,8 @@ def decided(plan: Plan) -> Plan:
         taken = [f"- {one.text} {one.default}" for one in about if one.answer is None and one.default]
         taken += [f"- {text}" for text in plan.assumptions]
         parts = [task.description]
-        parts += ["The user decided:\n" + "\n".join(answered)] if answered else []
-        parts += ["Taken for granted, for nobody was asked:\n" + "\n".join(taken)] if taken else []
+        parts += [f"{DECIDED}\n" + "\n".join(answered)] if answered else []
+        parts += [f"{TAKEN}\n" + "\n".join(taken)] if taken else []
         tasks.append(replace(task, description="\n\n".join(parts)) if len(parts) > 1 else task)
     return replace(plan, tasks=tuple(tasks))
 

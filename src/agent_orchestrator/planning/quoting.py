@@ -55,6 +55,6 @@ def joined(tasks: Iterable[tuple[str, str]]) -> str:
 def _said(title: str, own: str) -> str:
     """Return title and text as one, without saying twice what both say."""
     short, long = (text.rstrip(" .…").casefold() for text in (title, own))
-    if long in short:
+    if short.endswith(long):
         return title
     return own if long.startswith(short) else f"{title}\n{own}"
