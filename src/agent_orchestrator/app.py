@@ -384,15 +384,21 @@ class App:
 
         return decompose(goal, (self.decomposer(planner) for planner in (*self.lineup.planners(),) or (None,)))
 
-    def looked_over(self, plan: "Plan") -> "Plan":
-        """Return *plan* with what is doubtful about it in this project, and with what a plan by rules had to guess."""
+    def looked_over(self, plan: "Plan", *, new: bool = False) -> "Plan":
+        """Return *plan* with what is doubtful about it in this project.
+
+        A *new* one by rules gets the questions that the rules had to guess about too. One that somebody changed or
+        brought does not: who left no question open wants none, and its default would be told to every task.
+        """
         from agent_orchestrator.planning.doubts import with_doubts
         from agent_orchestrator.planning.heuristic import SOURCE
         from agent_orchestrator.planning.questions import with_questions
 
         has_check = bool(self.settings.verify) or self.profile.test is not None
         found = with_doubts(plan, lambda path: (self.folder / path).exists(), has_check=has_check)
-        return with_questions(found, None if self.settings.verify else self.profile) if plan.source == SOURCE else found
+        if not new or plan.source != SOURCE:
+            return found
+        return with_questions(found, self.profile, has_check=has_check)
 
     def asking(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
         """Return how the model of *planner* is asked. What it needs is looked for when it is asked, not before."""
