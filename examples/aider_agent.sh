@@ -1,5 +1,5 @@
 #!/bin/sh
-# aider as the agent; it works with any model that litellm knows. In .orchestrate/config.toml:
+# aider as the agent; it works with any model that litellm knows. In ~/.config/orchestrate/config.toml:
 #
 #   provider = "generic"
 #   generic_command = "path/to/aider_agent.sh {prompt_file} {run_dir} {model}"

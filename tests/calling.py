@@ -11,7 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 AGENT = "cat > /dev/null; echo work >> $WORK_FILE; sleep ${AGENT_SLEEP:-0}; echo done"
 """An agent that does one line of work: the shortest script that leaves evidence."""
@@ -109,9 +111,10 @@ class Caller:
         }
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Return once *condition* holds; fail when it does not within *timeout_s*."""
+def wait_for(condition: Callable[[], T], timeout_s: float = 90) -> T:
+    """Return the first true value of *condition*; polls, because files and /proc cannot be waited for."""
     end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not come"
-        time.sleep(0.02)
+    while not (value := condition()):
+        assert time.monotonic() < end, f"still {value!r} after {timeout_s} s"
+        time.sleep(0.005)
+    return value

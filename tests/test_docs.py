@@ -42,11 +42,13 @@ def test_few_blocks_are_not_run_and_every_block_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("block", [one for one in EVERY_BLOCK if one.language == "toml"], ids=str)
 def test_a_configuration_that_a_page_shows_can_be_loaded(block: Block, tmp_path: Path) -> None:
-    file = tmp_path / ".orchestrate" / "config.toml"
-    file.parent.mkdir()
+    project = tmp_path / "project"
+    is_yours = settings.YOURS.keys() & tomllib.loads(block.text).keys()
+    file = (tmp_path / ".config" / "orchestrate" if is_yours else project / ".orchestrate") / "config.toml"
+    file.parent.mkdir(parents=True)
     file.write_text(block.text)
 
-    loaded = settings.load(tmp_path, {"HOME": str(tmp_path)})
+    loaded = settings.load(project, {"HOME": str(tmp_path)})
 
     assert set(loaded.origins) == set(tomllib.loads(block.text)) != set()
 

@@ -1,6 +1,6 @@
 """Where things are: the project a folder lies in, what we remember of it, the user's own configuration.
 
-Needs the environment and the file system, and no setting: what only looks at a project pays for nothing more.
+It needs the environment and the file system but no setting, so a command that only looks at a project loads little.
 """
 
 import os

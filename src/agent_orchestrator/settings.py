@@ -92,7 +92,7 @@ def _budget(text: str) -> str | None:
         try:
             parse_budget(text)
         except BadInput as error:
-            raise ValueError(f"is no budget: {error.hint}") from error
+            raise ValueError(f"is not a budget: {error.hint}") from error
     return text or None
 
 
@@ -310,9 +310,25 @@ class Settings:
         return found
 
 
-_BOUNDS = frozenset({"sandbox", "sandbox_write"})
-_HARMLESS = (("sandbox", SandboxMode.AUTO), ("sandbox", SandboxMode.STRICT), ("sandbox_write", ()))
-"""What a project's file may say of the bounds that its agents have: a cloned repository could bring it along."""
+YOURS = {
+    "sandbox": "open the sandbox",
+    "sandbox_write": "open the sandbox",
+    "pass_env": "hand out what is in your environment",
+    "claude_uses_key": "spend your key",
+    "notify_command": "run a program outside of the sandbox",
+    "notify_webhook": "send away what is told of the work",
+}
+"""What only the user may say, and why a project's file may not: a cloned repository could bring it along."""
+_HARMLESS = (
+    ("sandbox", SandboxMode.AUTO),
+    ("sandbox", SandboxMode.STRICT),
+    ("sandbox_write", ()),
+    ("pass_env", ()),
+    ("claude_uses_key", False),
+    ("notify_command", None),
+    ("notify_webhook", None),
+)
+"""What a project's file may say of these all the same: nothing is opened by it."""
 FIELDS = tuple(one for one in fields(Settings) if one.name != "origins")
 
 
@@ -349,9 +365,9 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] |
             place = f"{file}: {name}"
             flat = _entries(value, place) if name == "models" and isinstance(value, dict) else value
             parsed = _parsed(known[name].metadata["parse"], flat, place)
-            if file.is_relative_to(folder) and (name, parsed) not in _HARMLESS and name in _BOUNDS:
+            if file.is_relative_to(folder) and (name, parsed) not in _HARMLESS and name in YOURS:
                 raise BadInput(
-                    f"{place}: a project's own file cannot open the sandbox",
+                    f"{place}: a project's own file cannot {YOURS[name]}",
                     hint=f"say it in {config_home(environ) / 'config.toml'}, or with {variable(name)}",
                 )
             take(name, parsed, str(file))
@@ -374,7 +390,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{file}: {error}", hint="mend the file or move it aside") from error
+        raise BadInput(f"{file}: {error}", hint="fix the file or move it aside") from error
 
 
 def _entries(tables: Mapping[str, object], place: str) -> list[str]:
@@ -436,7 +452,8 @@ def config_example() -> str:
     ]
     for one in FIELDS:
         default = "auto" if one.name == "isolation" else one.default
-        lines += ["", f"# {one.metadata['about']}", f"# {one.name} = {_toml(default)}"]
+        where = f" Not here, but in your own config.toml or with {variable(one.name)}." if one.name in YOURS else ""
+        lines += ["", f"# {one.metadata['about']}{where}", f"# {one.name} = {_toml(default)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -98,8 +98,8 @@ MUTANTS = (
         name="no_sweep",
         changes=(
             (
-                "runtime/process.py",
-                '    if _is_held(run_dir / "lock"):\n        raise',
+                "runtime/sweeping.py",
+                '    if is_held(run_dir / "lock"):\n        raise',
                 "    return Leftovers()\n    if 1:\n        raise",
             ),
         ),

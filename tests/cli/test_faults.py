@@ -25,7 +25,7 @@ def test_a_fault_nobody_foresaw_is_one_line_with_a_next_step() -> None:
 
     assert said.code == 1
     assert "Traceback" not in said.err
-    assert "a fault of orchestrate itself: ValueError: 'nonsense'" in said.err
+    assert "an error in orchestrate itself: ValueError: 'nonsense'" in said.err
     assert "ORCHESTRATE_TRACE=1" in said.err
 
 

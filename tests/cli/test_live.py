@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -24,19 +23,13 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.services.alive import process_identity
 from agent_orchestrator.services.goals import Submission
+from calling import wait_for
 from looking import HOSTILE, is_harmless
 from steps import accept, claim, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|.)")
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Terminal:

@@ -138,7 +138,7 @@ def test_a_refusal_of_the_system_that_nobody_expected_is_told_in_a_line(here: Ap
 
 
 def test_the_views_agree_on_how_much_is_listed() -> None:
-    from agent_orchestrator.runtime import supervisor
+    from agent_orchestrator.runtime import open_goals
 
-    assert supervisor.OPEN_AT_ONCE == waiting.GOALS_AT_ONCE
+    assert open_goals.OPEN_AT_ONCE == waiting.GOALS_AT_ONCE
     assert status_view.WAITING_SHOWN == waiting.WAITING_SHOWN

@@ -152,7 +152,7 @@ def test_what_others_wrote_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyP
     shown = [
         *everything(plan, look, name="x", version=1, approved=False, expected=forecast(plan, 1)),
         *graph_lines(plan, look),
-        *task_lines(plan, nasty),
+        *task_lines(nasty),
         *forecast_lines(plan, forecast(plan, 2), [forecast(plan, 1)]),
     ]
 

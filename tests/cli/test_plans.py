@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from agent_orchestrator.app import build
-from agent_orchestrator.planning.editing import KEYS
+from agent_orchestrator.planning.changes import KEYS
 from calling import Caller
 from pages import DOCS
 from schemas import wrong

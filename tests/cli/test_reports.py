@@ -4,8 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,17 +20,11 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.services.goals import Submission
+from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
 from steps import accept, claim, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from agent_orchestrator.app import build
 from agent_orchestrator.cli import running
 from agent_orchestrator.domain.goal import Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.runtime.running import Ran
 from calling import Caller, wait_for
 from steps import accept, planned
 
@@ -55,7 +56,7 @@ def test_the_home_folder_is_not_taken_for_a_project(call: Caller) -> None:
     answer = call("run", ORCHESTRATE_PROVIDER="demo")
 
     assert answer.code == 8
-    assert "is no project: agents would work on all that is in it" in answer.err
+    assert "is not a project: agents would work on everything in it" in answer.err
     assert [path.name for path in call.folder.iterdir()] in ([], [".local"])
 
 
@@ -221,15 +222,27 @@ def test_a_background_run_that_cannot_lead_gives_back_its_exit_code_and_its_word
     assert answer.err
 
 
-def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller) -> None:
+def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller, tmp_path: Path) -> None:
     repository("submit", "Work")
-    repository("run", "--detach", AGENT_SLEEP="2")
+    repository("run", "--detach", AGENT_SLEEP="600")
+    said = tmp_path / "said"
 
-    answer = repository("run", "--wait")
+    with (
+        said.open("wb") as err,
+        subprocess.Popen(
+            repository.argv("run", "--wait"),
+            cwd=repository.folder,
+            env=repository.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        ) as waiting,
+    ):
+        wait_for(lambda: b"waiting for the supervisor" in said.read_bytes())
+        repository("stop")
 
-    assert "waiting for the supervisor" in answer.err
-    assert answer.code == 3
-    assert (repository.folder / "work.txt").exists()
+        assert waiting.wait(timeout=60) == 0
+    assert repository("report", "--json").json["state"] == "completed"
 
 
 def test_ctrl_c_winds_down_keeps_the_task_and_exits_130(repository: Caller) -> None:
@@ -300,16 +313,18 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     def goal(state: GoalState) -> Goal:
         return Goal(id=GoalId("g"), text="x", title="x", state=state, created_at=datetime.now(UTC))
 
+    def code(*goals: Goal, stopped_by: str = "") -> int:
+        return running.exit_code(Ran(goals=goals, stopped_by=stopped_by))
+
     done, failed, left = goal(GoalState.COMPLETED), goal(GoalState.FAILED), goal(GoalState.EXECUTING)
-    assert running.exit_code([done, done], "") == 0
-    assert running.exit_code([done], "deadline") == 0
-    assert running.exit_code([done, left], "budget") == 7
-    assert running.exit_code([done, failed], "") == 6
-    assert running.exit_code([failed], "limit") == 6
-    assert running.exit_code([left], "user") == 130
-    assert running.exit_code([done], "", asks=True) == 6
-    assert running.exit_code([done], "user", asks=True) == 130
-    assert running.exit_code([done, left], "budget", asks=True) == 7
+    assert code(done, done) == 0
+    assert code(done, stopped_by="deadline") == 0
+    assert code(done, left, stopped_by="budget") == 7
+    assert code(done, failed) == 6
+    assert code(failed, stopped_by="limit") == 6
+    assert code(left, stopped_by="user") == 130
+    assert running.exit_code(Ran(goals=(done,), stopped_by="", asking={done.id: 1})) == 6
+    assert running.exit_code(Ran(goals=(done, left), stopped_by="budget", asking={done.id: 1})) == 7
 
 
 def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:

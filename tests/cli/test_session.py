@@ -20,7 +20,8 @@ from agent_orchestrator.cli.session import Session
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.comparing import difference, in_words
-from agent_orchestrator.planning.planner import Model, Outcome
+from agent_orchestrator.planning.partners import Model
+from agent_orchestrator.planning.planner import Outcome
 from agent_orchestrator.services.plans import SavedPlan
 
 GOAL = "- Add a login page\n- Add a page of orders\n- Send a mail for each order\n- Write the user guide"
@@ -283,7 +284,7 @@ def test_a_session_gets_a_name_and_is_exported(seat: Seat, tmp_path: Path) -> No
 
     assert seat.saved.id == "ml-project-001"
     assert file.read_text().startswith("# Plan ml-project-001, version 1")
-    assert "no exported plan" in said and (tmp_path / "other.md").read_text() == "# Notes\n"
+    assert "not an exported plan" in said and (tmp_path / "other.md").read_text() == "# Notes\n"
 
 
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -418,7 +419,7 @@ def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
 
 
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:
-    assert "no model is here to talk with" in seat.types("what do you think of it?")[1]
+    assert "there is no model to talk with" in seat.types("what do you think of it?")[1]
 
 
 def test_what_a_model_says_cannot_steer_the_terminal(seat: Seat) -> None:

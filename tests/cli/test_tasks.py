@@ -2,8 +2,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +14,11 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.runtime.process import Process, Spawn
+from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
 from steps import accept, claim, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def line(kind: str, **values: object) -> str:

@@ -63,7 +63,7 @@ def release(here: Caller, provider: str) -> None:
 def project_by_rules(tmp_path: Path, server: ModelServer, cli: str) -> Caller:
     """Return such a repository for any of the four, planned by rules."""
     here = project(tmp_path, server, cli)
-    here.timeout_s = 180
+    here.timeout_s = 360
     here.environ["ORCHESTRATE_PLANNER"] = "rules"
     if cli in MODELS:
         here.environ[f"ORCHESTRATE_{cli.upper()}_MODEL"] = MODELS[cli]

@@ -9,7 +9,7 @@ from doubles.model_server import ModelServer
 
 from .real_places import project_by_rules, release, wanted
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 SOON = {"retry-after": "1"}
 REFUSALS = {"claude": (1, {}), "codex": (1, {}), "gemini": (2, SOON), "opencode": (6, SOON)}

@@ -10,7 +10,7 @@ from doubles.model_server import ModelServer
 
 from .real_places import project_by_rules, wanted
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(params=["gemini", "opencode"])

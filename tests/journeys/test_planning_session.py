@@ -198,7 +198,7 @@ def test_a_hundred_kilobytes_pasted_are_one_saying_and_run_no_command(call: Call
         seat.waits_for(PROMPT)
         seat.types(f"\x1b[200~r 1\r\nr 2\r\n{'x' * 100_000}\x1b[201~")
         seat.types("\r")
-        seat.waits_for("no model is here to talk with")
+        seat.waits_for("there is no model to talk with")
         seat.waits_for(PROMPT)
         seat.types("q\r")
         assert seat.ends() == 0

@@ -110,6 +110,8 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
     asks = "1 change of its plan waits for you"
     assert ran.err.splitlines()[-1] == f"needs you: {asks}; look: orchestrate plan-continue {goal}"
     assert f"completed (unverified)\tparser\tneeds you: {asks}; " in ran.out
+    again = project("run")
+    assert again.code == 3 and f"waits for you: orchestrate plan-continue {goal}" in again.err, again
     assert "needs you: the report of parser would add 1 task" in ran.err + ran.out
     assert (project.folder / "first.txt").exists(), "what is done is delivered"
     assert f"needs you: its plan is to be changed; look: orchestrate plan-continue {goal}" in project("status").out

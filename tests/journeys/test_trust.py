@@ -57,7 +57,7 @@ def test_nothing_that_a_repository_plants_runs_before_its_user_has_trusted_it(tm
         ran = here("run", timeout_s=200)
 
         assert ran.code == 0, ran.err
-        assert "left out, for they make agents run commands: .claude/settings.json" in ran.err
+        assert "left out because they make agents run commands: .claude/settings.json" in ran.err
         assert canaries(canary) - {"python"} == set()
         if cli == "claude":
             here("submit", "Add multiplication", "--verify", "true")
@@ -100,7 +100,7 @@ def test_settings_that_an_agent_adds_in_the_night_are_left_out_without_a_questio
     ran = caller("run")
 
     assert ran.code == 0
-    assert "left out, for they make agents run commands: .mcp.json" in ran.err
+    assert "left out because they make agents run commands: .mcp.json" in ran.err
     notes = [event["data"]["note"] for event in map(json.loads, caller("events", "--json").out.splitlines())
              if event["type"] == "attempt.note"]  # fmt: skip
     assert any("nobody has trusted it: .mcp.json" in note for note in notes)

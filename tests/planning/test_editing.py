@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from agent_orchestrator.domain.errors import BadInput, NotFound, OrchestratorError
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, order
 from agent_orchestrator.domain.task import Size
+from agent_orchestrator.planning.changes import KEYS
 from agent_orchestrator.planning.comparing import difference, in_words
-from agent_orchestrator.planning.editing import KEYS, changed, decided, find_task
+from agent_orchestrator.planning.decisions import decided
+from agent_orchestrator.planning.editing import changed, find_task
 from agent_orchestrator.planning.quoting import OF_GOAL, OF_SEVERAL, halves
 from agent_orchestrator.planning.roster import Roster
 

@@ -104,14 +104,14 @@ def test_front_matter_lists_may_be_bracketed_continued_or_itemised() -> None:
         ("You write Rust.", "no front matter"),
         ("---\nname: x\nYou write", "not `key: value`"),
         ("---\nname: x\n", "has no end"),
-        ("---\nname: 工程师\n---\ntext", "is no name"),
+        ("---\nname: 工程师\n---\ntext", "is not a name"),
         ("---\nname: x\ntier: colossal\n---\ntext", "tier 'colossal' is unknown"),
         ("---\nname: x\n---\n\n", "no text after its front matter"),
         ("---\nname: x\nmodel: --settings=evil.json\n---\ntext", "not the name of a model"),
         ("---\nname: x\ntools: Read, --add-dir=/\n---\ntext", "'--add-dir=/' is not the name of a tool"),
         ("---\nname: x\ntools: []\n---\ntext", "nothing to work with"),
-        ("---\nname: x\nmaxTurns: 0\n---\ntext", "maxTurns '0' is no number"),
-        ("---\nname: x\nmaxTurns: many\n---\ntext", "maxTurns 'many' is no number"),
+        ("---\nname: x\nmaxTurns: 0\n---\ntext", "maxTurns '0' is not a number"),
+        ("---\nname: x\nmaxTurns: many\n---\ntext", "maxTurns 'many' is not a number"),
     ],
 )
 def test_a_file_that_is_no_specialist_is_refused_with_its_reason(text: str, problem: str) -> None:

@@ -183,7 +183,8 @@ def test_a_hundred_roles_of_others_leave_the_words_of_ours_their_weight(tmp_path
     ):
         before, after = route(title, "", ROSTER), route(title, "", roster)
         assert before.specialist == after.specialist == specialist
-        assert after.confidence > before.confidence - 0.05
+        # What was learned does not count beside roles of others, and that is all that is lost.
+        assert after.confidence > before.confidence - 0.1
 
 
 def test_between_equals_the_project_goes_before_us(tmp_path: Path) -> None:
@@ -281,3 +282,21 @@ def test_a_guess_gives_no_program_to_who_leaves_programs_alone(title: str) -> No
     found = route(title, title, ROSTER)
 
     assert found.specialist not in {"documentation-writer", "specifications-engineer", "project-delivery-manager"}
+
+
+@pytest.mark.parametrize(
+    ("goal", "never"),
+    [
+        (
+            "As a shop owner I want to see my daily revenue.\n\nAcceptance criteria:\n- per day",
+            "specifications-engineer",
+        ),
+        ("Users get mails twice. Reproduce it, fix it, and add a regression test.", "qa-test-engineer"),
+        ("Schreibe einen Parser für unsere Logdateien und Tests dazu", "qa-test-engineer"),
+        ("Write a Python library for EXIF data with docs, examples, and a release", "documentation-writer"),
+        ("Bug: the zone of reminders is wrong\n\n1. Create a reminder\n2. Wait for it", "project-delivery-manager"),
+    ],
+)
+def test_the_form_of_a_goal_says_nothing_of_its_subject(goal: str, never: str) -> None:
+    assert route(goal.partition("\n")[0], goal, ROSTER).specialist != never
+    assert route("Write user stories with acceptance criteria", "", ROSTER).specialist == "specifications-engineer"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent_orchestrator.domain.plan import Plan, PlannedTask
-from agent_orchestrator.planning.editing import decided
+from agent_orchestrator.planning.decisions import decided
 from agent_orchestrator.planning.heuristic import plan_by_rules
 from agent_orchestrator.planning.lint import lint
 from agent_orchestrator.planning.quoting import OF_GOAL

@@ -1,11 +1,11 @@
-"""How the tests read a recording: line by line, keeping the last word and the standing limit."""
+"""What the tests of all providers share: reading a recording line by line, and an ordinary briefing."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent_orchestrator.domain.clock import HandClock
-from agent_orchestrator.providers import Ending, Finished, Limited, Meaning, Provider, still_limited
+from agent_orchestrator.providers import Briefing, Ending, Finished, Limited, Meaning, Provider, still_limited
 
 RECORDINGS = Path(__file__).with_name("recordings")
 CLOCK = HandClock(at=datetime(2026, 11, 20, 20, 42, tzinfo=UTC))
@@ -32,6 +32,18 @@ def read(provider: Provider, lines: list[str]) -> Reading:
             limited = still_limited(limited, meaning)
             last = meaning if isinstance(meaning, Finished) else last
     return Reading(tuple(meanings), last, limited)
+
+
+def briefing(executable: str, **given: object) -> Briefing:
+    """Return an ordinary briefing for the CLI *executable*, with what is *given* instead of its own."""
+    ordinary = {
+        "prompt": "Do it.",
+        "role": "You test.",
+        "workspace": Path("/w"),
+        "run_dir": Path("/runs/t1.1"),
+        "executable": executable,
+    }
+    return Briefing(**ordinary | given)
 
 
 def recording(name: str) -> list[str]:

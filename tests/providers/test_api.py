@@ -3,6 +3,7 @@
 import ast
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,24 +12,15 @@ import agent_orchestrator
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.task import Tier
-from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Question, Said, Spent, Started, UsedTool
+from agent_orchestrator.providers import SESSION_LOST, Finished, Question, Said, Spent, Started, UsedTool
 from agent_orchestrator.providers.api import Api
+from providers import reading
 from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 API = Api(clock=CLOCK, zone=UTC, python="/opt/python")
 
 
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w"),
-            "run_dir": Path("/runs/g1/t1.1"),
-            "executable": "",
-        }
-        | given
-    )
+briefing = partial(reading.briefing, "", run_dir=Path("/runs/g1/t1.1"))
 
 
 def option(argv: tuple[str, ...], name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.providers import (
     SESSION_LOST,
-    Briefing,
     Finished,
     Limited,
     Question,
@@ -21,23 +21,14 @@ from agent_orchestrator.providers import (
     UsedTool,
 )
 from agent_orchestrator.providers.claude import Claude
+from providers import reading
 from providers.reading import CLOCK, RECORDINGS, ending, read, recording
 
 CLAUDE = Claude(clock=CLOCK)
 RUN = Path("/runs/t1.1")
 
 
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w"),
-            "run_dir": RUN,
-            "executable": "/bin/claude",
-        }
-        | given
-    )
+briefing = partial(reading.briefing, "/bin/claude")
 
 
 def result(**given: object) -> str:

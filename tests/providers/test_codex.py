@@ -3,30 +3,22 @@
 import json
 import tomllib
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
-from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Question, Said, Spent, Started, UsedTool
+from agent_orchestrator.providers import SESSION_LOST, Finished, Question, Said, Spent, Started, UsedTool
 from agent_orchestrator.providers.codex import ROLE_LIMIT, Codex, toml_string
+from providers import reading
 from providers.reading import CLOCK, ending, read, recording
 
 CODEX = Codex(clock=CLOCK, zone=UTC, model="gpt-5.4")
 
 
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w"),
-            "run_dir": Path("/runs/t1.1"),
-            "executable": "/bin/codex",
-        }
-        | given
-    )
+briefing = partial(reading.briefing, "/bin/codex")
 
 
 def test_a_new_thread_is_started_in_its_folder_with_the_role_as_a_setting_and_the_prompt_on_stdin() -> None:

@@ -2,30 +2,22 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Said, Spent, Started, UsedTool, joined
+from agent_orchestrator.providers import SESSION_LOST, Finished, Said, Spent, Started, UsedTool, joined
 from agent_orchestrator.providers.gemini import NO_LOGIN, Gemini
+from providers import reading
 from providers.reading import CLOCK, ending, read, recording
 
 GEMINI = Gemini(clock=CLOCK, zone=UTC)
 
 
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w"),
-            "run_dir": Path("/runs/t1.1"),
-            "executable": "/bin/gemini",
-        }
-        | given
-    )
+briefing = partial(reading.briefing, "/bin/gemini")
 
 
 def test_a_new_session_has_all_permissions_trusts_its_folder_and_reads_role_and_prompt_on_stdin() -> None:

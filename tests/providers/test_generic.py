@@ -1,5 +1,6 @@
 """Any other agent: the user's command line is filled in word by word and never seen by a shell."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,22 +8,14 @@ import pytest
 from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.providers import Briefing, Said
+from agent_orchestrator.providers import Said
 from agent_orchestrator.providers.generic import Generic, split
+from providers import reading
 from providers.reading import ending
 
-
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w/a b; rm -rf $HOME"),
-            "run_dir": Path("/runs/{model}"),
-            "executable": "/opt/bin/my-agent",
-        }
-        | given
-    )
+briefing = partial(
+    reading.briefing, "/opt/bin/my-agent", workspace=Path("/w/a b; rm -rf $HOME"), run_dir=Path("/runs/{model}")
+)
 
 
 def test_placeholders_are_filled_in_word_by_word_and_never_split_again() -> None:

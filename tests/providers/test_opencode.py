@@ -2,14 +2,16 @@
 
 import json
 from datetime import UTC, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.hold import HoldKind
-from agent_orchestrator.providers import SESSION_LOST, Briefing, Finished, Said, Spent, Started, UsedTool
+from agent_orchestrator.providers import SESSION_LOST, Finished, Said, Spent, Started, UsedTool
 from agent_orchestrator.providers.opencode import CONFIG, OpenCode
+from providers import reading
 from providers.reading import CLOCK, ending, read, recording
 
 OPENCODE = OpenCode(clock=CLOCK, zone=UTC, model="openai/gpt-5.4")
@@ -21,17 +23,7 @@ WAITING = (
 """The last of its log while it waits for as long as the service's ``retry-after`` said."""
 
 
-def briefing(**given: object) -> Briefing:
-    return Briefing(
-        **{
-            "prompt": "Do it.",
-            "role": "You test.",
-            "workspace": Path("/w"),
-            "run_dir": Path("/runs/t1.1"),
-            "executable": "/bin/opencode",
-        }
-        | given
-    )
+briefing = partial(reading.briefing, "/bin/opencode")
 
 
 def test_a_new_session_has_all_permissions_a_title_of_ours_the_role_as_instructions_and_the_prompt_on_stdin() -> None:

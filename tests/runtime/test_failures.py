@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.failures import failing_tests, found_no_tests, in_words, read_failures
+from agent_orchestrator.runtime.failures import found_no_tests, in_words, read_failures
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -59,6 +59,11 @@ CUT_SHORT = {
 
 def recorded(name: str) -> str:
     return (RECORDINGS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def failing_tests(output: str) -> tuple[str, ...] | None:
+    failures = read_failures(output)
+    return None if failures is None else failures.names
 
 
 def test_every_recording_is_read() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agent_orchestrator.app import App, build
 from agent_orchestrator.runtime.merge_queue import FIRST
-from agent_orchestrator.runtime.supervisor import RunOptions
+from agent_orchestrator.runtime.run_options import RunOptions
 from calling import wait_for
 from steps import accept, claim, planned
 

@@ -249,6 +249,11 @@ def test_memory_kills_only_when_a_limit_is_given(start: Start) -> None:
     assert free.max_rss_kb > 60 << 10
 
 
+@pytest.mark.parametrize(("reserve_bytes", "lacked"), [(0, False), (1 << 60, True)])
+def test_the_record_of_an_agent_says_whether_it_lacked_room(start: Start, reserve_bytes: int, lacked: bool) -> None:
+    assert ended(start("false", reserve_bytes=reserve_bytes)).lacked_room is lacked
+
+
 def test_a_minder_with_nothing_to_do_uses_no_cpu(tree: Tree) -> None:
     process = tree("plain")
 

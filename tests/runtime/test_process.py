@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state, sweep
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state
+from agent_orchestrator.runtime.sweeping import _has_minder, sweep
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, wait_for, witnessed
@@ -206,7 +207,7 @@ def test_a_sweep_spares_the_supervisor_that_carries_the_mark_itself(start: Start
     kill_minder(process)
     script = f"""
 import pathlib
-from agent_orchestrator.runtime.process import sweep
+from agent_orchestrator.runtime.sweeping import sweep
 print(sweep(pathlib.Path({str(process.run_dir)!r})).clear)
 """
     env = {**os.environ, "ORCHESTRATE_RUN_ID": f"{tmp_path}-nested"}
@@ -273,6 +274,15 @@ def test_a_reused_session_number_is_no_proof(start: Start) -> None:
     assert stranger.pid not in left.killed
     stranger.kill()
     stranger.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="minders are named on Linux")
+def test_a_process_below_a_living_minder_is_of_that_minders_attempt(start: Start) -> None:
+    process = start("sleep", "600")
+    agent = wait_for(lambda: process.agent)
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as bystander:
+        assert (_has_minder(agent.pid), _has_minder(bystander.pid)) == (True, False)
+        bystander.kill()
 
 
 def test_the_states_of_an_attempt(start: Start, spawn: MakeSpawn, tmp_path: Path) -> None:

@@ -4,14 +4,21 @@ import errno
 import os
 import threading
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from agent_orchestrator.app import App, build
+from agent_orchestrator.domain.attempt import Outcome
 from agent_orchestrator.domain.errors import AlreadyRunning, DiskFull, lacks_room
+from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.domain.task import TaskState
-from agent_orchestrator.runtime import room
+from agent_orchestrator.runtime import room, spawner
+from agent_orchestrator.runtime.happenings import NotPrepared
+from agent_orchestrator.runtime.process import Spawn
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions
 from calling import wait_for
 
 
@@ -79,6 +86,65 @@ def test_a_run_that_waits_for_room_heeds_a_stop_and_its_deadline(demo: App) -> N
     ran = demo.run(until=demo.clock.now() + timedelta(seconds=3), log=said.append)
     assert ran.stopped_by == "deadline"
     assert demo.tasks.store.tasks.counts()[TaskState.READY] == 1
+
+
+@pytest.mark.parametrize("script", ["exit 1", "exit 0", "echo No space left on device >&2; exit 1"])
+def test_an_agent_that_fails_while_the_disk_is_full_has_used_up_no_attempt(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen"
+    agent = f"if test -e {seen}; then echo done > done.txt; else touch {seen}; {script}; fi"
+    environ = {**os.environ, "ORCHESTRATE_GENERIC_COMMAND": f"sh -c '{agent}'", "ORCHESTRATE_RETRY_SECONDS": "0"}
+    (tmp_path / "project").mkdir()
+    app = build(tmp_path / "project", environ=environ, flags={"provider": "generic", "planner": "rules"})
+    app.begin_repository()
+    app.submit("Describe the project", verify="test -e done.txt", agent="generalist")
+    reserve_bytes = 0 if "echo" in script else 1 << 60  # the words of what failed are believed too
+    monkeypatch.setattr(spawner, "Spawn", partial(Spawn, reserve_bytes=reserve_bytes))
+
+    ran = app.run()
+
+    assert ran.ok
+    (task,) = app.store.tasks.of_goal(ran.goals[0].id)
+    outcomes = [attempt.outcome for attempt in app.store.attempts.of_task(task.id)]
+    assert (outcomes, task.attempts) == ([Outcome.NO_ROOM, Outcome.SUCCEEDED], 0)
+
+
+def test_an_attempt_that_could_not_be_made_ready_on_a_full_disk_is_not_given_up(
+    demo: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = demo.supervisor(RunOptions(providers=("demo",)), log=lambda _: None)
+    monkeypatch.setattr(room, "RESERVE_BYTES", 1 << 80)
+
+    with pytest.raises(DiskFull, match="unable to write"):
+        supervisor.step(NotPrepared(AttemptId("t1.1"), "git failed: unable to write an object"))
+
+
+def test_a_run_that_goes_on_and_lacks_room_at_once_each_time_ends_with_that(
+    demo: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_EVERY_S", 0.001)
+    runs: list[RunOptions] = []
+
+    class Refused:
+        def __init__(self, options: RunOptions) -> None:
+            runs.append(options)
+
+        def run(self) -> Outlook:
+            raise DiskFull("a file may not grow so large")
+
+    with pytest.raises(DiskFull, match="so large"):
+        room.run_while_there_is_room(
+            cast("Any", Refused),
+            RunOptions(providers=("demo",)),
+            leader=demo.assembly.leader(),
+            room=demo.assembly.room(),
+            store=demo.store,
+            events=demo.events,
+            clock=demo.clock,
+            log=lambda _: None,
+        )
+    assert len(runs) == room.FRUITLESS + 1
 
 
 def test_room_is_asked_for_and_a_quota_found_by_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.domain.clock import HandClock
+from agent_orchestrator.domain.errors import DiskFull
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import GoalId, TaskId
@@ -99,6 +100,45 @@ def name(test: str) -> str:
 BAD = "self.fail('bad')"
 FAILS_FIRST = "p = os.environ['OUTSIDE'] + '/seen'; seen = os.path.exists(p); open(p, 'w').close(); assert seen"
 """A flaky test: it fails once in this machine's life."""
+
+
+def without_room(verification: Verification, *, room_again: bool) -> Verification:
+    """Return it as on a disk that is full whenever a check runs, and has room after it or not."""
+    return replace(
+        verification,
+        start=lambda spawn: Process.start(replace(spawn, reserve_bytes=1 << 60)),
+        has_room=lambda: room_again,
+    )
+
+
+def test_a_check_that_fails_on_a_full_disk_judges_nothing_and_is_not_remembered(
+    verification: Verification, repository: Repository
+) -> None:
+    tree = repository.tree(suite(a=FAILS_FIRST))
+
+    with pytest.raises(DiskFull):
+        without_room(verification, room_again=False).check(project(UNITTEST), tree=tree, base=None)
+
+    run = verification.check(project(UNITTEST), tree=tree, base=None)
+    assert (run.result, run.cached) == (CheckResult.PASSED, False)
+
+
+def test_a_check_that_fails_on_a_disk_that_has_room_again_is_run_again(
+    verification: Verification, repository: Repository
+) -> None:
+    tree = repository.tree(suite(a=FAILS_FIRST))
+
+    run = without_room(verification, room_again=True).check(project(UNITTEST), tree=tree, base=None)
+
+    assert run.result is CheckResult.PASSED
+
+
+def test_a_check_that_finds_no_room_each_time_has_failed(verification: Verification, repository: Repository) -> None:
+    tree = repository.tree(suite(a=BAD))
+
+    run = without_room(verification, room_again=True).check(project(UNITTEST), tree=tree, base=None)
+
+    assert (run.result, run.failures) == (CheckResult.FAILED, (name("a"),))
 
 
 def test_work_whose_check_passes_is_verified(verification: Verification, repository: Repository) -> None:

@@ -84,6 +84,15 @@ def test_a_limit_and_our_own_stop_cost_no_attempt(app: App, outcome: Outcome) ->
     assert (after.state, after.attempts) == (TaskState.READY, 0)
 
 
+def test_a_full_disk_costs_no_attempt_until_the_agent_may_be_what_fills_it(app: App) -> None:
+    accept(app, planned("a"))
+    charged = []
+    for outcome in (*[Outcome.NO_ROOM] * 3, Outcome.CANCELLED, *[Outcome.NO_ROOM] * 4):
+        charged.append(app.tasks.ended(claim(app), outcome=outcome, reason="the disk was full").attempts)
+
+    assert charged == [0, 0, 0, 0, 0, 0, 0, 1]
+
+
 def test_an_attempt_whose_task_was_given_to_another_can_write_nothing(app: App) -> None:
     accept(app, planned("a"))
     old = app.tasks.started(claim(app))

@@ -31,13 +31,14 @@ from agent_orchestrator.domain.budget import MICRO, Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo, RefusedByState, StaleLease, WorkspaceProblem
 from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.ids import ALPHABET
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.runtime import leadership
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.process import Why
+from agent_orchestrator.runtime.run_options import RunOptions
 from agent_orchestrator.runtime.scheduling import shortly_before
-from agent_orchestrator.runtime.supervisor import RunOptions
 from agent_orchestrator.services.goals import Submission
 from simulation.doubles import (
     Agent,
@@ -237,9 +238,11 @@ class World:
             notifier=Bell(self),
             providers={**app.providers, **self.providers},
             workspaces=self.git,
-            _spawner=lambda nursery: Spawner(self),
-            _landing=lambda stop_wished, start: landing,
-            _room=lambda: Nothing(),
+        )
+        app.assembly.__dict__.update(
+            spawner=lambda nursery: Spawner(self),
+            landing=lambda stop_wished, start: landing,
+            room=lambda: Nothing(),
         )
         # A process of ours dies at a commit, the machine's power does not fail: nothing need be flushed.
         app.store._connections.rows("PRAGMA synchronous=OFF")  # type: ignore[attr-defined]
@@ -257,10 +260,14 @@ class World:
         moments = iter(range(10**9))
         still = SimpleNamespace(monotonic=lambda: next(moments) * 0.3, sleep=lambda _: None)
         make_threads = lambda max_workers, thread_name_prefix="": Threads(self, max_workers)  # noqa: E731
+        thread = lambda target, args, **_: SimpleNamespace(start=lambda: Threads(self, 1).submit(target, *args))  # noqa: E731
         tailer = lambda path, offset=0: Tailer(self, path, offset)  # noqa: E731
         found = {"state": processes.state, "sweep": processes.sweep}
+        ids = random.Random(self.random.random())  # what is of the same age goes in the order of its ids
+        draw = lambda letter, length=6: letter + "".join(ids.choices(ALPHABET, k=length))  # noqa: E731
         with (
             instead(
+                domain__ids={"_draw": draw},
                 runtime__supervisor={
                     "Inbox": lambda: Inbox(self),
                     "ThreadPoolExecutor": make_threads,
@@ -275,6 +282,7 @@ class World:
                     "Tailer": tailer,
                     **found,
                 },
+                runtime__replanner={"threading": SimpleNamespace(Thread=thread)},
                 runtime__recovery={"Process": processes, "state": processes.state},
                 runtime__follower={"exit_record": processes.record},
                 runtime__leadership={"time": still},

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.errors import OrchestratorError
 
 TRACE = "ORCHESTRATE_TRACE"
-"""Set, a fault of ours ends in its traceback, for a report to us."""
+"""When it is set, an error of ours ends with its traceback, for a bug report."""
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Plan": {
         "submit": ("goals", "Put a goal into the queue, as one task or (-d) split into several."),
         "plan": ("plans", "Split a goal, and talk the plan over until you agree."),
         "plan-list": ("plans", "List saved plans."),
-        "plan-continue": ("plans", "Go on with a saved plan: talk it over, change it, compare it, take it elsewhere."),
+        "plan-continue": ("plans", "Continue with a saved plan: talk it over, change it, compare it, export it."),
         "execute-plan": ("plans", "Queue a saved plan and run it."),
     },
     "Run": {
@@ -35,13 +35,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
         "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),
-        "cleanup": ("cleanup", "Free what ended work left behind; shows what it would free first."),
+        "cleanup": ("cleanup", "Free disk space that ended work still takes; shows first what it would free."),
     },
     "Look": {
         "status": ("reports", "What is going on: goals, agents, what waits and why, spend."),
-        "watch": ("live", "The same, live."),
+        "watch": ("live", "Status, live."),
         "task": ("tasks", "Everything about one task: attempts, evidence, cost."),
-        "agents": ("agents", "Who works, on what, and what each is doing."),
+        "agents": ("agents", "The agents at work: on what, and what each is doing."),
         "logs": ("tasks", "What a task's agent said and did."),
         "events": ("reports", "The log of everything that happened."),
         "report": ("reports", "The morning's report on a goal."),
@@ -50,10 +50,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "diff": ("tasks", "What a task's work changes."),
         "specialists": ("agents", "The specialists and who would get a task."),
     },
-    "Join": {
+    "Share": {
         "context": (
             "context",
-            "What the agents of a goal share, and your notes to them: get, put, list; more, for agents.",
+            "What the agents of a goal share, and your notes to them.",
         ),
     },
     "Set up": {
@@ -153,7 +153,7 @@ def _unforeseen(error: Exception) -> "OrchestratorError":
     from agent_orchestrator.domain.errors import Internal
 
     what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    return Internal(f"a fault of orchestrate itself: {what}", hint=f"{TRACE}=1 in front of the command shows where")
+    return Internal(f"an error in orchestrate itself: {what}", hint=f"{TRACE}=1 in front of the command shows where")
 
 
 def _refused(error: OSError) -> "OrchestratorError":

@@ -1,20 +1,19 @@
 """Who works, stopping one of them, and the specialists a task can go to."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from agent_orchestrator.cli import completing, doors, render
+from agent_orchestrator.cli import completing, doors, render, wording
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, RefusedByState
 from agent_orchestrator.domain.specialist import GENERALIST
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.app import App
     from agent_orchestrator.domain.specialist import Specialist
-
-Json = dict[str, Any]
 
 NOTES_SHOWN = 12
 """Remarks on specialists in the list for people; a collection of a hundred roles has two or three on each."""
@@ -23,9 +22,9 @@ NOTES_SHOWN = 12
 @click.command()
 @click.argument("types", required=False, metavar="")
 @click.option("--all", "everyone", is_flag=True, help="Also those that have ended, the newest 200.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@wording.as_json
 def agents(types: str | None, everyone: bool, as_json: bool) -> None:
-    """Who works, on what, and what each is doing."""
+    """The agents at work: on what, and what each is doing."""
     if types is not None:
         raise BadInput(
             f"agents lists who works and takes no {line(types, 40)!r}",
@@ -56,7 +55,7 @@ def _row(agent: Json) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("agent", shell_complete=completing.agents)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@wording.as_json
 def kill(agent: str, as_json: bool) -> None:
     """Stop one agent; its task goes back to the queue.
 
@@ -84,8 +83,8 @@ def kill(agent: str, as_json: bool) -> None:
 def specialists(text: str | None, owns: tuple[str, ...], as_json: bool) -> None:
     """The specialists and who would get a task.
 
-    Lists each with where its file stands, its tier, its model and the limits it sets itself. With --route it says who
-    would get a task, how sure that is, why, and who else came near; files beat words.
+    Lists each with where its file is, its tier, its model and the limits it sets itself. With --route it says who would
+    get a task, how sure that is, why, and who else came close; files count more than words.
     """
     app = doors.app(create=False)
     if text is None:

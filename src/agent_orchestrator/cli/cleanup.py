@@ -1,4 +1,4 @@
-"""Free what ended work left behind: cleanup."""
+"""Free disk space: cleanup."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,11 +28,11 @@ _NAMES = {
 )
 @wording.as_json
 def cleanup(yes: bool, dry_run: bool, older_than: str | None, as_json: bool) -> int:
-    """Free what ended work left behind; shows what it would free first.
+    """Free disk space that ended work still takes; shows first what it would free.
 
-    Checkouts whose work stands on a branch, or is old and in a checkpoint; transcripts and checkpoints of goals that
-    ended a while ago; forgotten questions. Work that is not saved stays, and so does what an agent is using. Exits 3
-    when there is nothing to free.
+    It removes checkouts whose work is on a branch, or is old and in a checkpoint; transcripts and checkpoints of goals
+    that ended a while ago; and leftover questions to planners. Work that is not saved stays, and so does what an agent
+    is using. Exits 3 when there is nothing to free.
     """
     from agent_orchestrator.domain.deadline import parse_span
 

@@ -28,7 +28,7 @@ goal_option = click.option(
 
 @click.group()
 def context() -> None:
-    """What the agents of a goal share, and your notes to them: get, put, list; more, for agents."""
+    """What the agents of a goal share, and your notes to them."""
 
 
 @context.command("list")
@@ -56,7 +56,7 @@ def list_(goal_text: str | None, as_json: bool) -> None:
 @goal_option
 @wording.as_json
 def get(name: str, version: int | None, goal_text: str | None, as_json: bool) -> None:
-    """Print one thing that is shared: a text as it is, another value as JSON, a file's content.
+    """Print one shared thing: a text as it is, any other value as JSON, a file's content.
 
     NAME is a key, results/TASK, discoveries/N, notes/N or artifacts/TASK/FILE. Exits 4 when there is no such thing.
     """
@@ -99,7 +99,7 @@ def put(
 ) -> None:
     """Share a value under a KEY, a note, a discovery or a file with the agents of a goal.
 
-    VALUE is JSON or else text; - is the standard input, @FILE a file's content; TEXT likewise. Exits 5 when --over
+    VALUE is JSON or else text; - reads standard input, @FILE a file. TEXT can be - or @FILE too. Exits 5 when --over
     is not the newest version, or when the calling agent does not hold its task any more.
     """
     others = [name for name in ("note", "discovery", "artifact") if given[name] is not None]
@@ -130,10 +130,10 @@ def put(
 def more(report: str, as_json: bool) -> None:
     """Say that the goal needs more tasks than were planned; for agents.
 
-    REPORT is {"why": …, "tasks": [{"title": …, "description": …}]} as JSON; - is the standard input, @FILE a file's
-    content. A task may have acceptance, verify, owns, why, depends_on, before, agent_type, size and id. It comes after
-    the calling agent's task, once that is done, and a person may have to agree. Exits 2 when it is refused, with every
-    reason, and 5 when plans are not changed here.
+    REPORT is {"why": …, "tasks": [{"title": …, "description": …}]} as JSON; - reads standard input, @FILE a file. A
+    task may have acceptance, verify, owns, why, depends_on, before, agent_type, size and id. The tasks come after the
+    calling agent's own, once that is done, and a person may have to agree. Exits 2 with every reason when the report is
+    refused, and 5 when plans may not change here.
     """
     from agent_orchestrator.services.context_files import value_of
     from agent_orchestrator.services.entries import VALUE_LIMIT
@@ -149,7 +149,7 @@ def more(report: str, as_json: bool) -> None:
     try:
         value = value_of(_content(report, VALUE_LIMIT))
     except ValueError as error:
-        raise BadInput(f"the report is no JSON: {error}") from error
+        raise BadInput(f"the report is not JSON: {error}") from error
     found = app.replanning.report(caller, value)
     titles = [str(one["title"]) for one in found.tasks]
     if as_json:
@@ -259,7 +259,7 @@ def _value(argument: str, *, text: bool) -> object:
         found: object = value_of(content)
     except ValueError as error:
         if words.lstrip()[:1] in {"{", "["}:
-            raise BadInput(f"the value looks like JSON and is none: {error}", hint="--text takes it as text") from error
+            raise BadInput(f"the value looks like JSON but is not: {error}", hint="--text takes it as text") from error
         return words.strip() if content.count(b"\n") <= 1 else words
     return found
 

@@ -8,12 +8,10 @@ own, and what it shows stands as text elsewhere on the page too.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
-from typing import Any
 
 from agent_orchestrator.cli import render
 from agent_orchestrator.cli.render import line
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 NODE_WIDTH, NODE_HEIGHT = 172, 44
 GAP_ACROSS, GAP_DOWN = 38, 16

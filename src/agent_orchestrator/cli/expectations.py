@@ -16,7 +16,7 @@ def parts(expected: Forecast) -> list[str]:
 
 
 def time(expected: Forecast) -> str:
-    """Return how long it may take: half of the nights take more than the first, one of ten more than the second."""
+    """Return how long it may take: half of the nights exceed the first figure, one in ten the second."""
     return f"likely {duration(expected.p50_s)}, longest {duration(expected.p90_s)} (P50, P90)"
 
 

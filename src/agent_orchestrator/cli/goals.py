@@ -44,7 +44,7 @@ from agent_orchestrator.services.submissions import Request
 def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Put a goal into the queue, as one task or (-d) split into several.
 
-    GOAL is text, - for the standard input, or @FILE. What begins with a dash goes after --.
+    GOAL is text, - for the standard input, or @FILE. Put -- before a goal that begins with a dash.
     """
     if given["planner"] and not given["decompose"]:
         raise BadInput("--planner says who splits the goal, and it is not split", hint="add --decompose")
@@ -110,7 +110,8 @@ def cancel(name: str, as_json: bool) -> None:
 def undo(goal: str, as_json: bool) -> None:
     """Take a delivered goal back out of your branch.
 
-    A reset when nothing came after it and the tree is clean, else a revert. Its own branches stay.
+    Your branch is reset when nothing came after the goal and the tree is clean; otherwise the goal is reverted. Its own
+    branches stay.
     """
     app = doors.app(create=False)
     undone = app.undo(goal)

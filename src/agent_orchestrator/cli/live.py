@@ -21,6 +21,7 @@ from agent_orchestrator.cli import doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.cli.reports import OPEN, bounds
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.app import App
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 DRAW_EVERY_S = 0.5
@@ -64,9 +64,9 @@ MARKS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a snapshot a line (NDJSON) whenever something changes.")
 def watch(interval: float, as_json: bool) -> None:
-    """The same, live.
+    """Status, live.
 
-    Ends with Ctrl-C. Not on a terminal, it prints a line whenever something changes.
+    Ctrl-C ends it. Without a terminal it prints a line whenever something changes.
     """
     try:
         if as_json or not _can_draw(sys.stdout):

@@ -1,4 +1,4 @@
-"""Looking at a project again and again, also at one that is untouched when the looking begins."""
+"""Looking at a project again and again, even at one that has no database yet when the looking begins."""
 
 from typing import TYPE_CHECKING
 

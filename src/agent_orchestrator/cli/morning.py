@@ -6,12 +6,10 @@ forget it. A task's story is five lines at most.
 """
 
 from itertools import groupby
-from typing import Any
 
 from agent_orchestrator.cli import render
 from agent_orchestrator.cli.render import line, markdown
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 SAID_LIMIT = 400
 """Columns of an agent's own words about its work: `task` shows them whole."""

@@ -9,14 +9,12 @@ and the page's own policy forbids scripts, should anything ever slip through.
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from agent_orchestrator.cli import drawings, morning, render
 from agent_orchestrator.cli.drawings import kind, text
 from agent_orchestrator.cli.morning import FILES_SHOWN, LINE_LIMIT, LOOK_FIRST
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 TAIL_LINES = 60
 """Lines of a check's output on the page; `orchestrate task ID --json` has up to 8,000 characters."""

@@ -140,8 +140,10 @@ def _open_lines(plan: Plan, look: Look) -> list[str]:
         )
     asked = [one for one in plan.questions if one.answer is None]
     if asked:
-        what = f"{len(asked)} {'question keeps its default' if len(asked) == 1 else 'questions keep their defaults'}"
-        lines.append(cut(f"? {what}; i answers them", look.columns))
+        kept = "1 question keeps its default; i answers it"
+        if len(asked) > 1:
+            kept = f"{len(asked)} questions keep their defaults; i answers them"
+        lines.append(cut(f"? {kept}", look.columns))
     lines += [cut(f"= {line(text)}", look.columns) for text in plan.assumptions[:3]]
     if len(plan.assumptions) > 3:
         lines.append(f"= and {len(plan.assumptions) - 3} more assumptions")
@@ -174,7 +176,7 @@ def everything(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     return lines
 
 
-def task_lines(plan: Plan, task: PlannedTask) -> list[str]:
+def task_lines(task: PlannedTask) -> list[str]:
     """Return all of one task."""
     from agent_orchestrator.cli.render import block
 

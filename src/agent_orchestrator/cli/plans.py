@@ -134,11 +134,11 @@ def plan_continue(
     plain: bool,
     as_json: bool,
 ) -> int:
-    """Go on with a saved plan: talk it over, change it, compare it, take it elsewhere.
+    """Continue with a saved plan: talk it over, change it, compare it, export it.
 
     PLAN is its name or id, an unambiguous start of one, or last. Without options, and on a terminal, the conversation
-    goes on where it was left. An option that looks or changes does only that. With the id of a goal it is about the
-    plan of that goal, also while it is worked on: then what has not begun can be changed.
+    goes on where it was left. An option that shows or changes something does only that. The id of a goal means that
+    goal's plan, even while agents work on it: whatever has not begun can still be changed.
     """
     if sum(one is not None for one in (changes, target, span, refuse, agree)) > 1:
         raise click.UsageError("choose one of --apply, --export, --diff, --agree and --refuse")
@@ -238,7 +238,9 @@ def _go_on(
 @click.argument("id", metavar="PLAN", shell_complete=completing.plans)
 @click.option("--no-run", is_flag=True, help="Only queue it.")
 @click.option("--max-agents", type=click.IntRange(1, 100), help="How many agents run at once.")
-@click.option("--hash", "fingerprint", metavar="HASH", help="Only the plan with this hash, as its answer in JSON said.")
+@click.option(
+    "--hash", "fingerprint", metavar="HASH", help="Only if the plan still has this hash, as --json showed it."
+)
 @wording.with_wishes
 @wording.as_json
 def execute_plan(
@@ -246,10 +248,10 @@ def execute_plan(
 ) -> int:
     """Queue a saved plan and run it.
 
-    PLAN is its name or id, an unambiguous start of one, or last. It is only queued when a supervisor runs already: that
-    one picks it up. Exit codes are those of `run`.
+    PLAN is its name or id, an unambiguous start of one, or last. When a supervisor is running already, the plan is only
+    queued and that supervisor picks it up. Exit codes are those of `run`.
 
-    What --priority, --budget, --verify and --context say here beats what was said with the plan.
+    --priority, --budget, --verify and --context given here override those saved with the plan.
     """
     wishes = wording.wishes(wished)
     app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
@@ -276,10 +278,10 @@ def _execute(
     ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
         now = replace(app.plans.resolve(saved.id), wishes=saved.wishes)
-        doors.answer({**showing.saved_json(app, now), "run": ran.as_json(app)})
+        doors.answer({**showing.saved_json(app, now), "run": running.as_json(app, ran)})
     else:
-        ran.tell(app)
-    return ran.exit_code
+        running.tell(ran)
+    return running.exit_code(ran)
 
 
 def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool, fresh: bool) -> int:

@@ -1,16 +1,15 @@
 """Evidence: the whole of one task's, and the checks of landed work run again."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from agent_orchestrator.cli import completing, doors, exits, render, wording
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.reverifying import Reverified
-
-Json = dict[str, Any]
 
 TAIL_LINES = 12
 """Lines shown of a check's output; the JSON has up to 8,000 characters."""
@@ -22,8 +21,8 @@ TAIL_LINES = 12
 def verify(name: str, as_json: bool) -> None:
     """Run the checks of landed work again, in a clean checkout.
 
-    Of a TASK the check that accepted it, on its commit; of a GOAL every check, on all that landed. Exits 0 when it is
-    verified, 6 when it is not, or not any more.
+    For a TASK, the check that accepted it, on its commit; for a GOAL, every check, on everything that landed. Exits 0
+    when the work is verified, 6 when it is not, or no longer is.
     """
     app = doors.app(create=False)
     found = app.verify(name)

@@ -35,6 +35,7 @@ STATE_COLOURS = {
     "blocked": "yellow",
     "flaky": "yellow",
     "limited": "yellow",
+    "no_room": "yellow",
     "conflict": "red",
     "failed": "red",
     "rejected": "red",

@@ -11,11 +11,10 @@ from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.event import Event
-
-Json = dict[str, Any]
 
 OPEN = frozenset({"ready", "executing"})
 """States of a goal from which work may still come."""
@@ -241,8 +240,8 @@ def events(
 ) -> int:
     """The log of everything that happened.
 
-    What is given more than once is an or: --type goal --type task.failed. With --check it exits 1 when the log is not
-    what was written.
+    --type can be repeated to see several: --type goal --type task.failed. With --check it exits 1 when the log is not
+    as it was written.
     """
     app = doors.app(create=False)
     if check:
@@ -327,7 +326,7 @@ def _details(data: Mapping[str, object]) -> str:
 def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) -> None:
     """The morning's report on a goal.
 
-    Without GOAL it is about the newest one, and names the others of the last day.
+    Without GOAL it is about the newest goal, and names the others of the last day.
     """
     if markdown + as_json + (page is not None) > 1:
         raise click.UsageError("--markdown, --html and --json exclude each other.")

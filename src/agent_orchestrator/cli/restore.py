@@ -19,8 +19,8 @@ from agent_orchestrator.workspaces import Checkpoint, Restored
 def restore(task: str, listing: bool, number: int | None, into: Path | None, everything: bool, as_json: bool) -> None:
     """Bring back a task's work from its checkpoints, on a new branch.
 
-    TASK is a task, one attempt of it such as t4hw9ab.2, or a goal: then it is what had landed. Without --at it is the
-    newest checkpoint, unless most of the work was gone by then. Your branch and your files are not touched. Exits 3
+    TASK is a task, one attempt of it such as t4hw9ab.2, or a goal, for what had landed of it. Without --at the newest
+    checkpoint is taken, unless most of the work was gone by then. Your branch and your files are not touched. Exits 3
     when there is no checkpoint.
     """
     app = doors.app(create=False)

@@ -1,7 +1,5 @@
 """Going through finished work, on a terminal with single keys, elsewhere verb by verb."""
 
-from typing import Any
-
 import click
 
 from agent_orchestrator.app import App
@@ -10,8 +8,7 @@ from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, TaskState
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 
 @click.command()
@@ -23,7 +20,7 @@ Json = dict[str, Any]
 def review(name: str | None, accept: bool, reject: bool, comment: str | None, as_json: bool) -> None:
     """Go through what is done: accept it, reject it, or ask for more.
 
-    On a terminal single keys do it, the riskiest work first. Elsewhere what is to be looked at is listed with the
+    On a terminal you decide with single keys, the riskiest work first. Elsewhere it lists what to look at, with the
     commands; --accept, --reject and --comment decide on one TASK. Without a name it is about the newest goal.
     """
     if accept and (reject or comment is not None):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent_orchestrator.app import App, begin_demo, build
+from agent_orchestrator.app import App, build
 from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
 from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 from agent_orchestrator.domain.sandbox import SandboxMode
 
 if TYPE_CHECKING:
-    from agent_orchestrator.runtime.supervisor import RunOptions
+    from agent_orchestrator.runtime.run_options import RunOptions
 
 LOOK_EVERY_S = 0.5
 """How often --wait looks whether the other supervisor has ended."""
@@ -67,16 +67,18 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
-        raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
+        asking = next(iter(app.goals.asking()), None)
+        asks = f"a change of a plan waits for you: orchestrate plan-continue {asking}"
+        raise NothingToDo("no goal is open", hint=asks if asking else 'submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
     if detach:
         return _detach(app, given, as_json=as_json)
     ran = running.lead(app, options)
     if as_json:
-        doors.answer(ran.as_json(app))
+        doors.answer(running.as_json(app, ran))
     else:
-        ran.tell(app)
-    return ran.exit_code
+        running.tell(ran)
+    return running.exit_code(ran)
 
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +162,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
 
     The agents follow scripts; processes, checkouts, checks and commits are real. Exits 0 when the goal was delivered.
     """
+    from agent_orchestrator.app.demo import begin_demo
     from agent_orchestrator.services.goals import Submission
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
@@ -183,14 +186,14 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     goal, _ = app.goals.accept(plan, Submission(text=plan.goal, demo=True))
     ran = running.lead(app, app.run_options(goal=goal.id))
     if as_json:
-        doors.answer({**ran.as_json(app), "folder": str(place)})
+        doors.answer({**running.as_json(app, ran), "folder": str(place)})
     else:
         render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
         doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")
     delivered = app.store.goals.get(goal.id).delivery is Delivery.DELIVERED
-    return ran.exit_code or (0 if delivered else 1)
+    return running.exit_code(ran) or (0 if delivered else 1)
 
 
 def _launcher() -> str:
@@ -216,7 +219,7 @@ def _was_held(hold: dict[str, Any]) -> str:
 def resume(provider: str | None, as_json: bool) -> None:
     """Use a provider again that is on hold, without waiting for its reset.
 
-    Without PROVIDER all are released. When it still refuses, it waits again. Exits 3 when none is on hold.
+    Without PROVIDER all are released. One that still refuses is put on hold again. Exits 3 when none is on hold.
     """
     app = doors.app(create=False)
     released = app.resume(provider)

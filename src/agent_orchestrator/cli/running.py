@@ -1,7 +1,5 @@
 """What leads up to a run and what is said after it, shared by the commands that run something."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,52 +10,14 @@ from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors, exits, live
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NotReady
-from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal, GoalState, Isolation
-from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.domain.goal import GOAL_OPEN, Isolation
 
 if TYPE_CHECKING:
-    from agent_orchestrator.runtime.supervisor import RunOptions
+    from agent_orchestrator.runtime.run_options import RunOptions
+    from agent_orchestrator.runtime.running import Ran
 
 FILES_NAMED = 5
-"""Files with uncommitted changes that are named; beyond that their number must do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """How a run ended."""
-
-    goals: tuple[GoalId, ...]
-    """What it was about: open when it began, or added while it ran."""
-    stopped_by: str
-    """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
-    exit_code: int
-    asking: Mapping[GoalId, int] = field(default_factory=dict)
-    """How many changes of their plans wait for the user, of goals of which any does."""
-
-    def as_json(self, app: App) -> dict[str, Any]:
-        """Return what a program is told."""
-        goals = [app.reports.goal(app.store.goals.get(id)) for id in self.goals]
-        return {"goals": goals, "stopped_by": self.stopped_by or None, "exit_code": self.exit_code}
-
-    def tell(self, app: App) -> None:
-        """Print one line for each goal: id, state and verdict, what became of the result, the report's command."""
-        rows = []
-        for id in self.goals:
-            goal = app.store.goals.get(id)
-            judged = f"{goal.state} ({goal.verdict})" if goal.verdict else str(goal.state)
-            demo = "scripted demo: " if goal.demo else ""
-            asks = f"needs you: {_changes(self.asking[id])} for you; " if id in self.asking else ""
-            note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
-            rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
-        columns.show(rows)
-        if self.stopped_by:
-            doors.tell(f"stopped by the {self.stopped_by}; what is left stays in the queue: orchestrate run")
-        for id, count in self.asking.items():
-            doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")
-
-
-def _changes(count: int) -> str:
-    return "1 change of its plan waits" if count == 1 else f"{count} changes of its plan wait"
+"""Files with uncommitted changes that are named; of more only the number is given."""
 
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
@@ -79,7 +39,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
-        raise NotReady(f"{app.folder} is no project: agents would work on all that is in it", hint=hint)
+        raise NotReady(f"{app.folder} is not a project: agents would work on everything in it", hint=hint)
     if project.head is None and not project.bare and app.settings.isolation is not Isolation.SHARED:
         _offer_git(app, has_repository=project.root is not None, yes=yes, ask=ask)
         project = app.project()
@@ -112,7 +72,7 @@ def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
         app.trust.give(root)
         doors.tell(f"trusted as they are now: {shown}")
     else:
-        doors.tell(f"left out, for they make agents run commands: {shown} (orchestrate run --trust takes them in)")
+        doors.tell(f"left out because they make agents run commands: {shown} (orchestrate run --trust takes them in)")
 
 
 def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:
@@ -130,7 +90,7 @@ def _offer_git(app: App, *, has_repository: bool, yes: bool, ask: bool) -> None:
         )
 
 
-def lead(app: App, options: "RunOptions") -> Ran:
+def lead(app: App, options: "RunOptions") -> "Ran":
     """Lead the project until its work is done, in this thread, where signals arrive, and say how it ended.
 
     What happens meanwhile is shown on standard error: a live view on a terminal, lines elsewhere.
@@ -138,27 +98,43 @@ def lead(app: App, options: "RunOptions") -> Ran:
     Raises:
         AlreadyRunning: another supervisor does.
     """
-    ran = app.lead(options, lambda: live.while_running(app, lambda log: app.supervise(options, log=log)))
-    ids = tuple(goal.id for goal in ran.goals)
-    code = exit_code(list(ran.goals), ran.stopped_by, asks=bool(ran.asking))
-    return Ran(goals=ids, stopped_by=ran.stopped_by, exit_code=code, asking=ran.asking)
+    return app.lead(options, lambda: live.while_running(app, lambda log: app.supervise(options, log=log)))
 
 
-def exit_code(goals: list[Goal], stopped_by: str, *, asks: bool = False) -> int:
-    """Return 0 when all is completed and in its branch, however the run was ended; else why it is not.
+def as_json(app: App, ran: "Ran") -> dict[str, Any]:
+    """Return what a program is told of a run that has ended."""
+    goals = [app.reports.goal(goal) for goal in ran.goals]
+    return {"goals": goals, "stopped_by": ran.stopped_by or None, "exit_code": exit_code(ran)}
 
-    A result that could not be taken into the branch it was meant for needs a person; on a detached HEAD it was meant
-    for none. *asks*: a change of a plan waits for a person, who may add work to what is completed.
-    """
-    if all(goal.state is GoalState.COMPLETED for goal in goals):
-        if stopped_by == "user":
-            return exits.INTERRUPTED
-        waits = any(goal.delivery is Delivery.WAITING and goal.base_branch is not None for goal in goals)
-        return exits.PARTLY if waits or asks else 0
-    if stopped_by == "user":
+
+def tell(ran: "Ran") -> None:
+    """Print one line for each goal: id, state and verdict, what became of the result, the report's command."""
+    rows = []
+    for goal in ran.goals:
+        judged = f"{goal.state} ({goal.verdict})" if goal.verdict else str(goal.state)
+        demo = "scripted demo: " if goal.demo else ""
+        asks = f"needs you: {_changes(ran.asking[goal.id])} for you; " if goal.id in ran.asking else ""
+        note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
+        rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
+    columns.show(rows)
+    if ran.stopped_by:
+        doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: orchestrate run")
+    for id, count in ran.asking.items():
+        doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")
+
+
+def _changes(count: int) -> str:
+    return "1 change of its plan waits" if count == 1 else f"{count} changes of its plan wait"
+
+
+def exit_code(ran: "Ran") -> int:
+    """Return 0 when all is completed and delivered, however the run was ended; else the code that says why not."""
+    if ran.stopped_by == "user":
         return exits.INTERRUPTED
-    left = any(goal.state in GOAL_OPEN for goal in goals)
-    return exits.LIMITED if stopped_by and left else exits.PARTLY
+    if ran.ok:
+        return 0
+    left = any(goal.state in GOAL_OPEN for goal in ran.goals)
+    return exits.LIMITED if ran.stopped_by and left else exits.PARTLY
 
 
 def budget(text: str | None) -> Budget | None:

@@ -11,13 +11,12 @@ from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.replan import Replan
     from agent_orchestrator.services.plans import SavedPlan
     from agent_orchestrator.services.running_plans import Scene
-
-Json = dict[str, Any]
 
 
 def show(app: App, goal: Goal, *, as_json: bool) -> None:

@@ -12,10 +12,12 @@ from agent_orchestrator.cli.plan_view import Look
 from agent_orchestrator.cli.terminal import Drawn, Plain
 from agent_orchestrator.domain.errors import BadInput, OrchestratorError
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.changes import MODIFIABLE
 from agent_orchestrator.planning.commands import COMMANDS, FIELDS, find_command
-from agent_orchestrator.planning.editing import MODIFIABLE, find_task
+from agent_orchestrator.planning.editing import find_task
 from agent_orchestrator.planning.forecast import Forecast
-from agent_orchestrator.planning.planner import InteractivePlanner, Model, Outcome, Stopped
+from agent_orchestrator.planning.partners import Model, Stopped
+from agent_orchestrator.planning.planner import InteractivePlanner, Outcome
 from agent_orchestrator.services.plans import SavedPlan
 
 PROMPT_ROWS = 3
@@ -71,7 +73,7 @@ def write_out(file: str, text: str) -> None:
     path = Path(file).expanduser()
     try:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace")[:200].startswith(OURS):
-            raise BadInput(f"{file} is there already and no exported plan", hint="choose another file")
+            raise BadInput(f"{file} exists and is not an exported plan", hint="choose another file")
         beside = path.with_name(f".{path.name}.new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
@@ -143,12 +145,12 @@ class Session:
         plan = self.planner.plan
         match what:
             case "task":
-                return plan_view.task_lines(plan, find_task(plan, argument))
+                return plan_view.task_lines(find_task(plan, argument))
             case "graph":
                 return plan_view.graph_lines(plan, self.look())
             case "forecast":
                 if argument and not (argument.isascii() and argument.isdigit() and 1 <= int(argument) <= 100):
-                    raise BadInput(f"{argument[:20]!r} is no number of agents", hint="1 to 100")
+                    raise BadInput(f"{argument[:20]!r} is not a number of agents", hint="1 to 100")
                 found = self.expected(int(argument) if argument else None)
                 counts = sorted({1, found.at_once} - {found.agents})
                 return plan_view.forecast_lines(plan, found, [self.expected(count) for count in counts])
@@ -173,7 +175,7 @@ class Session:
         if one is not None:
             return [f"{one.word}{f' or {one.letter}' if one.letter else ''}: {one.about}", f"  {one.usage}"]
         who = ", ".join(model.name for model in self.planner.models)
-        talk = f"Anything else is said to {who}." if who else "No model is here to talk with; everything else works."
+        talk = f"Anything else is said to {who}." if who else "There is no model to talk with; everything else works."
         if self.door.plain:
             listed = [
                 f"{one.word}{f' or {one.letter}' if one.letter else ''}: {one.about}. {one.usage}" for one in COMMANDS
@@ -189,7 +191,7 @@ class Session:
         ]
 
     def completions(self, typed: str) -> Iterator[tuple[str, str]]:
-        """Yield the words that could stand where *typed* ends, each with what it means."""
+        """Yield the words that could complete *typed*, each with what it means."""
         words = typed.split(" ")
         if len(words) <= 1:
             yield from ((one.word + " " * bool(one.takes), one.about) for one in COMMANDS)

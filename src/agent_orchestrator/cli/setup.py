@@ -18,7 +18,8 @@ from agent_orchestrator.domain.errors import BadInput, NotReady
 def init(git: bool, as_json: bool) -> None:
     """Prepare a project: configuration file, git if wanted.
 
-    Never overwrites anything. What we remember of the project lies outside it, in the state folder.
+    It never overwrites anything. The database and all other data about the project are kept outside it, in the state
+    folder.
     """
     app = doors.app()
     if git:

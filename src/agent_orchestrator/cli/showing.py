@@ -1,18 +1,17 @@
 """Plans and accepted goals, shown to people and programs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import columns, doors
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Task
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.services.plans import SavedPlan
-
-Json = dict[str, Any]
 
 
 def plan_json(plan: Plan) -> Json:
@@ -35,7 +34,7 @@ def saved_json(app: App, saved: "SavedPlan") -> Json:
 def accepted_json(app: App, goal: Goal | None, tasks: Sequence[Task], plan: Plan) -> Json:
     """Return what a program is told of a goal that was queued; *goal* is None when it was not.
 
-    Then the tasks are the plan's, so that who reads ``tasks`` finds them in either case.
+    Then the tasks are the plan's, so that a reader of ``tasks`` finds them in either case.
     """
     planned = plan_json(plan)
     if goal is None:

@@ -1,16 +1,14 @@
 """One task: everything about it, what its agent said and did, what its work changes, and another try."""
 
 import sys
-from typing import Any
 
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import completing, doors, render
+from agent_orchestrator.cli import completing, doors, render, wording
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 TAIL_LINES = 12
 """Lines shown of a check's output; the JSON has up to 8,000 characters."""
@@ -19,7 +17,7 @@ TAIL_LINES = 12
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--evidence", is_flag=True, help="Only what its verdict rests on, all of it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@wording.as_json
 def task(task: str, evidence: bool, as_json: bool) -> None:
     """Everything about one task: attempts, evidence, cost."""
     app = doors.app(create=False)
@@ -126,7 +124,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--comment", default="", help="Words that go into the next attempt's prompt.")
 @click.option("--split", is_flag=True, help="Put smaller tasks in its place, divided by the planner or else by rules.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@wording.as_json
 def retry(task: str, comment: str, split: bool, as_json: bool) -> None:
     """Give a failed or cancelled task new attempts, or split it."""
     if split and comment:
@@ -186,7 +184,7 @@ def logs(task: str, follow: bool, number: int | None, raw: bool, as_json: bool) 
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--stat", is_flag=True, help="Only which files change, and by how much.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@wording.as_json
 def diff(task: str, stat: bool, as_json: bool) -> None:
     """What a task's work changes."""
     app = doors.app(create=False)

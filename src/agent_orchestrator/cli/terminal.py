@@ -17,7 +17,7 @@ import click
 from agent_orchestrator.cli import render
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.text import clean
-from agent_orchestrator.planning.planner import Stopped
+from agent_orchestrator.planning.partners import Stopped
 
 COMPLETED_CHARS = 400
 """A longer line is pasted text: nothing in it is completed."""

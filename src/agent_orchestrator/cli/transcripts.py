@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from agent_orchestrator.cli import doors, render
 from agent_orchestrator.cli.render import line
@@ -15,11 +15,10 @@ from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent
 from agent_orchestrator.runtime.follower import tail
 from agent_orchestrator.runtime.process import State, state
 from agent_orchestrator.runtime.transcript import Tailer
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.app import App
-
-Json = dict[str, Any]
 
 LOOK_EVERY_S = 0.3
 """How often a growing transcript is looked at."""

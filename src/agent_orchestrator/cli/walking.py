@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,8 +20,7 @@ from agent_orchestrator.cli.render import line
 from agent_orchestrator.cli.review import then
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.ids import TaskId
-
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 KEYS = {
     "a": "accept",
@@ -67,7 +65,7 @@ def _shown(item: Json, where: str) -> list[str]:
 
 
 def _decide(app: App, item: Json, keys: str) -> str:
-    """Heed keys until one of them decides on *item*; return ``accepted``, …, ``next`` or ``quit``."""
+    """Take keys until one of them decides on *item*; return ``accepted``, …, ``next`` or ``quit``."""
     while True:
         click.echo(f"{keys}  ", nl=False)
         key = _key()

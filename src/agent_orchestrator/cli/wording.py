@@ -1,4 +1,4 @@
-"""What commands that take a goal read from the command line: its text, a priority, a planner."""
+"""What several commands read from the command line: a goal's text, a priority, wishes for a plan, --json."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLANNERS = ("auto", "api", "claude", "codex", "rules")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on standard output.")
-"""The option that every command has."""
+"""The option of every command that answers with one document."""
 
 
 def priority(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Whoever works: a child we spawned, or an outsider who joined the queue. One life = one agent id."""
+"""Who works: one life of an agent, which is one child process of ours and has an id of its own."""
 
 from dataclasses import dataclass
 from datetime import datetime

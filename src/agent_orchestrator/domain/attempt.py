@@ -30,12 +30,16 @@ class Outcome(StrEnum):
     """A usage limit, a 429 or an overload. Costs no attempt."""
     CANCELLED = "cancelled"
     """We or the user stopped it. Costs no attempt."""
+    NO_ROOM = "no_room"
+    """It came to nothing while a disk that it uses was full. Costs no attempt, unless that happens again and again."""
     FENCED = "fenced"
     """It came too late: somebody else holds the task."""
 
 
-FREE = frozenset({Outcome.LIMITED, Outcome.CANCELLED, Outcome.FENCED, Outcome.SUCCEEDED})
+FREE = frozenset({Outcome.LIMITED, Outcome.CANCELLED, Outcome.NO_ROOM, Outcome.FENCED, Outcome.SUCCEEDED})
 """Outcomes that are not charged against ``max_attempts``."""
+NO_ROOM_FREE = 3
+"""So often in a row a full disk costs a task nothing. From then on it is charged: its agent may be what fills it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

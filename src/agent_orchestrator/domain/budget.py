@@ -140,7 +140,9 @@ class Budget:
         return max((spent / limit for spent, limit in pairs if limit), default=0.0)
 
     def setting_aside(self, each: "Budget | None") -> "Budget":
-        """Return it with what *each* attempt may use as its reserves: then attempts that keep to it cannot pass it."""
+        """Return this budget with what *each* attempt may use as its reserves: then attempts that keep to it cannot
+        pass it.
+        """
         if each is None:
             return self
         return replace(

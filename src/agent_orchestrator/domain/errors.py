@@ -122,6 +122,15 @@ class WorkspaceProblem(OrchestratorError):
     code = "workspace"
 
 
+NO_ROOM = ("No space left on device", "Disk quota exceeded")
+"""How the C library names the two where no other language is set; most programs pass its words on."""
+
+
+def tells_no_room(text: str) -> bool:
+    """Say whether *text*, from a program that failed, names a used up disk or quota."""
+    return any(words in text for words in NO_ROOM)
+
+
 def lacks_room(error: BaseException | None) -> bool:
     """Say whether *error*, or what it came from, is that a disk or a quota is used up."""
     while error is not None:

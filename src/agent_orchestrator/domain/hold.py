@@ -3,7 +3,7 @@
 A hold says until when. A pace says how carefully the provider is used after
 it: how often in a row it has refused, which makes each pause longer than the
 one before, and how many agents of it may work at once, which grows again with
-time. A limit per minute is so met by fewer agents, not by none.
+time. So a limit per minute is met with fewer agents, not with none.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ LONGEST_GUESS = timedelta(hours=1)
 RESET_LATE = timedelta(minutes=5)
 """The first wait after a stated reset that did not happen; such resets were late by minutes, sometimes by hours."""
 BRIEF = frozenset({HoldKind.RATE_LIMIT, HoldKind.OVERLOADED})
-"""Refusals that pass within minutes: met by a short pause and fewer agents."""
+"""Refusals that pass within minutes: answered with a short pause and fewer agents."""
 BRIEF_PAUSE = timedelta(seconds=15)
 """The first pause then. The CLIs have tried again by themselves for about half a minute before they give up."""
 BRIEF_LONGEST = timedelta(minutes=10)

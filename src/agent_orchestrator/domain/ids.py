@@ -1,8 +1,8 @@
 """The names of things: short, typeable, and safe in a path, a branch name and a command line.
 
-An id is one letter that says what it names and a few characters of an alphabet
-without look-alikes. Ids are drawn at random, so two machines may draw at the
-same time; who adds rows asks the store for the rare repeat and draws again.
+An id is one letter that says what it names and a few characters of an alphabet without look-alikes. Ids are drawn at
+random, so two machines may draw at the same time; whoever adds rows asks the store whether an id is taken, and then
+draws again.
 """
 
 import re

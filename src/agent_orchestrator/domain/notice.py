@@ -21,11 +21,12 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is told. Its texts are cleaned, on one line each, and capped; they are still text by strangers."""
+    """What is told. Its texts are cleaned, on one line each, and capped; strangers may still have written them."""
 
     kind: NoticeKind
     key: str
-    """What it is about, with what makes it new: one of a key is sent once, whatever dies in between."""
+    """What it is about, with what makes it new: a notice with the same key is sent once, whatever crashes in
+    between."""
     title: str
     text: str
     command: str

@@ -16,7 +16,7 @@ GUESS = 0.5
 on went to the right specialist, and 27 of 100 below it."""
 
 QUESTIONS_LIMIT = 5
-"""More questions than this are not asked: who has to answer ten things writes the plan himself."""
+"""More questions than this are not asked: with ten answers to give, a person might as well write the plan."""
 
 
 class Severity(StrEnum):

@@ -1,4 +1,4 @@
-"""What is changed before a task is tried again, when trying the same again has led to the same. Pure.
+"""What is changed before a task is tried again, once the same attempt has failed twice in the same way. Pure.
 
 An attempt that failed as the one before it did is not simply repeated. First a
 more capable model has a try, then another provider; when there is neither and

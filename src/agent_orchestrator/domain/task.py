@@ -2,7 +2,7 @@
 
 A task is moved only through :func:`moved`, and the store applies the move by
 compare-and-set on the state and the fencing token, with the event in the same
-transaction. So whoever comes late changes nothing.
+transaction. So a late writer changes nothing.
 """
 
 from datetime import datetime
@@ -84,7 +84,8 @@ class Verdict(StrEnum):
     """What we say of finished work. "Claimed done" and "verified" never look the same."""
 
     VERIFIED = "verified"
-    """Its checks ran here, on the union with everything landed before, and passed; or had no failure but old ones."""
+    """Its checks ran here, on the union with everything landed before, and passed; or failed only where the base had
+    failed before."""
     UNVERIFIED = "unverified"
     """Work exists, and nothing vouches for it: no check was available, the base was red already, or the work tampered
     with what was to judge it."""
@@ -121,7 +122,8 @@ class Task(NamedTuple):
     """One row of the queue, as a value. Methods return a new Task.
 
     Every command that looks makes this class, and a named tuple of so many fields is made six times as quickly as a
-    frozen dataclass (0.7 against 4.6 ms). :class:`Goal`, :class:`Usage` and ``Leadership`` are so too.
+    frozen dataclass (0.7 against 4.6 ms). :class:`Goal`, :class:`Usage` and ``Leadership`` are named tuples for the
+    same reason.
     """
 
     id: TaskId

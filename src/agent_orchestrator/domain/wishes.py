@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Wishes(NamedTuple):
-    """What somebody said once, with the plan or when it is queued. What is not said is as for any goal."""
+    """What somebody said once, with the plan or when it is queued. What is left out is as for any goal."""
 
     priority: int | None = None
     """0 to 100, low numbers first; for tasks without a priority of their own."""

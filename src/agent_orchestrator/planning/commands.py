@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.plan import Plan
-from agent_orchestrator.planning.editing import Change, find_task
+from agent_orchestrator.planning.changes import Change
+from agent_orchestrator.planning.editing import find_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

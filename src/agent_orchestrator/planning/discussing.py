@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Size, Tier
+from agent_orchestrator.planning.changes import KEYS, Change
 from agent_orchestrator.planning.decomposer import Complete
 from agent_orchestrator.planning.document import plan_to_json
-from agent_orchestrator.planning.editing import KEYS, Change, changed
+from agent_orchestrator.planning.editing import changed
 from agent_orchestrator.planning.prompt import ANSWER_LIMIT_BYTES, UnreadableAnswer, fenced
 from agent_orchestrator.planning.roster import Roster
 

@@ -47,7 +47,7 @@ def doubts(plan: Plan, exists: Callable[[str], bool], *, has_check: bool) -> tup
     bare = [task.id for task in plan.tasks if task.verify is None and task.expects_change]
     if bare and not has_check:
         told = ", ".join(bare[:4]) + (" and others" if len(bare) > 4 else "")
-        message = f"nothing checks the work of {told}: neither they nor the project name a command"
+        message = f"nothing checks the work of {told}: neither the plan nor the project names a command"
         found.append(Finding(rule="no-verify", severity=Severity.WARNING, message=message))
     return tuple(dict.fromkeys(found))
 

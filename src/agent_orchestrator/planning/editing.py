@@ -11,37 +11,16 @@ from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound
 from agent_orchestrator.domain.ids import slug, words_of
 from agent_orchestrator.domain.plan import GUESS, Plan, PlannedTask, Question, Routing
 from agent_orchestrator.domain.task import Size
+from agent_orchestrator.planning.changes import MODIFIABLE, Change, number_of, op_of, text_of, texts_of
 from agent_orchestrator.planning.document import task_from_json, task_to_json
-from agent_orchestrator.planning.lint import DESCRIPTION_LIMIT, ITEMS_LIMIT, lint, short_title
-from agent_orchestrator.planning.quoting import DECIDED, OF_TASK, TAKEN, joined
+from agent_orchestrator.planning.lint import lint
+from agent_orchestrator.planning.quoting import OF_TASK, joined
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
-
-Change = Mapping[str, object]
-"""One change as decoded JSON: ``op`` and the keys that KEYS names for it."""
-
-KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "add": (("title",), ("id", "description", "agent_type", "depends_on", "before", "priority", "tier", "size", "owns",
-                         "acceptance", "verify", "expects_change")),
-    "remove": (("task",), ()),
-    "modify": (("task", "set"), ()),
-    "split": (("task", "into"), ("in_order",)),
-    "merge": (("tasks",), ("title",)),
-    "move": (("task",), ("before", "after")),
-    "depend": (("task", "on"), ()),
-    "undepend": (("task", "on"), ()),
-    "route": (("task",), ("to",)),
-    "answer": (("question", "answer"), ()),
-    "assume": (("text",), ()),
-    "unassume": (("number",), ()),
-}  # fmt: skip
-"""Every op with the keys it must have and those it may have."""
+from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, short_title
 
 CHANGES_LIMIT = 500
 """More changes at once are a new plan: bring it as a file."""
-
-MODIFIABLE = ("id", "title", "description", "agent_type", "depends_on", "priority", "tier", "size", "owns",
-              "acceptance", "verify", "expects_change")  # fmt: skip
 
 
 def changed(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
@@ -61,7 +40,7 @@ def edited(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
         raise BadInput(f"{len(changes)} changes are more than {CHANGES_LIMIT}", hint="bring the plan as a file")
     for at, change in enumerate(changes):
         try:
-            plan = _with_standing_check(_OPS[_checked(change)](plan, change, roster), plan)
+            plan = _with_standing_check(_OPS[op_of(change)](plan, change, roster), plan)
         except (BadInput, NotFound) as error:
             if len(changes) == 1:
                 raise
@@ -103,35 +82,13 @@ def find_task(plan: Plan, name: str) -> PlannedTask:
     )
 
 
-def _checked(change: object) -> str:
-    """Return the op of *change* when its keys are right."""
-    if not isinstance(change, Mapping):
-        raise BadInput("a change is an object", hint='such as {"op": "remove", "task": "docs"}')
-    op = change.get("op")
-    if not isinstance(op, str) or op not in KEYS:
-        import difflib
-
-        close = difflib.get_close_matches(str(op), KEYS, n=1)
-        raise BadInput(
-            f"there is no change {str(op)[:40]!r}", hint=f"did you mean {close[0]}?" if close else ", ".join(KEYS)
-        )
-    must, may = KEYS[op]
-    missing = [key for key in must if change.get(key) in (None, "", [], {})]
-    unknown = [str(key) for key in change if key not in {"op", *must, *may}]
-    if missing:
-        raise BadInput(f"{op} needs {missing[0]!r}", hint=f"its keys: {', '.join((*must, *may))}")
-    if unknown:
-        raise BadInput(f"{op} has no {unknown[0][:40]!r}", hint=f"its keys: {', '.join((*must, *may))}")
-    return op
-
-
 def _add(plan: Plan, change: Change, roster: Roster) -> Plan:
-    title = short_title(_text(change, "title"))
-    needs = [find_task(plan, name).id for name in _texts(change, "depends_on")]
-    later = [find_task(plan, name).id for name in _texts(change, "before")]
+    title = short_title(text_of(change, "title"))
+    needs = [find_task(plan, name).id for name in texts_of(change, "depends_on")]
+    later = [find_task(plan, name).id for name in texts_of(change, "before")]
     fields = {key: value for key, value in change.items() if key not in {"op", "before"} and value is not None}
-    described = _text(change, "description") or _text(change, "title")
-    wanted = _text(change, "id") or slug(title) or "task"
+    described = text_of(change, "description") or text_of(change, "title")
+    wanted = text_of(change, "id") or slug(title) or "task"
     if change.get("id") and wanted in _ids(plan):
         raise InvalidPlan(f"there is a task {wanted!r} already", hint="choose another id")
     id = _free(plan, wanted)
@@ -151,7 +108,7 @@ def _add(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _remove(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Take a task out; what waited for it waits for what it waited for."""
-    gone = find_task(plan, _text(change, "task"))
+    gone = find_task(plan, text_of(change, "task"))
     if len(plan.tasks) == 1:
         raise InvalidPlan(f"{gone.id} is the only task of the plan", hint="modify it, or quit: nothing is queued")
     tasks = [
@@ -163,7 +120,7 @@ def _remove(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 
 def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
-    old = find_task(plan, _text(change, "task"))
+    old = find_task(plan, text_of(change, "task"))
     fields = change["set"]
     if not isinstance(fields, Mapping):
         raise BadInput("modify: 'set' is an object of fields and their new values", hint=", ".join(MODIFIABLE))
@@ -176,7 +133,7 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
         raise BadInput(f"a task has no {unknown[0][:40]!r} that could be set", hint=hint)
     fields = dict(fields)
     if "depends_on" in fields:
-        fields["depends_on"] = [find_task(plan, name).id for name in _texts(fields, "depends_on")]
+        fields["depends_on"] = [find_task(plan, name).id for name in texts_of(fields, "depends_on")]
     new = task_from_json({**task_to_json(old), **fields, "phase": old.phase}, old.id)
     if not new.title.strip():
         raise InvalidPlan(f"{old.id} needs a title")
@@ -198,7 +155,7 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Make several tasks of one. Outer edges stay: every part waits for what it waited for, and all are waited for."""
-    whole = find_task(plan, _text(change, "task"))
+    whole = find_task(plan, text_of(change, "task"))
     into = change["into"]
     if not isinstance(into, list) or len(into) < 2:
         raise BadInput("split: 'into' is a list of two or more parts", hint="a title each, or objects with a title")
@@ -258,12 +215,12 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _merge(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Make one task of several, with all they had; what lies between them would make a cycle and is refused."""
-    members = [find_task(plan, name) for name in _texts(change, "tasks")]
+    members = [find_task(plan, name) for name in texts_of(change, "tasks")]
     members = sorted({task.id: task for task in members}.values(), key=plan.tasks.index)
     if len(members) < 2:
         raise BadInput("merge needs two or more tasks", hint='such as {"op": "merge", "tasks": ["api", "api-tests"]}')
     first, ids = members[0], {task.id for task in members}
-    title = short_title(_text(change, "title") or "; ".join(task.title for task in members))
+    title = short_title(text_of(change, "title") or "; ".join(task.title for task in members))
     whole = replace(
         first,
         title=title,
@@ -292,10 +249,10 @@ def _merge(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _move(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Change the order of the list. It decides who goes first when nothing else does."""
-    moved = find_task(plan, _text(change, "task"))
+    moved = find_task(plan, text_of(change, "task"))
     if bool(change.get("before")) == bool(change.get("after")):
         raise BadInput("move needs one of 'before' and 'after'")
-    beside = find_task(plan, _text(change, "before") or _text(change, "after"))
+    beside = find_task(plan, text_of(change, "before") or text_of(change, "after"))
     if beside.id == moved.id:
         raise BadInput(f"{moved.id} cannot be moved beside itself")
     rest = [one for one in plan.tasks if one.id != moved.id]
@@ -305,14 +262,14 @@ def _move(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 
 def _depend(plan: Plan, change: Change, roster: Roster) -> Plan:
-    task = find_task(plan, _text(change, "task"))
-    needs = [find_task(plan, name).id for name in _texts(change, "on")]
+    task = find_task(plan, text_of(change, "task"))
+    needs = [find_task(plan, name).id for name in texts_of(change, "on")]
     return _with(plan, replace(task, depends_on=tuple(dict.fromkeys((*task.depends_on, *needs)))))
 
 
 def _undepend(plan: Plan, change: Change, roster: Roster) -> Plan:
-    task = find_task(plan, _text(change, "task"))
-    freed = [find_task(plan, name).id for name in _texts(change, "on")]
+    task = find_task(plan, text_of(change, "task"))
+    freed = [find_task(plan, name).id for name in texts_of(change, "on")]
     for id in freed:
         if id not in task.depends_on:
             waits = ", ".join(task.depends_on) or "nothing"
@@ -322,8 +279,8 @@ def _undepend(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _route(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Give a task to the specialist that is named, else to the one its words and paths speak for."""
-    task = find_task(plan, _text(change, "task"))
-    to = _text(change, "to")
+    task = find_task(plan, text_of(change, "task"))
+    to = text_of(change, "to")
     if to and to != "auto":
         return _with(plan, replace(task, agent_type=roster.get(to).name, routing=_by_user(to, roster)))
     return _with(plan, _routed(task, roster))
@@ -331,8 +288,8 @@ def _route(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 def _answer(plan: Plan, change: Change, roster: Roster) -> Plan:
     """Write an answer down. One that is a command checks the tasks that have no check of their own."""
-    number = _number(change, "question", len(plan.questions), "question")
-    question, answer = plan.questions[number - 1], _text(change, "answer")
+    number = number_of(change, "question", len(plan.questions), "question")
+    question, answer = plan.questions[number - 1], text_of(change, "answer")
     answered = (*plan.questions[: number - 1], replace(question, answer=answer), *plan.questions[number:])
     plan = replace(plan, questions=answered)
     if question.sets != "verify":
@@ -370,11 +327,11 @@ def _with_standing_check(plan: Plan, before: Plan) -> Plan:
 def _assume(plan: Plan, change: Change, roster: Roster) -> Plan:
     if len(plan.assumptions) >= ITEMS_LIMIT:
         raise BadInput(f"a plan has {ITEMS_LIMIT} assumptions at most", hint="take one away, or put it into the goal")
-    return replace(plan, assumptions=tuple(dict.fromkeys((*plan.assumptions, _text(change, "text")))))
+    return replace(plan, assumptions=tuple(dict.fromkeys((*plan.assumptions, text_of(change, "text")))))
 
 
 def _unassume(plan: Plan, change: Change, roster: Roster) -> Plan:
-    number = _number(change, "number", len(plan.assumptions), "assumption")
+    number = number_of(change, "number", len(plan.assumptions), "assumption")
     return replace(plan, assumptions=plan.assumptions[: number - 1] + plan.assumptions[number:])
 
 
@@ -392,26 +349,6 @@ _OPS: Mapping[str, Callable[[Plan, Change, Roster], Plan]] = {
     "assume": _assume,
     "unassume": _unassume,
 }
-
-
-def decided(plan: Plan) -> Plan:
-    """Return *plan* with what was answered and assumed written into the descriptions of the tasks that it touches.
-
-    This is what is queued: an agent sees its task alone. A question nobody answered is told with its default.
-    """
-    if plan.source == "single" and not plan.questions and not plan.assumptions:
-        return plan
-    tasks = []
-    for task in plan.tasks:
-        about = [one for one in plan.questions if not one.tasks or task.id in one.tasks]
-        answered = [f"- {one.text} {one.answer}" for one in about if one.answer is not None]
-        taken = [f"- {one.text} {one.default}" for one in about if one.answer is None and one.default]
-        taken += [f"- {text}" for text in plan.assumptions]
-        parts = [task.description]
-        parts += [f"{DECIDED}\n" + "\n".join(answered)] if answered else []
-        parts += [f"{TAKEN}\n" + "\n".join(taken)] if taken else []
-        tasks.append(replace(task, description="\n\n".join(parts)) if len(parts) > 1 else task)
-    return replace(plan, tasks=tuple(tasks))
 
 
 def _instead(needs: tuple[str, ...], gone: str, others: tuple[str, ...]) -> tuple[str, ...]:
@@ -463,31 +400,3 @@ def _free_of(taken: Iterable[str], wanted: str) -> str:
     while id in names:
         id, number = f"{wanted}-{number}", number + 1
     return id
-
-
-def _text(change: Change, key: str) -> str:
-    value = change.get(key)
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadInput(f"{key!r} must be text", hint="see docs/planning.md")
-    return str(value).strip()
-
-
-def _texts(change: Change, key: str) -> list[str]:
-    value = change.get(key)
-    if value is None:
-        return []
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        value = [value]
-    if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, str | int) for one in value):
-        raise BadInput(f"{key!r} must be a list of texts", hint="see docs/planning.md")
-    return [str(one) for one in value]
-
-
-def _number(change: Change, key: str, count: int, what: str) -> int:
-    text = _text(change, key)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= count):
-        known = f"they are numbered 1 to {count}" if count else f"the plan has no {what}s"
-        raise NotFound(f"there is no {what} {text[:20]}", hint=known)
-    return int(text)

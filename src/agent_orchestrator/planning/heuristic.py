@@ -21,7 +21,6 @@ from agent_orchestrator.planning.archetypes.steps import (
     Step,
 )
 from agent_orchestrator.planning.layers import Layer, layer_of
-from agent_orchestrator.planning.lint import LABEL_WORDS, short_title, visible
 from agent_orchestrator.planning.profile import Profile
 from agent_orchestrator.planning.quoting import OF_GOAL
 from agent_orchestrator.planning.reading import (
@@ -35,7 +34,8 @@ from agent_orchestrator.planning.reading import (
 )
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
-from agent_orchestrator.planning.vocabulary import COMMON_WORDS, NOUN_LIKE_VERBS, VERBS
+from agent_orchestrator.planning.texts import LABEL_WORDS, short_title, visible
+from agent_orchestrator.planning.vocabulary import COMMON_WORDS, NOUN_LIKE_VERBS, TITLE_VERBS, VERBS
 
 SOURCE = "rules"
 
@@ -49,6 +49,8 @@ BY_KIND = 0.75
 """Confidence in a specialist that a known kind of project names; not measured, above a guess and below certainty."""
 
 CLEAR_HEAD = 0.55
+GUESS = 0.3
+"""Below it a part's own words say next to nothing, and whatever its head says is better."""
 
 _BY_LAYER = {
     Layer.SETUP: BACKEND,
@@ -93,12 +95,22 @@ _WHOLE = re.compile(
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
 
 
+_INQUIRY = re.compile(
+    r"\b(?:research|compar(?:e|es|ing|ison)|evaluat(?:e|es|ing|ion)|investigat(?:e|es|ing|ion)|analy[sz](?:e|es|ing)|"
+    r"report|study|survey|recommendation|white ?paper)\b",
+    re.I,
+)
+"""A goal that begins so wants something found out and written down."""
+
+
 def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> Plan:
     """Return a plan for *goal*; not validated yet.
 
     With a *profile*, a project without any user interface gets no screens that the goal does not ask for.
     """
     reading = read_goal(goal)
+    if _is_inquiry(reading):
+        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
     if reading.form is Form.REQUESTS and len(steps) == 2 and len(_agents(steps, reading, roster)) < 2:
         steps = []  # two requests, and nothing says that they take two specialists: one agent does both
@@ -110,6 +122,13 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     if len(steps) < 2:
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster) for step in steps))
+
+
+def _is_inquiry(reading: Reading) -> bool:
+    """Say whether the parts are what an inquiry is about, not what to do: one report on three things is one task."""
+    if reading.form not in (Form.LIST, Form.THINGS) or any(starts_with_request(part.text) for part in reading.parts):
+        return False
+    return _INQUIRY.search(reading.head) is not None
 
 
 def single_task(goal: str, roster: Roster, *, criteria: tuple[str, ...] = ()) -> PlannedTask:
@@ -160,8 +179,10 @@ def _routed(step: Step, reading: Reading, roster: Roster) -> Routing:
     routing = route(step.title, step.what, roster)
     if routing.confidence >= 0.5:
         return routing
+    if reading.form is Form.NONE:  # a part of a program that says little by itself is for who would do the whole
+        return route(reading.text.partition("\n")[0], "", roster)
     by_head = route(reading.head, f"{step.title} {step.what}", roster)
-    if by_head.confidence > max(routing.confidence, CLEAR_HEAD):
+    if by_head.confidence > max(routing.confidence, CLEAR_HEAD if routing.confidence >= GUESS else 0.0):
         return by_head
     guessed = _BY_LAYER[layer_of(step.title)]
     if routing.confidence > 0.0:
@@ -243,7 +264,7 @@ def _nearest(lower: list[int], layers: list[Layer]) -> list[int]:
 def _topic(part: Part) -> set[str]:
     """Return the words that say what the part is about: not the verb in front, but "export" where it is the object."""
     words = re.findall(r"[^\W\d_]{4,}", unordered(part.text).casefold())
-    if words and words[0] in VERBS:
+    if words and words[0] in TITLE_VERBS:
         del words[0]
     return {word.removesuffix("s") for word in words} - COMMON_WORDS - (VERBS - NOUN_LIKE_VERBS)
 
@@ -252,7 +273,9 @@ def _imperative(text: str, layer: Layer) -> str:
     """Return a title that asks for something: the part's own verb, else the verb of its layer."""
     head = unordered(_headline(text))
     _, colon, rest = head.partition(": ")
-    if starts_with_request(head) or not is_english(head) or (colon and starts_with_request(rest)):
+    first = re.match(r"\w+", head.casefold())
+    asks = starts_with_request(head) or (first is not None and first.group() in TITLE_VERBS)
+    if asks or not is_english(head) or (colon and starts_with_request(rest)):
         return short_title(head[:1].upper() + head[1:])
     keep = len(head) > 1 and (head[1].isupper() or not head[0].isalpha() or bool(colon) or "_" in head.split()[0])
     return short_title(f"{_VERB_OF_LAYER[layer]} {head if keep else head[:1].lower() + head[1:]}")

@@ -57,8 +57,9 @@ def features(title: str, description: str) -> Features:
 def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
     """Return for each specialist how much speaks for it (against it when below 0), and the words that say most.
 
-    The figures of one task add up to 0. No words are told where only anybody's speak for a specialist ("Fix … when …"):
-    that is no reason to choose it. Empty when nothing of the task is known.
+    What speaks for one speaks against the others. Nobody has evidence from how one asks alone, and no words are told
+    where only anybody's speak for a specialist ("Fix … when …"): that is no reason to choose it. Empty when nothing of
+    the task is known.
     """
     roles, weights = _weights()
     found = features(title, description)
@@ -74,7 +75,15 @@ def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
             parts[at].append((share * weight / scale, gram))
     sums = [sum(weight for weight, _ in found) for found in parts]
     mean = sum(sums) / len(sums)
-    return {role: (sums[at] - mean, _told(parts[at])) for at, role in enumerate(roles)}
+    return {
+        role: (sums[at] - mean if _says_what(parts[at]) else min(0.0, sums[at] - mean), _told(parts[at]))
+        for at, role in enumerate(roles)
+    }
+
+
+def _says_what(parts: list[tuple[float, str]]) -> bool:
+    """Say whether a word that names something speaks for a role, and not only how one asks: "create", "for"."""
+    return any(weight > 0 and not _EMPTY.issuperset(gram.split()) for weight, gram in parts)
 
 
 def _told(parts: list[tuple[float, str]]) -> str:

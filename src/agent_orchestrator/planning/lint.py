@@ -5,7 +5,6 @@ Pure and deterministic: the same plan gives the same plan with the same findings
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise
@@ -21,6 +20,16 @@ from agent_orchestrator.planning.layers import layer_of
 from agent_orchestrator.planning.quoting import THE_GOAL
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
+from agent_orchestrator.planning.texts import (
+    ANSWER_LIMIT,
+    DESCRIPTION_LIMIT,
+    ITEMS_LIMIT,
+    VERIFY_LIMIT,
+    line,
+    lines,
+    short_title,
+    visible,
+)
 from agent_orchestrator.planning.turns import Turns
 
 MAX_TASKS = 500
@@ -30,31 +39,13 @@ MANY_TASKS = 12
 """From more on, small tasks of one specialist are joined; what is still more gets a finding. Eight published plans had
 a median of ten tasks (read 2026-11), and every task pays for a checkout, a briefing and a check."""
 
-TITLE_LIMIT = 80
-DESCRIPTION_LIMIT = 64_000
-LINE_LIMIT = 500
-ITEMS_LIMIT = 20
-VERIFY_LIMIT = 2_000
-ANSWER_LIMIT = 4_000
-
 SAME_TITLE = 0.8
 """Share of common words (Jaccard) from which two titles name the same work."""
-
-SENTENCE_WORDS = 3
-"""A first sentence of fewer words, such as "Hi." or "Urgent!", does not name the work."""
-LABEL_WORDS = 4
-"""Words before a colon from which they name the work: "Add a --retry option" does, "Fix the crash" could be any."""
 
 VERIFY_FROM_TASKS = 4
 VERIFY_FROM_SPECIALISTS = 2
 
-_UNSEEN = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
-    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
 _WORD = re.compile(r"\w+")
-_SENTENCE_END = re.compile(r"(?<=[.;:!?])\s+|(?<=[。；：])\s*")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _VERIFIES = re.compile(
     r"\b(?:verif\w*|tests?|testing|integrat\w*|validat\w*|review|qa|e2e|end.to.end)\b|测试|验证", re.I
 )
@@ -96,7 +87,7 @@ def lint(plan: Plan, roster: Roster, *, strict: bool = False, max_tasks: int = M
         tasks=tuple(work.tasks),
         findings=findings,
         questions=work.questions(plan.questions),
-        assumptions=_lines(plan.assumptions),
+        assumptions=lines(plan.assumptions),
     )
     return cleaned.with_phases()
 
@@ -137,14 +128,14 @@ class _Work:
                 title=short_title(title or description),
                 description=description[:DESCRIPTION_LIMIT] or title,
                 owns=self._scope(task),
-                acceptance=_lines(task.acceptance),
+                acceptance=lines(task.acceptance),
                 verify=self._command(task),
                 priority=min(100, max(0, task.priority)),
             )
 
     def _scope(self, task: PlannedTask) -> tuple[str, ...]:
         kept = []
-        for glob in _lines(task.owns):
+        for glob in lines(task.owns):
             path = glob.replace("\\", "/").removeprefix("./")
             if path.startswith(("/", "~")) or ".." in path.split("/"):
                 self.refuse_or_note("scope", f"{glob!r} is not a path inside the project", task.id, "it was left out")
@@ -347,7 +338,7 @@ class _Work:
                 continue
             # In one line, but with its blanks as they are: an answer may be a command.
             answer = None if one.answer is None else " ".join(visible(one.answer).splitlines())[:ANSWER_LIMIT].strip()
-            text, default, changes = (_line(part) for part in (one.text, one.default, one.changes))
+            text, default, changes = (line(part) for part in (one.text, one.default, one.changes))
             if text:
                 kept.append(
                     replace(one, text=text, default=default, changes=changes, tasks=about, answer=answer or None)
@@ -367,7 +358,7 @@ class _Work:
             if task.acceptance:
                 continue
             if task.verify:
-                self.tasks[at] = replace(task, acceptance=_lines([f"`{task.verify}` ends with exit code 0"]))
+                self.tasks[at] = replace(task, acceptance=lines([f"`{task.verify}` ends with exit code 0"]))
             else:
                 message = f"{task.id} does not say what is true when it is done"
                 self.note("no-acceptance", message, task.id, Severity.NOTE)
@@ -408,39 +399,6 @@ def checks_together(title: str) -> bool:
 def same_work(first: str, second: str) -> bool:
     """Say whether two titles name the same work."""
     return _alike(first, second) >= SAME_TITLE
-
-
-def short_title(text: str, limit: int = TITLE_LIMIT) -> str:
-    """Return *text* in one line of at most *limit* characters: its first sentence, else cut at a word.
-
-    What stands before a colon is taken for the whole only when it says what is to be done: "Sessions" does not.
-    """
-    words = " ".join(text.split())
-    if len(words) <= limit:
-        return words
-    for end in _SENTENCE_END.finditer(words):
-        sentence = words[: end.start()].rstrip(".;:。；")
-        if len(sentence) > limit:
-            break
-        enough = LABEL_WORDS if words[end.start() - 1] in ":：" else SENTENCE_WORDS
-        if len(sentence.split()) >= enough or len(_WIDE.findall(sentence)) >= 2 * enough:
-            return sentence
-    head = words[: limit - 1]
-    return (head[: head.rfind(" ")] if " " in head[limit // 2 :] else head).rstrip(" ,;:(-") + "…"
-
-
-def visible(text: str) -> str:
-    """Return *text* without control characters, escape sequences and invisible marks; tab and newline stay."""
-    return _UNSEEN.sub("", text.replace("\r\n", "\n"))
-
-
-def _lines(texts: Iterable[str]) -> tuple[str, ...]:
-    cleaned = (_line(text) for text in texts)
-    return tuple(dict.fromkeys(text for text in cleaned if text))[:ITEMS_LIMIT]
-
-
-def _line(text: str) -> str:
-    return " ".join(visible(text).split())[:LINE_LIMIT]
 
 
 def _alike(first: str, second: str) -> float:

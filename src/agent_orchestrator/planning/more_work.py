@@ -13,9 +13,10 @@ from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Routing
 from agent_orchestrator.domain.replan import REPORT_TASKS
 from agent_orchestrator.domain.task import Size
-from agent_orchestrator.planning.lint import LINE_LIMIT, TITLE_LIMIT, VERIFY_LIMIT, same_work, visible
+from agent_orchestrator.planning.lint import same_work
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
+from agent_orchestrator.planning.texts import LINE_LIMIT, TITLE_LIMIT, VERIFY_LIMIT, visible
 
 DESCRIPTION_LIMIT = 8_000
 """Characters that an agent may say of one task: two pages. What is longer is a design, and belongs into a file."""

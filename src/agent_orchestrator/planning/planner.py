@@ -1,23 +1,22 @@
 """A planning session: a plan that is talked about and changed, one command after another, until it is agreed to.
 
 It knows no terminal. It speaks through a :class:`Door` and remembers through a :class:`Keeper`, after every single
-change: whatever ends the session, and whenever, nothing that was done is lost.
+change: whenever and however the session ends, nothing that was done is lost.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol
 
 from agent_orchestrator.domain.errors import BadInput, NotFound, OrchestratorError, RefusedByState
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Severity
 from agent_orchestrator.planning import commands
+from agent_orchestrator.planning.changes import Change
 from agent_orchestrator.planning.comparing import difference, in_words
-from agent_orchestrator.planning.decomposer import Complete
 from agent_orchestrator.planning.discussing import discuss
 from agent_orchestrator.planning.document import plan_hash
-from agent_orchestrator.planning.editing import Change, changed, find_task
+from agent_orchestrator.planning.editing import changed, find_task
+from agent_orchestrator.planning.partners import Door, Keeper, Model, Stopped
 from agent_orchestrator.planning.plan_file import format_of, read, write
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.why import why_edge, why_task
@@ -32,79 +31,6 @@ class Outcome(Enum):
     """The plan is approved and is to be queued."""
     RUN = "run"
     """The plan is approved and is to be queued and run."""
-
-
-class Stopped(Exception):
-    """A person broke a question off. What they were at is not done; everything before it is."""
-
-
-class Door(Protocol):
-    """How a session speaks with a person."""
-
-    def say(self, lines: Sequence[str]) -> None:
-        """Show *lines*."""
-        ...
-
-    def ask(self, question: str, *, default: str = "") -> str:
-        """Return an answer, *default* for an empty one. Raises Stopped when it is broken off, EOFError at the end."""
-        ...
-
-    def edit(self, text: str, suffix: str) -> str:
-        """Return *text* as an editor leaves it. Raises BadInput when the editor fails: then nothing was edited."""
-        ...
-
-    def busy(self, what: str) -> AbstractContextManager[None]:
-        """Say for as long as it lasts that something is waited for."""
-        ...
-
-    def show(self, what: str, argument: str) -> None:
-        """Show a view: ``plan`` (all of it), ``task``, ``graph``, ``forecast``, ``expected`` (in short), ``help``."""
-        ...
-
-
-class Keeper(Protocol):
-    """How a session remembers."""
-
-    @property
-    def name(self) -> str:
-        """What the plan is called."""
-        ...
-
-    def change(self, plan: Plan, *, after: int, what: str, kind: str) -> int:
-        """Remember a version and return its number. Raises RefusedByState when version *after* is not the newest."""
-        ...
-
-    def newest(self) -> "tuple[int, str | None, list[tuple[str, str, Plan]]]":
-        """Return the newest version, what is approved, and kind, words and plan of every version, the first first."""
-        ...
-
-    def approve(self, fingerprint: str) -> None:
-        """Write down that the plan is agreed to. Raises RefusedByState when it is another by now."""
-        ...
-
-    def rename(self, name: str) -> None:
-        """Give the plan a name."""
-        ...
-
-    def say(self, who: str, text: str) -> None:
-        """Remember what was said."""
-        ...
-
-    def said(self) -> list[tuple[str, str]]:
-        """Return who said what."""
-        ...
-
-    def export(self, file: str, text: str) -> None:
-        """Write *text* to *file*. Raises BadInput when it cannot be written, or something else stands there."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """Whom a session can talk with."""
-
-    name: str
-    complete: Complete
 
 
 @dataclass(slots=True, kw_only=True)
@@ -246,7 +172,7 @@ class InteractivePlanner:
             case "save":
                 self._save(rest)
             case _:
-                raise BadInput(f"{word} is not there", hint="? lists the commands")
+                raise BadInput(f"there is no command {word!r}", hint="? lists the commands")
 
     def _keep(self, plan: Plan, what: str, kind: str = "edit") -> None:
         """Remember *plan* as the newest version and show what is different."""
@@ -394,7 +320,7 @@ class InteractivePlanner:
     def _discuss(self, said: str) -> None:
         if not self.can_talk:
             raise BadInput(
-                "no model is here to talk with",
+                "there is no model to talk with",
                 hint="everything else works: ? lists the commands (with a model: doctor)",
             )
         talk = self.keeper.said()
@@ -459,7 +385,7 @@ class InteractivePlanner:
         """Agree with the plan as it is in front of the person, not with what it has become elsewhere."""
         wrong = [one for one in self.plan.findings if one.severity is Severity.ERROR]
         if wrong:
-            raise RefusedByState(f"it cannot be queued: {wrong[0].message}", hint="mend it first")
+            raise RefusedByState(f"it cannot be queued: {wrong[0].message}", hint="fix it first")
         fingerprint = plan_hash(self.plan)
         self.keeper.approve(fingerprint)
         self.approved = fingerprint

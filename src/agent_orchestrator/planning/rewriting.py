@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from agent_orchestrator.domain.errors import RefusedByState
 from agent_orchestrator.domain.plan import Plan, PlannedTask
-from agent_orchestrator.planning.lint import ITEMS_LIMIT, checks_together, contest, lint
+from agent_orchestrator.planning.lint import checks_together, contest, lint
 from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.planning.texts import ITEMS_LIMIT
 
 
 def with_more(

@@ -55,7 +55,7 @@ def parse_specialist(text: str, *, origin: str, fallback_name: str = "", file: s
     given = " ".join(clean(front.get("name", "")).split()) or fallback_name
     name = slug(given)
     if not name:
-        raise BadInput(f"{given[:60]!r} is no name", hint="use small letters, digits and hyphens, at most 48")
+        raise BadInput(f"{given[:60]!r} is not a name", hint="use small letters, digits and hyphens, at most 48")
     tier = (front.get("tier") or Tier.STANDARD).lower()
     if tier not in set(Tier):
         raise BadInput(f"tier {tier[:60]!r} is unknown", hint=f"use one of {', '.join(Tier)}")
@@ -170,7 +170,7 @@ def _turns(front: Mapping[str, str]) -> int | None:
     if not written:
         return None
     if not written.isascii() or not written.isdigit() or not 1 <= int(written[:9]) <= TURNS_LIMIT:
-        raise BadInput(f"maxTurns {written[:60]!r} is no number from 1 to {TURNS_LIMIT}")
+        raise BadInput(f"maxTurns {written[:60]!r} is not a number from 1 to {TURNS_LIMIT}")
     return int(written)
 
 

@@ -74,21 +74,31 @@ TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
 _BESIDES = re.compile(
-    r"(?<=\w)\s*,?\s+(?:with|including|plus|and)\s+(?:its\s+|unit\s+|some\s+|full\s+)?(?:tests?|docs|documentation)"
+    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write)\s+)?"
+    r"(?:(?:its|an?|unit|regression|some|full|des|les)\s+){0,2}(?:tests?|docs|documentation)(?:\s+(?:dazu|for it))?"
     r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",
     re.I,
 )
 """The end of a title that asks for what every change should have: "… with tests and docs" makes nobody its tester."""
+_BESIDES_MORE = re.compile(
+    r"\s+(?:with|including|plus)\s+(?:unit\s+)?(?:tests?|docs|documentation|examples)"
+    r"(?:\s*,\s*(?:unit\s+)?(?:tests?|docs|documentation|examples))*(?=\s*,)",
+    re.I,
+)
+"""The same at the head of a list: "… with docs, examples, and a release"."""
 
-_BUILT = re.compile(r"\s+(?:that|which|who|for|so that|to)\s+", re.I)
+_BUILT = re.compile(r"\s+(?:that|which|who|whose|where|for|so that|to)\s+", re.I)
 """Where the title of something to be built goes on to say what it is for. "Build a bot that reminds people of meetings"
 asks for a bot: what it speaks of is its purpose, and weighs like a description."""
 
 _EXPRESSIONS = (
     (re.compile(r"\b(?:percent|dollar|euro|pound|currency|plus|minus|equals?|hash|at)[ -]signs?\b", re.I), "character"),
+    (re.compile(r"^\W*as an? [\w' -]{1,60}?,? i (?:want|would like|need)(?: to)?\b", re.I), ""),
+    (re.compile(r"^\W*acceptance criteria\s*:", re.I | re.M), ""),
     (re.compile(r"\bsign(?:s|ed|ing)?[ -](?:in|on|up|out)\b", re.I), "login"),
 )
-"""A percent sign signs nothing, and neither does who signs in."""
+"""A percent sign signs nothing, and neither does who signs in. A user story asks for what its user wants, not for a
+user story."""
 _ISSUE = re.compile(r"(?<![\w/])(?:\w+/\w+)?#\d+\b|\bGH-\d+\b")
 _CODE_FILE = re.compile(
     r"(?:[\w.@-]+/)*[\w.@-]+\.(?:py|pyi|js|jsx|mjs|cjs|ts|tsx|go|rs|rb|java|kt|kts|scala|swift|c|cc|cpp|h|hpp|cs|php|ex|exs|"
@@ -121,7 +131,9 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         scores[name] += weight
         reasons[name].append((weight, evidence))
 
-    title, description = (_BESIDES.sub("", text[:TEXT_LIMIT_CHARS]) for text in (title, description))
+    title, description = (
+        _BESIDES_MORE.sub(" with", _BESIDES.sub("", text[:TEXT_LIMIT_CHARS])) for text in (title, description)
+    )
     whole, described = title, description
     title, description = _head(_as_meant(title), _as_meant(description), index)
     in_title = _found(title, index)

@@ -9,7 +9,7 @@ from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.replan import PARTS_LIMIT
 from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.decomposer import Complete
-from agent_orchestrator.planning.lint import DESCRIPTION_LIMIT, lint, same_work, short_title
+from agent_orchestrator.planning.lint import lint, same_work
 from agent_orchestrator.planning.profile import Profile
 from agent_orchestrator.planning.prompt import (
     UnreadableAnswer,
@@ -22,6 +22,7 @@ from agent_orchestrator.planning.prompt import (
 from agent_orchestrator.planning.quoting import of_failed, own_text
 from agent_orchestrator.planning.reading import Form, read_goal
 from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, short_title
 
 RULES = "rules"
 _CODE = re.compile(r"^[ \t]*(`{3,})[^`\n]*\n.*?^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)

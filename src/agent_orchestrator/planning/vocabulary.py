@@ -19,8 +19,7 @@ reorganize replace report research reset resolve restructure restrict return rev
 sanitize save scaffold schedule secure send serve set setup share ship show simplify sort speed split
 standardize start stop store stream support switch sync test track train transform translate triage tune unify
 update upgrade upload use validate verify visualize wire wrap write
-keep let pass put give ask turn bring raise accept reject treat skip compare mend ignore preserve rework correct repair
-count honour honor respect escape quote detach attach inline adapt align clarify simplify shorten retire
+rework mend repair simplify
 """
 _SPANISH = """
 añadir añade agregar agrega crear crea construir construye implementar implementa desarrollar desarrolla
@@ -55,6 +54,16 @@ CHINESE_VERBS = (
 
 VERBS = words_of(_ENGLISH + _SPANISH + _PORTUGUESE + _FRENCH + _GERMAN + _POLISH)
 ENGLISH_VERBS = words_of(_ENGLISH)
+
+TITLE_VERBS = VERBS | words_of(
+    """
+    accept answer ask assign browse call cancel choose click edit enter find follow get give invite keep let open pay
+    pick play react remember reply reserve see select skip subscribe switch turn undo vote wait warn watch
+    pass put bring raise reject treat compare ignore preserve correct count honour honor respect escape quote detach
+    attach inline adapt align clarify shorten retire
+    """
+)
+"""Verbs that an item of a list may begin with as a title. In running words they do not begin a request."""
 
 SMALL_VERBS = words_of(
     """
@@ -92,6 +101,20 @@ NOT_WEB = words_of(
     """
 )
 """Beside an app noun these mean another kind of thing: a CLI app, a plugin system, a build system."""
+STORED = words_of(
+    """
+    value kv key-value data object blob document vector event feature session state secret secrets config log graph
+    metadata credential column block
+    """
+)
+"""Before "store" these make it one that nobody shops in."""
+PROGRAMS = words_of(
+    """
+    game extension add-on addon engine compiler interpreter simulator simulation emulator database store editor
+    framework kernel shell debugger
+    """
+)
+"""What is built of parts that stand on one core, and has neither endpoints nor pages by itself."""
 
 NOUN_LIKE_VERBS = words_of(
     """

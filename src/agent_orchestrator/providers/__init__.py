@@ -43,7 +43,8 @@ class Briefing:
     max_turns: int | None = None
     """Turns of the model after which the attempt ends. None means no limit."""
     max_micro_usd: int | None = None
-    """What the attempt may cost, for CLIs that end themselves by it; who runs it watches too. None means no limit."""
+    """What the attempt may cost, for CLIs that end themselves at it; the supervisor watches too. None means no
+    limit."""
     session: str | None = None
     """Id of a session to go on with, or None to begin one."""
     environment: Mapping[str, str] = field(default_factory=dict)

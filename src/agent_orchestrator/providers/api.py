@@ -1,7 +1,7 @@
 """API mode, the provider ``api``: the Anthropic Messages API, worked with by a child process of ours.
 
 The process is ``api_child``, whose docstring has its printed vocabulary; this module starts it and reads it. What a
-request costs is reckoned from ``prices``, because the API reports tokens only.
+request costs is computed from ``prices``, because the API reports tokens only.
 """
 
 import json
@@ -38,7 +38,7 @@ from agent_orchestrator.providers import (
 )
 
 KEY = api_child.KEY
-"""The variable without which nothing of it works. The key is billed by use."""
+"""The variable without which it cannot work. The key is billed by use."""
 
 MODELS: Mapping[Tier, str] = {
     Tier.LIGHT: "claude-haiku-5-5",

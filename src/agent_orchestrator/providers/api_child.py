@@ -46,7 +46,7 @@ CONTEXT_VARIABLE = "ORCHESTRATE_CONTEXT"
 
 GONE = "its conversation is gone"
 FULL = "its context is full"
-"""How the errors begin after which the conversation cannot be gone on with."""
+"""How the errors begin after which the conversation cannot be continued."""
 
 MAX_TURNS = 200
 """Requests of one attempt: a bound on a model that goes round in circles, far above a task's need."""
@@ -188,7 +188,7 @@ def _take_turn(
 ) -> str | None:
     """Let the model speak once and do what it asks for; return its last words when it asks for nothing more."""
     message = _ask(client, {**request, "messages": conversation.marked()}, aloud=True)
-    if message.stop_reason == "refusal":  # kept out of the conversation: a refused turn cannot be gone on from
+    if message.stop_reason == "refusal":  # kept out of the conversation: a refused turn cannot be continued
         _fail(_refused(message))
     if message.stop_reason == "model_context_window_exceeded":
         _fail(f"{FULL} (model_context_window_exceeded)")

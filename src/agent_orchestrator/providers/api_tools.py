@@ -1,8 +1,8 @@
 """What the API's model may do in a checkout: run a command, read, write, edit, list and search files.
 
-The file tools stay inside the checkout and the goal's context view, links followed to their end; that keeps mistakes
-in, it is no prison: a command can reach what its user can. Whatever goes wrong is told to the model in words that say
-what to do instead. Standard library only.
+The file tools stay inside the checkout and the goal's context view, links followed to their end. That contains
+mistakes, but it is no prison: a command can reach what its user can. Whatever goes wrong is told to the model in words
+that say what to do instead. Standard library only.
 """
 
 import fnmatch

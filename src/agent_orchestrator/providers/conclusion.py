@@ -1,4 +1,4 @@
-"""How an attempt looks from outside when its process is gone; what the providers have in common in that."""
+"""How an attempt looks from outside once its process is gone: what all providers share."""
 
 import re
 import signal

@@ -1,6 +1,6 @@
 """The provider ``demo``: scripted agents that do real work in real files, so that the first run needs no key.
 
-Nothing of the orchestrator knows that they are scripted: they are started, limited, read, verified and landed like any
+Nothing in the orchestrator knows that they are scripted: they are started, limited, read, verified and landed like any
 agent. They cost nothing and say so. The demo's project and plan lie in ``demo_project``.
 """
 

@@ -112,8 +112,8 @@ class OpenCode:
 
         The role is a file of instructions, which its system prompt takes in, after those of the user's configuration,
         and reads again when a session goes on. A title of ours, because it would ask a model for one. Sessions belong
-        to a folder: gone on with in another one, it was seen to work and never to end. Errors are logged on standard
-        error, for nothing else tells of a service that it waits for.
+        to a folder: a session that was continued in another one was seen to work and never to end. Errors are logged on
+        standard error, for nothing else tells of a service that it waits for.
         """
         argv = [briefing.executable, "run", "--format", "json", "--auto", "--print-logs", "--log-level", "ERROR"]
         if briefing.model:

@@ -21,7 +21,7 @@ The last line is for a request of claude-haiku-5-5 with more than 100,000 tokens
 Sources: OpenAI models from the Codex rate card as published on 13 May 2026 (25 credits are 1 US dollar); Claude models
 from what claude 2.1.329 itself charged per token in its ``total_cost_usd``, measured in November 2026 against a model
 server that reported chosen counts of tokens. A model that is not in the table counts as the dearest of it, so that a
-budget stops too early rather than too late. What is paid in truth stands in the provider's own console. A user's own
+budget stops too early rather than too late. What is really paid is shown in the provider's own console. A user's own
 prices, from the setting ``prices``, take the place of these.
 """
 

@@ -1,6 +1,6 @@
 """What a task's own words ask for, as far as it excuses what would otherwise look like tampering.
 
-Words decide here, so only plain ones count, in the same sentence and not negated; what is not found out stays a
+Words decide here, so only plain ones count, in the same sentence and not negated; what is not recognised stays a
 concern, which a person reads. It never makes a check pass.
 """
 

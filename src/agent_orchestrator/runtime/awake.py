@@ -19,7 +19,7 @@ from agent_orchestrator.domain.text import clean
 HOLDS_AFTER_S = 1.0
 """Seconds after which an inhibitor that still runs counts as granted: a refusal comes at once."""
 SAID_AFTER_S = 10.0
-"""Seconds of work after which a refusal is said: nobody's machine falls asleep before, and short runs stay quiet."""
+"""Seconds of work after which a refusal is reported: no machine falls asleep sooner, and short runs stay quiet."""
 LEAST_SLEEP_S = 10.0
 """A shorter suspend changes nothing for anybody."""
 END_WITHIN_S = 5.0

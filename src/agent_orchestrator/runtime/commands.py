@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state, sweep
+from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state
+from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.workspaces import Confined
 
 READ_BYTES = 4 << 20
@@ -55,6 +56,8 @@ class Ended:
     """The end of stdout and stderr in the order in which they were written; not cleaned."""
     whole: bool
     """False when the output was longer than `READ_BYTES`."""
+    lacked_room: bool = False
+    """Whether a disk that it uses was full, or nearly, while it ran."""
 
 
 def run(
@@ -173,6 +176,7 @@ def _ended(run_dir: Path) -> Ended:
         duration_ms=record.duration_ms if record else 0,
         output=output,
         whole=whole,
+        lacked_room=record is not None and record.lacked_room,
     )
 
 

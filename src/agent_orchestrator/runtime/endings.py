@@ -1,13 +1,27 @@
 """What an ended attempt, or a check of the base, amounts to. Pure: records in, words and outcomes out."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from agent_orchestrator.domain.attempt import Outcome
+from agent_orchestrator.domain.errors import tells_no_room
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.hold import Hold, HoldKind
 from agent_orchestrator.providers import Ending
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.process import ExitRecord, Why
+
+DECIDED_BY_ROOM = frozenset(
+    {
+        Outcome.FAILED,
+        Outcome.LOST,
+        Outcome.NO_EVIDENCE,
+        Outcome.REJECTED,
+        Outcome.STALLED,
+        Outcome.TIMED_OUT,
+    }
+)
+"""Outcomes for which the disk is blamed when it was full meanwhile."""
 
 
 def ending_of(follower: Follower) -> Ending:
@@ -26,7 +40,18 @@ def ending_of(follower: Follower) -> Ending:
         return ending
     if ours:
         return Ending(outcome=Outcome.FAILED if follower.own_doing else Outcome.CANCELLED, reason=ours)
-    return _by_limit(record, said_ok) or ending
+    ending = _by_limit(record, said_ok) or ending
+    if ending.outcome is not None and (record.lacked_room or tells_no_room(f"{record.error} {follower.stderr()}")):
+        outcome, reason = with_room_in_mind(ending.outcome, ending.reason)
+        return replace(ending, outcome=outcome, reason=reason)
+    return ending
+
+
+def with_room_in_mind(outcome: Outcome, reason: str) -> tuple[Outcome, str]:
+    """Return *outcome* and *reason* of an attempt that had no room on a disk: not its own failure, where it failed."""
+    if outcome not in DECIDED_BY_ROOM:
+        return outcome, reason
+    return Outcome.NO_ROOM, f"the disk was full while it worked: {reason}"
 
 
 def told_of_hold(hold: Hold) -> str:
@@ -44,7 +69,7 @@ def told_of_hold(hold: Hold) -> str:
 
 
 def told_of_base(check: CheckRun) -> str:
-    """Say before the night what will be worth little in the morning: a check that is red or cannot be run."""
+    """Warn before the night of a check that will prove little: one that is red already or cannot be run."""
     match check.result:
         case CheckResult.NOT_AVAILABLE:
             last = next((line.strip() for line in reversed(check.tail.splitlines()) if line.strip()), "")

@@ -43,12 +43,6 @@ def read_failures(output: str) -> Failures | None:
     )
 
 
-def failing_tests(output: str) -> tuple[str, ...] | None:
-    """Return the names of the failing tests, sorted; None when no known runner names any. Never empty."""
-    failures = read_failures(output)
-    return None if failures is None else failures.names
-
-
 def in_words(names: Iterable[str]) -> str:
     """Name the first of some failing tests, for one line: cases of one test are one, and long names lose their front.
 

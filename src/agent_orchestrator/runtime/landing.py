@@ -10,6 +10,8 @@ an ancestor of the result branch, and nothing less.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
@@ -17,7 +19,9 @@ from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
+from agent_orchestrator.runtime.endings import with_room_in_mind
 from agent_orchestrator.runtime.failures import in_words
+from agent_orchestrator.runtime.process import exit_record
 from agent_orchestrator.runtime.resolutions import missing
 from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
@@ -44,15 +48,24 @@ class Landing:
     verification: Verification
     check_for: Callable[[Task, Goal], CheckCommand | None]
 
-    def process(self, attempt: Attempt, provider: Provider, workspace: Workspace, collected: Collected) -> Outcome:
+    def process(
+        self,
+        attempt: Attempt,
+        provider: Provider,
+        workspace: Workspace,
+        collected: Collected,
+        *,
+        later: Callable[[Callable[[], None]], None] = lambda advise: advise(),
+    ) -> Outcome:
         """Take what `save` collected all the way to the result branch, or give the task back with the evidence.
 
-        Writes through the queue, fenced by the attempt's token. Returns the attempt's outcome.
+        Writes through the queue, fenced by the attempt's token. Returns the attempt's outcome. *later* is given what
+        may wait until nothing else does: finding out more about work that is landed.
 
         Raises:
             StaleLease: the attempt no longer holds its task; its work is kept on its branch.
         """
-        outcome = self._process(attempt, provider, workspace, collected)
+        outcome = self._process(attempt, provider, workspace, collected, later)
         if outcome is Outcome.SUCCEEDED:
             self.context.drop_view(self.store.tasks.get(attempt.task))
         return outcome
@@ -64,7 +77,14 @@ class Landing:
         told += [f"In the context, {conflict}" for conflict in found.conflicts]
         return replace(attempt, feedback=_joined(attempt.feedback, "\n".join(told))) if told else attempt
 
-    def _process(self, attempt: Attempt, provider: Provider, workspace: Workspace, collected: Collected) -> Outcome:
+    def _process(
+        self,
+        attempt: Attempt,
+        provider: Provider,
+        workspace: Workspace,
+        collected: Collected,
+        later: Callable[[Callable[[], None]], None],
+    ) -> Outcome:
         task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
         attempt = replace(attempt, commit=collected.commit, branch=collected.branch)
         attempt = self.take_in(task, attempt)
@@ -75,7 +95,7 @@ class Landing:
             return self._settle_in_place(task, goal, attempt, workspace, collected)
         if collected.commit is None:
             return self._answer(task, goal, attempt, workspace)
-        return self._land(task, goal, attempt, provider, collected, collected.commit)
+        return self._land(task, goal, attempt, provider, collected, collected.commit, later)
 
     def save(self, attempt: Attempt, workspace: Workspace) -> Collected:
         """Bring whatever an attempt left to safety, on a branch of its own in the user's repository.
@@ -92,7 +112,14 @@ class Landing:
             self.workspaces.close(workspace, is_safe=True)
 
     def _land(
-        self, task: Task, goal: Goal, attempt: Attempt, provider: Provider, collected: Collected, commit: str
+        self,
+        task: Task,
+        goal: Goal,
+        attempt: Attempt,
+        provider: Provider,
+        collected: Collected,
+        commit: str,
+        later: Callable[[Callable[[], None]], None],
     ) -> Outcome:
         assert goal.result_branch is not None
         for _ in range(ROUNDS):
@@ -123,7 +150,7 @@ class Landing:
             ):
                 evidence = replace(evidence, commit=landed)
                 self.queue.finished(attempt, verdict=judged, commit=landed, evidence=evidence)
-                self._advise(attempt, work, evidence)
+                later(partial(self._advise, attempt, work, evidence))
                 return Outcome.SUCCEEDED
         reason = f"{goal.result_branch} kept moving while we were landing on it"
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
@@ -292,15 +319,16 @@ class Landing:
         return missing(diff(base, conflicted.commit), diff(base, onto), diff(base, tree))
 
     def _conflict(self, attempt: Attempt, union: Union, collected: Collected, evidence: Evidence) -> Outcome:
-        """Give the task back once with both sides of the conflict; the second conflict goes to a person."""
-        before = [one for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
-        again = any(one.outcome is Outcome.CONFLICT for one in before)
+        """Give the task back with both sides of the conflict, as long as it has attempts.
+
+        It is not the agent's failure that others were quicker, so the second conflict is not the end of it.
+        """
         reason = f"its work conflicts with what landed before it, in {', '.join(union.conflicts[:5])}"
         told = (
             f"{reason}. Your new checkout holds what landed. Do the task again on top of it.\n\n"
             f"The conflict:\n{union.detail}\n\nYour earlier patch:\n{collected.diff[:DIFF_IN_FEEDBACK]}"
         )
-        return self._give_back(attempt, Outcome.CONFLICT, reason, evidence, feedback=told, final=again)
+        return self._give_back(attempt, Outcome.CONFLICT, reason, evidence, feedback=told)
 
     def _give_back(
         self,
@@ -310,10 +338,12 @@ class Landing:
         evidence: Evidence,
         *,
         feedback: str,
-        final: bool = False,
     ) -> Outcome:
+        record = exit_record(Path(attempt.run_dir))
+        if record is not None and record.lacked_room:
+            outcome, reason = with_room_in_mind(outcome, reason)
         told = replace(attempt, feedback=_joined(attempt.feedback, feedback))
-        self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence, final=final)
+        self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence)
         return outcome
 
 

@@ -2,7 +2,7 @@
 
 An agent works in a checkout, perhaps with our command not on its PATH and with
 the imports of the project it works on. So it is given a script of two lines
-that names our own Python, deaf to PYTHONPATH, and the project. It is not
+that names our own Python, which ignores PYTHONPATH, and the project. It is not
 put on the PATH, where it would hide a command of the same name that a project
 may have.
 """

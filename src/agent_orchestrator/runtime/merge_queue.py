@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,19 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, WorkspaceProblem, lacks_room
 from agent_orchestrator.domain.evidence import CheckResult
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
-from agent_orchestrator.domain.task import Verdict
+from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
-from agent_orchestrator.runtime.process import State, state, sweep
+from agent_orchestrator.runtime.process import State, state
+from agent_orchestrator.runtime.right_of_way import RightOfWay
+from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.spawner import AgentSpawner
+from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.verification import verdict
 from agent_orchestrator.services.events import Events
@@ -39,6 +44,10 @@ TAIL_CHARACTERS = 2_000
 FIRST: Rank = (0,)
 """What goes before every landing: the base's check, by which they are judged, what a crash left half done, and the
 delivery of a goal in which nothing is left to land."""
+LAST: Rank = (2,)
+"""What may wait until nothing else does: advice on work that is landed."""
+SOON = timedelta(minutes=2)
+"""How long work waits for a task that conflicted before it to be started again: it may have to wait for a limit."""
 SAVED_AT_ONCE = 4
 """Attempts whose work is saved at the same time; each is a few processes of git."""
 
@@ -53,20 +62,27 @@ class MergeQueue:
     landing: Landing
     spawner: AgentSpawner
     providers: dict[str, Provider]
+    room: Room
     post: Callable[[Happening], None]
     log: Callable[[str], None]
     _saving: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=SAVED_AT_ONCE, thread_name_prefix="save")
     )
     _line: Line = field(init=False)
+    _right_of_way: RightOfWay = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the line."""
         self._line = Line("merge-queue", self._failed)
+        self._right_of_way = RightOfWay(is_coming=self._is_coming)
 
     def take(self, follower: Follower, ending: Ending) -> None:
         """Save what an ended attempt left; then land it, or give its task back."""
         self._saving.submit(self._settle, follower, ending)
+
+    def look(self, *, hurry: bool) -> None:
+        """Let land what waited for others to land first; with *hurry*, whether they have or not."""
+        self._right_of_way.release(everyone=hurry)
 
     def take_again(self, attempt: Attempt) -> None:
         """Take work that was in the queue when an earlier supervisor died."""
@@ -108,23 +124,49 @@ class MergeQueue:
                 self._save_and_give_back(follower, ending)
                 return True
             collected = self.landing.save(attempt, workspace)
-            self._line.put(self._rank(attempt), lambda: self._stage(attempt, lambda: land(workspace, collected)))
+            line_up(workspace, collected)
             return False
 
+        def line_up(workspace: Workspace, collected: Collected) -> None:
+            self._line.put(self._rank(attempt), lambda: self._stage(attempt, lambda: land(workspace, collected)))
+
         def land(workspace: Workspace, collected: Collected) -> bool:
-            landing = self.landing
-            if landing.process(attempt, follower.provider, workspace, collected) is Outcome.SUCCEEDED:
+            landing, right_of_way = self.landing, self._right_of_way
+            first = right_of_way.wait(attempt, collected.files, lambda: line_up(workspace, collected))
+            if first is not None:
+                self.log(f"{attempt.task} waits to land: {first} changes the same files, and had to give way before")
+                return False
+            outcome = landing.process(attempt, follower.provider, workspace, collected, later=self._when_idle)
+            right_of_way.settled(attempt, outcome, collected.files)
+            if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
                     self._saving.submit(landing.give_back, workspace, collected)
             return True
 
         self._stage(attempt, save)
 
+    def _when_idle(self, job: Callable[[], None]) -> None:
+        self._line.put(LAST, job)
+
     def _end_leftovers(self, attempt: Attempt) -> None:
         """Where somebody killed a minder, end what its agent had started: the next attempt must be alone."""
         run_dir = Path(attempt.run_dir)
-        if state(run_dir) is State.VANISHED and not (swept := sweep(run_dir)).clear:
-            self.log(f"{attempt.id}: processes {swept.survivors} could not be ended")
+        if state(run_dir) is not State.VANISHED:
+            return
+        swept = sweep(run_dir)
+        if swept.survivors:
+            self.log(f"{attempt.id}: processes {_listed(swept.survivors)} could not be ended")
+        if swept.unreadable:
+            self.log(f"{attempt.id}: processes {_listed(swept.unreadable)} may be its own; who began them is hidden")
+
+    def _is_coming(self, task: TaskId) -> bool:
+        """Say whether a task that conflicted is being done again, or its next attempt starts in a moment."""
+        found = self.store.tasks.get(task)
+        if found.state in HELD:
+            return True
+        due = found.not_before or found.updated_at
+        waits = found.state is TaskState.READY or (found.state is TaskState.BLOCKED and found.not_before is not None)
+        return waits and due is not None and self.queue.clock.now() - due < SOON
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
@@ -144,14 +186,14 @@ class MergeQueue:
             except (StaleLease, CommandStopped) as error:
                 trouble = error.message  # a stopped check leaves its task as it is: the next run verifies it
             except Exception as error:
-                if lacks_room(error):
+                if lacks_room(error) or self.room.is_short():
                     raise
                 trouble = _in_words(error)
                 internal = "" if isinstance(error, OrchestratorError) else "internal error: "
                 # a bug of ours must cost one attempt, not the night
                 self.give_back(attempt, Outcome.FAILED, f"{internal}{trouble}")
         except Exception as error:
-            if not lacks_room(error):
+            if not (lacks_room(error) or self.room.is_short()):
                 raise
             is_last = False  # the attempt is left as it is: it is taken up again when there is room
             self.post(NoRoom(_in_words(error)))
@@ -171,6 +213,7 @@ class MergeQueue:
         if reason.startswith(SESSION_LOST) or (follower.did_nothing and attempt.resumes is None):
             attempt = replace(attempt, session=None)
         attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
+        self._right_of_way.settled(attempt, outcome)
         self.give_back(attempt, outcome, reason)
 
     def _recover(self, attempt: Attempt) -> None:
@@ -264,6 +307,10 @@ class MergeQueue:
     def _record(self, type: str, goal: Goal, **data: Any) -> None:
         with self.store.transaction():
             self.events.record(type, goal=goal, **data)
+
+
+def _listed(pids: tuple[int, ...]) -> str:
+    return ", ".join(str(pid) for pid in pids)
 
 
 def _in_words(error: Exception) -> str:

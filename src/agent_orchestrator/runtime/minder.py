@@ -34,6 +34,8 @@ import signal
 import sys
 import time
 
+NAME = "minder"
+"""What a minder's process is called (Linux)."""
 MARK = "ORCHESTRATE_RUN_ID"
 """Name of the environment variable that marks every process of one attempt."""
 
@@ -58,6 +60,7 @@ UNWATCHED = frozenset({"node_modules", "objects"})
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _LINUX = sys.platform == "linux"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FATAL = frozenset({"output_limit", "memory", "killed"})  # a grace period would only let these grow
 
 
@@ -158,6 +161,7 @@ class Minder:
         self.kill_at = 0.0
         self.kill_rounds = 0
         self.peak_rss_kb = 0
+        self.lacked_room = False
         self.unaccounted: list[list[int]] = []
 
     def run(self) -> None:
@@ -175,6 +179,7 @@ class Minder:
             self._launch()
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.why, self.error = "spawn_failed", f"cannot start the agent: {error}"
+            self.lacked_room = getattr(error, "errno", None) in _NO_ROOM
         else:
             self._watch()
         self._record()
@@ -198,6 +203,13 @@ class Minder:
         self.output_bytes: int = limits["output_bytes"]
         self.grace_s: float = limits["grace_s"]
         self.memory_bytes: int | None = limits["memory_bytes"]
+        self.reserve_bytes: int = spawn["reserve_bytes"]
+        self.written = {self.run_dir, self.cwd, self.env.get("TMPDIR") or "/tmp"}  # only asked for room
+
+    def look_for_room(self) -> None:
+        """Remember for the record of the end that there was hardly any room where the agent writes."""
+        if not self.lacked_room:
+            self.lacked_room = any(_free(folder) < self.reserve_bytes for folder in self.written)
 
     def _launch(self) -> None:
         """Fork the agent, make pid.json durable, then let it execute."""
@@ -357,6 +369,8 @@ class Minder:
             self.end("killed", 0)
 
     def _record(self) -> None:
+        if self.agent:
+            self.look_for_room()  # what fails for want of room ends soon after
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         rss_kb = used.ru_maxrss if _LINUX else used.ru_maxrss // 1024  # macOS counts bytes
         started = self.status is not None and self.why != "spawn_failed"
@@ -371,14 +385,16 @@ class Minder:
             "cpu_ms": int((used.ru_utime + used.ru_stime) * 1000),
             "max_rss_kb": max(rss_kb, self.peak_rss_kb),
             "unaccounted": self.unaccounted,
+            "lacked_room": self.lacked_room,
         }
         deadline = time.monotonic() + DISK_PATIENCE_S
         while True:
             try:
                 _write(f"{self.run_dir}/exit.json", record)
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or time.monotonic() > deadline:
+                if error.errno not in _NO_ROOM or time.monotonic() > deadline:
                     raise
+                record["lacked_room"] = True
                 time.sleep(1)
             else:
                 return
@@ -411,6 +427,7 @@ class Limits:
 
     def _sample(self, now: float) -> None:
         minder = self._minder
+        minder.look_for_room()
         size = sum(os.fstat(log).st_size for log in minder.logs)
         if size > minder.output_bytes:
             minder.end("output_limit", 0)
@@ -608,6 +625,15 @@ def _fingerprint(folder: str) -> int:
     return print_
 
 
+def _free(folder: str) -> int:
+    """Return the bytes that are free for us where *folder* is; endless where that is not told."""
+    try:
+        told = os.statvfs(folder)
+    except OSError:
+        return sys.maxsize
+    return told.f_bavail * told.f_frsize if told.f_blocks else sys.maxsize
+
+
 def _is_held(lock: str) -> bool:
     try:
         fd = os.open(lock, os.O_RDONLY)
@@ -660,7 +686,7 @@ def main(argv: list[str]) -> None:
     for fd in descriptors.values():
         os.set_inheritable(fd, False)  # an agent holding them would hide our death, or the supervisor's
     if _LINUX:
-        _prctl(_PR_SET_NAME, b"minder")  # out of the way of an agent's `pkill node` or `pkill python`
+        _prctl(_PR_SET_NAME, NAME.encode())  # out of the way of an agent's `pkill node` or `pkill python`
     Minder(os.path.abspath(argv[1]), descriptors.get("--lifeline"), sampled="--sampled" in argv).run()
 
 

@@ -12,9 +12,8 @@ What may be concluded about an attempt, and from what (everything else is unknow
   child is left (ECHILD; on Linux the minder is a subreaper, so that means the whole tree), or with what is left in
   `ExitRecord.unaccounted`.
 * **Vanished**: pid.json, no exit.json, and the lock is free: the minder was killed, or the machine restarted. PDEATHSIG
-  killed the agent's first process (Linux); its descendants may live. `sweep` finds those in the agent's session, those
-  with the run's mark in their environment, and their descendants. A process that left the session *and* cleared its
-  environment *and* lost its parent cannot be found; `Leftovers.clear` means "nothing that can be found".
+  killed the agent's first process (Linux); its descendants may live. `sweeping.sweep` finds what
+  can be found of them.
 
 A different boot id proves every process of the attempt dead.
 """
@@ -30,9 +29,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -41,11 +38,9 @@ from typing import Any, Protocol, Self
 
 from agent_orchestrator.runtime import minder
 
-SWEEP_PATIENCE_S = 10.0
-"""How long `sweep` repeats SIGKILL before it reports survivors."""
+RESERVE_BYTES = 32 << 20
+"""What a disk must have free, or the failure of a program that writes there proves nothing."""
 
-_EMPTY_LOOKS = 3  # a fork chain can hide from one look between two of its links
-_LOOKS_AT_NEW = 50  # in one look at everything; processes of others come and go too, and must not hold it for ever
 _INHERITED = (minder.MARK, "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # to be found in turn; to load a shared libpython
 
 
@@ -99,6 +94,8 @@ class Spawn:
     """
     orphan_ttl_s: float = 900
     """Seconds an agent goes on without any supervisor before its minder stops it."""
+    reserve_bytes: int = RESERVE_BYTES
+    """With less than this free where the agent writes, its record says that it lacked room."""
     watch: Path | None = None
     """The workspace: a changed file in it is a sign of life."""
     has_watcher: bool = False
@@ -163,23 +160,8 @@ class ExitRecord:
     """Largest resident memory of one process, or of the whole tree at one of the minder's looks."""
     unaccounted: tuple[Identity, ...]
     """Processes alive in spite of SIGKILL, e.g. of another user. Empty in all but strange cases."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftovers:
-    """What `sweep` found of an attempt without minder."""
-
-    killed: tuple[int, ...] = ()
-    """Pids that got SIGKILL."""
-    survivors: tuple[int, ...] = ()
-    """Pids of the attempt that are still alive."""
-    unreadable: tuple[int, ...] = ()
-    """Our user's processes, younger than the agent, whose environment we were not allowed to read."""
-
-    @property
-    def clear(self) -> bool:
-        """Whether nothing is left that can be found. Unreadable processes count as left: unknown is not dead."""
-        return not self.survivors and not self.unreadable
+    lacked_room: bool = False
+    """Whether there was hardly any room, at one of the minder's looks or at the end, on a disk that the agent uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +246,7 @@ class Process:
         """Return the attempt of an earlier supervisor if its minder lives, else None: ask `state` what became of it."""
         if state(run_dir) is not State.RUNNING:
             return None
-        recorded = _read_json(run_dir / "pid.json")
+        recorded = read_json(run_dir / "pid.json")
         if recorded is None or recorded["boot_id"] != minder.boot_id():
             return None
         identity = Identity(**recorded["minder"])
@@ -280,7 +262,7 @@ class Process:
     @property
     def agent(self) -> Identity | None:
         """The agent's first process, leader of its own session; None until the minder has recorded it."""
-        recorded = _read_json(self.run_dir / "pid.json")
+        recorded = read_json(self.run_dir / "pid.json")
         return None if recorded is None else Identity(**recorded["agent"])
 
     def exit(self) -> ExitRecord | None:
@@ -343,7 +325,7 @@ def state(run_dir: Path) -> State:
     """
     if (run_dir / "exit.json").exists():
         return State.ENDED
-    held = _is_held(run_dir / "lock")
+    held = is_held(run_dir / "lock")
     begun = (run_dir / "pid.json").exists()
     if held:
         return State.RUNNING if begun else State.STARTING
@@ -354,107 +336,11 @@ def state(run_dir: Path) -> State:
 
 def exit_record(run_dir: Path) -> ExitRecord | None:
     """Return how the attempt in *run_dir* ended, None if no end is recorded."""
-    recorded = _read_json(run_dir / "exit.json")
+    recorded = read_json(run_dir / "exit.json")
     if recorded is None:
         return None
     unaccounted = tuple(Identity(pid=pid, start_time=start) for pid, start in recorded.pop("unaccounted"))
     return ExitRecord(**{**recorded, "why": Why(recorded["why"])}, unaccounted=unaccounted)
-
-
-def sweep(run_dir: Path) -> Leftovers:
-    """Kill what a vanished minder left behind, and say whether anything may be left.
-
-    Never touches this process or those above it, also when they carry the mark.
-
-    Raises:
-        RuntimeError: the minder lives; stop it instead.
-        OSError: the files of the attempt cannot be read.
-    """
-    if _is_held(run_dir / "lock"):
-        raise RuntimeError(f"the minder of {run_dir.name} is alive: stop it, it does this better")
-    recorded = _read_json(run_dir / "pid.json")
-    if recorded is None or recorded["boot_id"] != minder.boot_id():
-        return Leftovers()
-    search = _Search(recorded["run_id"], Identity(**recorded["agent"]))
-    deadline = time.monotonic() + SWEEP_PATIENCE_S
-    empty_looks = 0
-    while empty_looks < _EMPTY_LOOKS and time.monotonic() < deadline:
-        empty_looks = 0 if search.kill() else empty_looks + 1
-        time.sleep(0.002)
-    survivors = search.kill() if empty_looks < _EMPTY_LOOKS else set()
-    return Leftovers(
-        killed=tuple(sorted(search.killed - survivors)),
-        survivors=tuple(sorted(survivors)),
-        unreadable=tuple(sorted(search.unreadable)),
-    )
-
-
-class _Search:
-    """Look for the processes of one attempt by session, mark and descent."""
-
-    def __init__(self, run_id: str, agent: Identity) -> None:
-        import psutil
-
-        self._run_id = run_id
-        self._agent = agent
-        self._spared = {0, 1, os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-        self.killed: set[int] = set()
-        self.unreadable: set[int] = set()
-
-    def kill(self) -> set[int]:
-        """Send SIGKILL to every living process found in one look; return their pids.
-
-        Newest first, and each as soon as it is recognised: that is where a fork chain is. On a busy machine its links
-        are faster than one look at everything, so what appeared during the look is looked at once more, by itself.
-        """
-        import psutil
-
-        found: set[int] = set()
-        others: dict[int, tuple[int, psutil.Process]] = {}
-        self.unreadable = set()
-        with_session = minder.start_time(self._agent.pid) in (None, self._agent.start_time)  # else the number is reused
-        seen = set(self._spared)
-        for _ in range(_LOOKS_AT_NEW):
-            new = set(psutil.pids()) - seen
-            if not new:
-                break
-            seen |= new
-            for pid in sorted(new, reverse=True):
-                try:
-                    process = psutil.Process(pid)
-                    if self._is_ours(process, with_session=with_session):
-                        process.kill()
-                        found.add(pid)
-                    else:
-                        others[pid] = (process.ppid(), process)
-                except psutil.NoSuchProcess:
-                    continue
-                except psutil.AccessDenied:  # of the signal: it is ours and stays
-                    found.add(pid)
-        while below := [pid for pid, (parent, _) in others.items() if parent in found]:
-            for pid in below:
-                found.add(pid)
-                with suppress(psutil.Error):  # gone, or a survivor: the next look tells
-                    others.pop(pid)[1].kill()
-        self.killed |= found
-        return found
-
-    def _is_ours(self, process: Any, *, with_session: bool) -> bool:
-        import psutil
-
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        try:
-            if with_session and os.getsid(process.pid) == self._agent.pid:
-                return True
-            return bool(process.environ().get(minder.MARK) == self._run_id)
-        except ProcessLookupError:
-            return False
-        except (psutil.AccessDenied, PermissionError):
-            started = minder.start_time(process.pid)
-            if process.uids().real == os.getuid() and started is not None and started >= self._agent.start_time:
-                self.unreadable.add(process.pid)
-            return False
 
 
 class _PidFd:
@@ -560,6 +446,7 @@ def _as_json(spawn: Spawn) -> dict[str, object]:
         "limits": asdict(spawn.limits),
         "supervisor_lock": spawn.supervisor_lock and str(spawn.supervisor_lock.absolute()),
         "orphan_ttl_s": spawn.orphan_ttl_s,
+        "reserve_bytes": spawn.reserve_bytes,
         "watch": spawn.watch and str(spawn.watch.absolute()),
         "has_watcher": spawn.has_watcher,
     }
@@ -571,7 +458,8 @@ def _write_private(path: Path, value: object) -> None:
         json.dump(value, file)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return what one of an attempt's files says, None when there is none."""
     try:
         value: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -579,7 +467,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def _is_held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
+    """Say whether a minder holds its *lock*, which is to say: lives."""
     try:
         fd = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:

@@ -32,7 +32,6 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """Where SQLite's write-ahead log does not work: it needs shared memory (sqlite.org/wal.html, read 2026-11)."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-READ_LIMIT = 256 * 1024
 
 
 class Level(StrEnum):
@@ -280,7 +279,7 @@ class Readiness:
 
     def _specialists(self) -> Iterator[Check]:
         for problem in self.roster_problems():
-            hint = "mend the file or move it away; orchestrate specialists lists who there is"
+            hint = "fix the file or move it away; orchestrate specialists lists who there is"
             yield Check(name="specialists", level=Level.WARN, detail=f"not read: {problem}", hint=hint)
 
 

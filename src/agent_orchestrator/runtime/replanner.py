@@ -1,4 +1,4 @@
-"""Decides on changes of plans as a run goes on. Who divides a task may be a model: it is asked beside the loop."""
+"""Decides on changes of plans during a run. A task may be divided by a model, which is asked beside the loop."""
 
 import threading
 from collections.abc import Callable
@@ -33,22 +33,23 @@ class Replanner:
     _thought: SimpleQueue[tuple[Replan, Parts]] = field(default_factory=SimpleQueue)
 
     def look(self, *, may_ask: bool) -> None:
-        """Decide on what is due. With *may_ask* false nobody begins to think of parts; what is due stays so."""
+        """Decide on what is due. With *may_ask* false nobody is asked for parts; what is due stays due."""
         self._take_thoughts()
         for replan in self.replanning.due():
             if replan.kind is Kind.MORE:
                 self._tell(self.replanning.decide(replan))
             elif replan.id not in self._thinking and may_ask and self._may_be_asked(replan):
                 self._thinking = {**self._thinking, replan.id: replan.goal}
+                task = self.replanning.store.tasks.get(replan.task)
                 whole, told = self.replanning.whole(replan)
                 # A daemon: a model that does not answer must not hold up the end of a run; the next one asks again.
                 threading.Thread(
-                    target=self._think, args=(replan, whole, told), name=f"split-{replan.id}", daemon=True
+                    target=self._think, args=(replan, task, whole, told), name=f"split-{replan.id}", daemon=True
                 ).start()
 
     @property
     def is_thinking(self) -> bool:
-        """Whether somebody thinks of parts; the loop looks in every second or so until that is over."""
+        """Whether parts are being thought of; the loop looks in every second or so until that is over."""
         return bool(self._thinking)
 
     @property
@@ -76,9 +77,8 @@ class Replanner:
         )
         return self.short(replan.goal, in_goal + others.count(replan.goal), in_run + len(others))
 
-    def _think(self, replan: Replan, whole: PlannedTask, told: str) -> None:
+    def _think(self, replan: Replan, task: Task, whole: PlannedTask, told: str) -> None:
         try:
-            task = self.replanning.store.tasks.get(replan.task)
             parts = self.splitter(task, lambda: self._short(replan)).split(whole, told)
         except Exception as error:  # a bug of ours leaves the task to a person, not the goal open for ever
             parts = Parts(notice=f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Bringing checkpoints back: which one is meant, and where it goes. Never over anything that is there."""
+"""Bringing checkpoints back: which one is meant, and where it goes. Nothing that exists is overwritten."""
 
 import re
 from collections.abc import Callable, Sequence

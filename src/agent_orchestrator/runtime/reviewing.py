@@ -169,7 +169,7 @@ class Reviewing:
         return f" and of {goal.base_branch}"
 
     def _built_on(self, task: Task) -> list[str]:
-        """Return the tasks that are done, changed something, and depend on *task*, at whatever remove."""
+        """Return the tasks that are done, changed something, and depend on *task*, directly or not."""
         found: dict[TaskId, str] = {}
         waiting = [task.id]
         while waiting:

@@ -17,19 +17,22 @@ from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError
+from agent_orchestrator.runtime.process import RESERVE_BYTES
+from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
 if TYPE_CHECKING:
     from agent_orchestrator.runtime.leadership import Leader
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
 
 MEBIBYTE = 1024 * 1024
-RESERVE_BYTES = 32 * MEBIBYTE
-"""Below this a run pauses while what it knows can still be written down."""
 ENOUGH_BYTES = 2 * RESERVE_BYTES
 """From here on it goes on: more than the reserve, so that it does not pause again at once."""
 LOOK_EVERY_S = 1.0
+FRUITLESS = 10
+"""Runs in a row that were given room, and said within `BRIEF_S` that there is none: then it is not room they lack."""
+BRIEF_S = 60.0
 PROBE_BYTES = MEBIBYTE
 """A quota does not show in what is free: it is tried by writing."""
 
@@ -54,6 +57,10 @@ class Room:
         for folder in self.folders:
             if _free(folder) < RESERVE_BYTES:
                 raise DiskFull(f"less than {RESERVE_BYTES // MEBIBYTE} MiB are free under {folder}")
+
+    def is_short(self) -> bool:
+        """Say whether less than the reserve is left now: what fails then may fail for that, whatever it says."""
+        return self.free_bytes() < RESERVE_BYTES
 
     def free_bytes(self) -> int:
         """Return what is free on the fullest of the disks."""
@@ -80,8 +87,8 @@ class Room:
 
 
 def run_while_there_is_room(
-    build: Callable[["RunOptions"], "Supervisor"],
-    options: "RunOptions",
+    build: Callable[[RunOptions], "Supervisor"],
+    options: RunOptions,
     *,
     leader: "Leader",
     room: Room,
@@ -89,7 +96,7 @@ def run_while_there_is_room(
     events: Events,
     clock: Clock,
     log: Callable[[str], None],
-) -> "Outlook":
+) -> Outlook:
     """Run the supervisor that *build* makes; whenever its disk is full, wait for room and run another one.
 
     All of them lead by *leader*, which keeps its lock in between: nobody else may begin to, and minders see that
@@ -105,25 +112,28 @@ def run_while_there_is_room(
 
 
 def _run(
-    build: Callable[["RunOptions"], "Supervisor"],
-    options: "RunOptions",
+    build: Callable[[RunOptions], "Supervisor"],
+    options: RunOptions,
     room: Room,
     store: Store,
     events: Events,
     clock: Clock,
     log: Callable[[str], None],
-) -> "Outlook":
+) -> Outlook:
     options = replace(options, began=options.began or clock.now())
+    fruitless = 0
     while True:
+        began = clock.monotonic()
         try:
             return build(options).run()
         except DiskFull as error:
+            fruitless = fruitless + 1 if clock.monotonic() - began < BRIEF_S else 0
+            if fruitless > FRUITLESS:
+                raise
             log(f"paused: {error.message}; agents go on, and so does this run by itself when there is room")
         paused = clock.monotonic()
         stopped_by = _wait(room, store, clock, options)
         if stopped_by:
-            from agent_orchestrator.runtime.supervisor import Outlook
-
             return Outlook(stopping=1, stopped_by=stopped_by)
         seconds = clock.monotonic() - paused
         log(f"there is room again after {seconds:.0f} s; the run goes on")
@@ -131,10 +141,8 @@ def _run(
             events.record("run.resumed", reason="disk", seconds=round(seconds, 1))
 
 
-def _wait(room: Room, store: Store, clock: Clock, options: "RunOptions") -> str:
+def _wait(room: Room, store: Store, clock: Clock, options: RunOptions) -> str:
     """Wait for room; return who ended the waiting instead: ``user``, ``deadline``, or nothing."""
-    from agent_orchestrator.runtime.supervisor import SIGNALS
-
     wished = threading.Event()
     heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, lambda *_: wished.set()) for number in heeded}

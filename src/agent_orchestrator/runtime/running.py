@@ -7,7 +7,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId
-from agent_orchestrator.runtime.supervisor import Outlook, RunOptions
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions
 from agent_orchestrator.services.goals import Goals
 
 
@@ -24,7 +24,10 @@ class Ran:
 
     @property
     def ok(self) -> bool:
-        """True when all is completed, delivered where there was a branch to deliver to, and nobody is asked."""
+        """True when all is completed, delivered where there was a branch to deliver to, and no plan asks anybody.
+
+        A result that could not be taken into its branch needs a person; on a detached HEAD there was no such branch.
+        """
         return not self.asking and all(
             goal.state is GoalState.COMPLETED
             and not (goal.delivery is Delivery.WAITING and goal.base_branch is not None)

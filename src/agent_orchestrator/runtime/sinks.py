@@ -44,7 +44,7 @@ class Sink(Protocol):
         ...
 
     def send(self, notice: Notice) -> str:
-        """Tell; return why that failed, or nothing. Never raises for what is outside."""
+        """Send *notice*; return why that failed, or nothing. Never raises for trouble outside of us."""
         ...
 
 
@@ -119,7 +119,7 @@ def checked_url(url: str) -> str:
 
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput("notify_webhook is no http or https address", hint="see: orchestrate config notify_webhook")
+        raise BadInput("notify_webhook is not an http or https address", hint="see: orchestrate config notify_webhook")
     return url
 
 

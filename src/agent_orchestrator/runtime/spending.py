@@ -1,4 +1,4 @@
-"""How one run's budgets are watched: what is used, who may still start, and the one word at four fifths."""
+"""How one run's budgets are watched: what is used, who may still start, and the one notice at four fifths."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.services.budget import Budgets
 
 LOOK_EVERY_S = 2.0
-"""How often it is looked whether a budget is nearly used up; that word may come a moment late."""
+"""How often budgets are looked at for being nearly used up; that notice may come a moment late."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Spending:
         return self.budgets.for_attempt(attempt, self.each_attempt) or None
 
     def tell_nearly_used(self, goals: Sequence[GoalId], now: float) -> None:
-        """Say once of each budget when four fifths of it are used. *now* is monotonic."""
+        """Say once for each budget when four fifths of it are used. *now* is monotonic."""
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now

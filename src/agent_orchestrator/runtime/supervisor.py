@@ -11,11 +11,10 @@ import math
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -23,15 +22,15 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, lacks_room
-from agent_orchestrator.domain.goal import Goal, GoalState, Isolation
+from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
-from agent_orchestrator.domain.task import HELD, Task, TaskState
+from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.planning.splitting import Splitter
-from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
+from agent_orchestrator.providers import SESSION_LOST, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
-from agent_orchestrator.runtime.endings import ending_of, told_of_base, told_of_hold
+from agent_orchestrator.runtime.endings import ending_of, told_of_base
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
     BaseChecked,
@@ -53,10 +52,13 @@ from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.leadership import Leader
 from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.merge_queue import MergeQueue
+from agent_orchestrator.runtime.open_goals import OpenGoals
 from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.provider_watch import ProviderWatch
 from agent_orchestrator.runtime.recovery import Recovery
 from agent_orchestrator.runtime.replanner import Replanner
 from agent_orchestrator.runtime.room import Room
+from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
@@ -82,44 +84,6 @@ IDLE_S = 30.0
 """How long the loop sleeps with nothing to do. Rings wake it; this only bounds the harm of a lost one."""
 RESULT_GRACE_S = 20.0
 """Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ask the run to stop; a second one makes it stop at once."""
-OPEN_AT_ONCE = 20
-"""Goals whose tasks may be claimed at the same time, the first in turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What one run was asked for."""
-
-    providers: tuple[str, ...]
-    """The preferred first; the next stands in while it is on hold."""
-    unusable: Mapping[str, str] = field(default_factory=dict)
-    """Providers that were asked for too and cannot be used here, with the reason."""
-    max_agents: int = 3
-    goal: GoalId | None = None
-    """Work on this goal only."""
-    watch: bool = False
-    """Stay and wait for new work instead of ending when there is none."""
-    until: datetime | None = None
-    budget: Budget | None = None
-    include_dirty: bool = False
-    wait_for_limits: bool = True
-    """False ends the run when every provider is on hold, instead of waiting."""
-    began: datetime | None = None
-    """When the run began, where a full disk has interrupted it since; None: now."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Outlook:
-    """How the run stands, for the live view and the exit code."""
-
-    stopping: int = 0
-    """0 going on, 1 winding down, 2 at once."""
-    stopped_by: str = ""
-    """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
-    started: int = 0
-    """Attempts that were started in this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,17 +136,10 @@ class Supervisor:
         self.preparing: dict[AttemptId, Attempt] = {}
         self.settling: dict[AttemptId, Attempt] = {}
         """Attempts that wait for the merge queue or are in it."""
-        self.opening: set[GoalId] = set()
-        self.delivering: set[GoalId] = set()
         self._log = log
         self._max_agents = options.max_agents
-        self._stand_in: str | None = None
-        """Who takes the tasks while the preferred provider waits."""
         self._remembered: dict[AttemptId, float] = {}
         self._shortly = shortly_before(options.until, pieces.clock.now())
-        self._told_holds: dict[str, tuple[datetime, datetime]] = {}
-        self._answered: set[AttemptId] = set()
-        """Attempts whose provider was seen to answer."""
         self._wishes_at = 0.0
         self._wishes_due = True
         self._spending = Spending(
@@ -216,6 +173,22 @@ class Supervisor:
             landing=pieces.landing,
             spawner=pieces.spawner,
             providers=pieces.providers,
+            room=pieces.room,
+            post=self.inbox.put,
+            log=log,
+        )
+        self._providers = ProviderWatch(
+            options=options, store=pieces.store, holds=pieces.holds, events=pieces.events, log=log
+        )
+        self._goals = OpenGoals(
+            goals=pieces.goals,
+            store=pieces.store,
+            clock=pieces.clock,
+            workspaces=pieces.spawner.workspaces,
+            merge_queue=self._merge_queue,
+            threads=self._making_ready,
+            options=options,
+            is_demo=any(pieces.providers[name].is_demo for name in options.providers),
             post=self.inbox.put,
             log=log,
         )
@@ -252,7 +225,7 @@ class Supervisor:
         try:
             pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
             self._recover()
-            self._tell_unusable()
+            self._providers.tell_unusable()
             self._read_wishes(leadership)
             self.advance()
             while not self._is_over():
@@ -320,17 +293,15 @@ class Supervisor:
             case StopRequested():
                 self._stop(self.outlook.stopping + 1)
             case GoalOpened(goal):
-                self.opening.discard(goal.id)
-                self._opened(goal)
+                self._goals.opened(goal)
             case GoalNotOpened(goal_id, reason):
-                self.opening.discard(goal_id)
-                self._log(f"goal {goal_id} cannot start: {reason}")
-                now = self.pieces.clock.now()
-                self.pieces.goals.update(goal_id, state=GoalState.FAILED, reason=reason, ended_at=now)
+                self._goals.not_opened(goal_id, reason)
             case BaseChecked(goal_id, check):
                 self._log(f"goal {goal_id}: {told_of_base(check)}")
             case Prepared(launch):
                 self._start(launch)
+            case NotPrepared(_, reason) if self.pieces.room.is_short():
+                raise DiskFull(reason)
             case NotPrepared(attempt_id, reason):
                 self._not_prepared(attempt_id, reason)
             case Exited(attempt_id):
@@ -338,10 +309,9 @@ class Supervisor:
             case Settled(attempt_id, trouble):
                 self._settled(attempt_id, trouble)
             case Delivered(goal):
-                self.delivering.discard(goal.id)
-                self._delivered(goal)
+                self._goals.delivered(goal)
             case NotDelivered(goal_id):
-                self.delivering.discard(goal_id)
+                self._goals.not_delivered(goal_id)
             case NoRoom(reason):
                 raise DiskFull(reason)
             case _:
@@ -361,18 +331,21 @@ class Supervisor:
         due = self.pieces.store.tasks.next_due()
         if due is not None and due <= self.pieces.clock.now():
             self.pieces.queue.release_due()
+        self._merge_queue.look(hurry=bool(self.outlook.stopping))
         self._replanner.look(may_ask=not self.outlook.stopping)
         self._fill()
-        self._close_goals()
+        if self.outlook.stopping < 2:  # else the next run ends them
+            attempts = [*self.settling.values(), *(one.attempt for one in self.running.values())]
+            self._goals.close({attempt.goal for attempt in attempts})
         self.pieces.vigil.look(self._seen)
         self.pieces.anchors.drop(now)
 
     def _seen(self) -> Seen:
-        at_work = self.running or self.preparing or self.settling or self.opening or self.delivering
+        at_work = self.running or self.preparing or self.settling or self._goals.is_busy
         return Seen(
             has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
             holds=self.pieces.holds.current(),
-            all_held=self._all_held(),
+            all_held=self._providers.all_held(),
             stopped_by=self.outlook.stopped_by,
             output=sum(follower.tailer.offset for follower in self.running.values()),
         )
@@ -391,7 +364,7 @@ class Supervisor:
 
     def _fill(self) -> None:
         """Start as many agents as may start now."""
-        goals = self._claimable_goals()
+        goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
         if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
@@ -417,31 +390,8 @@ class Supervisor:
             task, attempt = claimed
             self.preparing[attempt.id] = attempt
             if attempt.provider == decision.provider:
-                self._tell_stand_in(attempt.provider)
+                self._providers.takes_tasks(attempt.provider)
             self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
-
-    def _tell_unusable(self) -> None:
-        for name, reason in self.options.unusable.items():
-            instead = self.options.providers[0]
-            self._log(f"{instead} works instead of {name}: {reason}")
-            with self.pieces.store.transaction():
-                self.pieces.events.record("provider.unusable", provider=name, instead=instead, reason=reason)
-
-    def _tell_stand_in(self, provider: str) -> None:
-        """Write down when another than the preferred provider begins to take tasks, and when that is over."""
-        preferred = self.options.providers[0]
-        stand_in = None if provider == preferred else provider
-        if stand_in == self._stand_in:
-            return
-        self._stand_in = stand_in
-        waits = next((hold.reason for hold in self.pieces.holds.current() if hold.provider == preferred), "")
-        record = self.pieces.events.record
-        with self.pieces.store.transaction():
-            if stand_in is None:
-                record("provider.returned", provider=preferred)
-            else:
-                record("provider.stands_in", provider=stand_in, instead_of=preferred, reason=waits)
-        self._log(f"{stand_in} stands in for {preferred}: {waits}" if stand_in else f"{preferred} takes tasks again")
 
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
@@ -477,62 +427,6 @@ class Supervisor:
                 if name in pieces.available and name not in self.options.providers
             },
         )
-
-    def _claimable_goals(self) -> tuple[GoalId, ...]:
-        """Return the goals that are open for claims, opening those that are not yet.
-
-        A goal that is being opened, which takes a few calls of git, keeps back those whose turn is after it: an urgent
-        one must not lose its place because another opened faster.
-        """
-        ready, in_turn = [], True
-        for goal in self.pieces.goals.open(self.options.goal)[:OPEN_AT_ONCE]:
-            if goal.state is GoalState.EXECUTING and self._has_place(goal):
-                if in_turn:
-                    ready.append(goal.id)
-                continue
-            in_turn = False
-            if goal.id not in self.opening and not self.outlook.stopping:
-                self.opening.add(goal.id)
-                self._making_ready.submit(self._open_goal, goal)
-        return tuple(ready)
-
-    def _has_place(self, goal: Goal) -> bool:
-        """Say whether the goal was opened, and for places of this kind: a repository may have come since."""
-        in_place = self.pieces.spawner.workspaces.isolation is Isolation.SHARED
-        return goal.isolation is not None and (goal.base_commit is not None or in_place)
-
-    def _open_goal(self, goal: Goal) -> None:
-        """Settle a goal's base and result branch, in a thread. The result branch begins with the first landing."""
-        try:
-            workspaces = self.pieces.spawner.workspaces
-            project = workspaces.project()
-            base = workspaces.base(goal.id, include_dirty=self.options.include_dirty)
-            opened = goal._replace(
-                base_commit=base,
-                base_branch=project.branch,
-                result_branch=workspaces.result_branch(goal.id) if base is not None else None,
-                isolation=workspaces.isolation,
-            )
-            self.inbox.put(GoalOpened(opened))
-        except OrchestratorError as error:
-            lacks = lacks_room(error)
-            self.inbox.put(NoRoom(error.message) if lacks else GoalNotOpened(goal.id, error.message))
-
-    def _opened(self, goal: Goal) -> None:
-        names = [*self.options.providers]
-        demo = goal.demo or any(self.pieces.providers[name].is_demo for name in names)
-        opened = self.pieces.goals.update(
-            goal.id,
-            state=GoalState.EXECUTING,
-            base_commit=goal.base_commit,
-            base_branch=goal.base_branch,
-            result_branch=goal.result_branch,
-            isolation=goal.isolation,
-            demo=demo,
-            started_at=goal.started_at or self.pieces.clock.now(),
-        )
-        self._log(f"goal {goal.id} begins: {goal.title}")
-        self._merge_queue.check_base(opened)
 
     def _prepare(self, task: Task, attempt: Attempt, budget: Budget | None) -> None:
         """Make an attempt ready, in a thread."""
@@ -630,7 +524,7 @@ class Supervisor:
             follower.own_doing = True
             self._ask_to_stop(follower, f"it used more than an attempt may: {over}")
         if follower.limited is None and not follower.did_nothing:
-            self._worked(attempt)
+            self._providers.answered(attempt)
         if follower.finished_at is not None and now - follower.finished_at > RESULT_GRACE_S and follower.process:
             follower.asked_to_stop = follower.asked_to_stop or "finished"
             follower.process.stop()
@@ -693,7 +587,7 @@ class Supervisor:
         self._remembered.pop(attempt_id, None)
         ending = ending_of(follower)
         if ending.limited is None and not follower.did_nothing:  # many say their first word as they end
-            self._worked(follower.attempt)
+            self._providers.answered(follower.attempt)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
@@ -701,7 +595,8 @@ class Supervisor:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
             self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
-            self._hold(follower, ending)
+            at_work = [one.attempt.provider for one in self.running.values()]
+            self._providers.limited(follower.attempt, ending, at_work=at_work)
         self.settling[attempt_id] = follower.attempt
         try:
             if ending.outcome is None:
@@ -710,33 +605,6 @@ class Supervisor:
             self._settled(attempt_id, error.message)
             return
         self._merge_queue.take(follower, ending)
-
-    def _worked(self, attempt: Attempt) -> None:
-        """Take note, once for each attempt, that its provider answers."""
-        if attempt.id in self._answered:
-            return
-        self._answered.add(attempt.id)
-        began = attempt.started_at
-        pace = self.pieces.store.holds.pace(attempt.provider)
-        if pace is not None and began is not None and began >= pace.since:
-            self.pieces.holds.worked(attempt.provider)
-
-    def _hold(self, follower: Follower, ending: Ending) -> None:
-        limited = ending.limited
-        assert limited is not None
-        attempt = follower.attempt
-        at_work = [one.attempt.provider for one in self.running.values()] + [attempt.provider]
-        hold = self.pieces.holds.start(
-            attempt.provider,
-            limited.kind,
-            until=limited.until,
-            reason=ending.reason or limited.text,
-            began=attempt.started_at,
-            running=at_work.count(attempt.provider),
-        )
-        if self._told_holds.get(hold.provider) != (hold.since, hold.until):  # its other agents meet the same one
-            self._told_holds[hold.provider] = (hold.since, hold.until)
-            self._log(told_of_hold(hold))
 
     def _settled(self, attempt_id: AttemptId, trouble: str) -> None:
         attempt = self.settling.pop(attempt_id, None)
@@ -764,48 +632,11 @@ class Supervisor:
         tier, instead = told[0].data.get("tier"), told[0].data.get("instead_of")
         return f", with a {tier} model" if tier else f", by another provider than {instead}"
 
-    def _close_goals(self) -> None:
-        """End the goals from which nothing more can come, and deliver those that are complete."""
-        busy = {attempt.goal for attempt in self.settling.values()} | {
-            one.attempt.goal for one in self.running.values()
-        }
-        for goal in self.pieces.goals.open(self.options.goal):
-            if goal.id in busy or goal.id in self.delivering or goal.id in self.opening:
-                continue
-            if self.outlook.stopping == 2:
-                continue  # the next run ends it
-            counts = self.pieces.store.tasks.counts(goal.id)
-            if counts[TaskState.READY] or any(counts[state] for state in HELD):
-                continue  # cheap, and true most of the time: something can still come
-            over = self.pieces.goals.settle(goal.id)
-            if over is None:
-                continue
-            self.delivering.add(goal.id)
-            self._merge_queue.deliver(over)
-
-    def _delivered(self, goal: Goal) -> None:
-        current = self.pieces.store.goals.get(goal.id)
-        if self.pieces.goals.settle(goal.id) is None and current.state is not GoalState.CANCELLED:
-            return  # something was added or retried meanwhile
-        self.pieces.goals.update(
-            goal.id,
-            state=goal.state,
-            reason=goal.reason,
-            verdict=goal.verdict,
-            ended_at=goal.ended_at,
-            delivery=goal.delivery,
-            delivery_note=goal.delivery_note,
-            delivered_from=goal.delivered_from,
-            delivered_to=goal.delivered_to,
-        )
-        verdict = f" ({goal.verdict})" if goal.verdict else f": {goal.reason}"
-        self._log(f"goal {goal.id} {goal.state}{verdict}. {goal.delivery_note}")
-
     # The loop's edges
 
     def _is_over(self) -> bool:
         """Say whether nothing is left to do in this run."""
-        if self.running or self.preparing or self.settling or self.opening or self.delivering:
+        if self.running or self.preparing or self.settling or self._goals.is_busy:
             return False
         if self.outlook.stopping:
             return True
@@ -815,20 +646,16 @@ class Supervisor:
             return True
         if self.outlook.stopped_by:
             return True
-        if not self.options.wait_for_limits and self._all_held():
+        if not self.options.wait_for_limits and self._providers.all_held():
             self.outlook.stopped_by = "limit"
             return True
         return False
-
-    def _all_held(self) -> bool:
-        held = {hold.provider for hold in self.pieces.holds.current()}
-        return all(name in held for name in self.options.providers)
 
     def _patience(self) -> float:
         """Return how long the loop may sleep, in seconds."""
         if self.running:
             return READ_EVERY_S
-        if self.preparing or self.settling or self.opening or self.delivering or self._replanner.is_thinking:
+        if self.preparing or self.settling or self._goals.is_busy or self._replanner.is_thinking:
             return WISHES_EVERY_S
         now = self.pieces.clock.now()
         moments = [hold.until for hold in self.pieces.holds.current()]

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import assert_never
 
 from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import DiskFull, tells_no_room
 from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, Verdict
@@ -37,6 +38,8 @@ LIMIT_S = 30 * 60.0
 SILENCE_S = 5 * 60.0
 """How long a check may show no output, no CPU use and no changed file: what a test runner in watch mode does.
 Hosted CI ends a job after ten minutes without output alone (Travis CI, CircleCI; 2026-11)."""
+TRIES_FOR_ROOM = 3
+"""Runs of a check that does not pass and, each time, finds the disk full that has room again when it ends."""
 OUTPUT_BYTES = 256 << 20
 TAIL_CHARACTERS = 8_000
 NON_INTERACTIVE: Mapping[str, str] = {
@@ -128,6 +131,8 @@ class Verification:
     """Starts a check's minder."""
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
+    has_room: Callable[[], bool] = field(default=lambda: True)
+    """Asked after a check that did not pass while a disk was full; false raises DiskFull, true runs it again."""
 
     def check(self, command: CheckCommand | None, *, tree: str, base: str | None) -> CheckRun:
         """Run *command* on *tree*, which grew from *base*, and say what it proves. *base* None: nothing to excuse it.
@@ -137,6 +142,7 @@ class Verification:
         Raises:
             CommandStopped: `stop_wished` became true.
             WorkspaceProblem: a checkout could not be made.
+            DiskFull: there is no room to run it, so that its failure would prove nothing.
         """
         if command is None:
             return _no_command(tree)
@@ -323,9 +329,21 @@ class Verification:
         return look
 
     def _run(self, command: CheckCommand, folder: Path) -> Look:
+        """Run it; again where it failed while a disk was full. A check that fills the disk each time has failed."""
+        for _ in range(TRIES_FOR_ROOM):
+            ended = self._run_once(command, folder)
+            if ended.exit_code == 0:
+                break
+            if (ended.lacked_room or tells_no_room(ended.output)) and not self.has_room():
+                raise DiskFull("the disk was full while a check ran", hint="free some space and repeat")
+            if not ended.lacked_room:
+                break
+        return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
+
+    def _run_once(self, command: CheckCommand, folder: Path) -> Ended:
         run_dirs = self.folder / "runs"
         end_abandoned(run_dirs)
-        ended = run(
+        return run(
             command.command,
             folder,
             run_dirs=run_dirs,
@@ -340,7 +358,6 @@ class Verification:
             confine=lambda argv: self.confine(argv, folder),
             start=self.start,
         )
-        return _look_of(replace(ended, output=self.redact(ended.output)), folder, self.limit_s)
 
 
 def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:

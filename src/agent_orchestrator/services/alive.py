@@ -1,4 +1,4 @@
-"""Is the process that wrote itself down still there?"""
+"""Is the supervisor that registered itself still running?"""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Anchors:
         found = []
         with suppress(FileNotFoundError):
             for line in (self.state / FILE).read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(ValueError, KeyError, TypeError):  # half a line, where the power failed
+                with suppress(ValueError, KeyError, TypeError):  # half a line, written as the power failed
                     one = json.loads(line)
                     found.append(Head(seq=int(one["seq"]), hash=str(one["hash"])))
         return found

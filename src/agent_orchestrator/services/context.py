@@ -130,7 +130,9 @@ class ContextManager:
     # Telling an agent
 
     def told(self, task: Task, *, since: datetime | None = None) -> Told:
-        """Return what *task*'s agent is told; with *since* only what is newer, but all notes: they are the user's."""
+        """Return what *task*'s agent is told; with *since* only what is newer, but all notes, because they are the
+        user's.
+        """
         everything = self._entries.newest(task.goal)
         news = [entry for entry in everything if since is None or entry.at > since]
         keys = tuple(entry for entry in news if entry.kind is Kind.KEY)

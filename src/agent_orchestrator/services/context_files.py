@@ -1,4 +1,4 @@
-"""The files of the context view: folders that only we enter, reads that trust nothing, writes that are whole.
+"""The files of the context view: private folders, reads that trust nothing, writes that are all or nothing.
 
 Agents work beside us in these folders, with our own rights, and may put
 anything there: links, pipes, devices, a folder where a file was. So every step

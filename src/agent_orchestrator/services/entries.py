@@ -23,7 +23,7 @@ from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
 VALUE_LIMIT = 64 * 1024
-"""Bytes of one key's or result's JSON. What is bigger belongs into the repository, or is an artifact."""
+"""Bytes of one key's or result's JSON. What is bigger belongs in the repository, or is an artifact."""
 KEYS_LIMIT = 200
 """Keys a goal may have. Every agent's view holds them all, one file each."""
 VALUES_LIMIT = 2 * 1024 * 1024

@@ -1,13 +1,12 @@
-"""How specialists and providers did: how many tasks, how well, how long, how dear. Pure: a report's tasks in."""
+"""How specialists and providers did: how many tasks, how well, how long, at what cost. Pure."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import ceil
-from typing import Any
 
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
-NOT_JUDGED = frozenset({None, "limited", "cancelled", "fenced"})
+NOT_JUDGED = frozenset({None, "limited", "cancelled", "no_room", "fenced"})
 """Outcomes that say nothing of how well somebody works: they are not charged either. None: it still runs."""
 
 

@@ -21,7 +21,7 @@ class Forecasts:
     agents: int
     """How many agents run at once, by the settings."""
     provider: Callable[[], str | None]
-    """Who would do the work; None when nobody is there who could."""
+    """Who would do the work; None when no provider could."""
     priced: Callable[[str, Usage, Tier], int | None]
     """What a usage costs with a provider's model of a tier, in micro-dollars; None where no price is known."""
     assumed: Callable[[str, Usage, Tier], int | None]

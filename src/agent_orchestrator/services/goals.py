@@ -1,6 +1,6 @@
 """Goals: accept a plan into the queue, add to it, cancel it, and say when it is over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent_orchestrator.domain.budget import Budget
@@ -285,7 +285,7 @@ class Goals:
         return goal
 
     def give_up(self, id: GoalId) -> None:
-        """End the goal as cancelled when its every task is; otherwise change nothing."""
+        """End the goal as cancelled when all its tasks are; otherwise change nothing."""
         with self.store.transaction():
             goal = self.store.goals.get(id)
             tasks = self.store.tasks.of_goal(id)
@@ -368,8 +368,3 @@ def _free_key(wanted: str, taken: set[str]) -> str:
     while key in taken:
         key, number = f"{slug(wanted) or 'task'}-{number}", number + 1
     return key
-
-
-def summarised(counts: Mapping[TaskState, int]) -> str:
-    """Return counts in words, such as ``3 done, 1 running``; states with none are left out."""
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no tasks"

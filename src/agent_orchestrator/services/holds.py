@@ -79,7 +79,7 @@ class Holds:
         return hold
 
     def worked(self, provider: str) -> None:
-        """Take note that *provider* has answered an agent again: its next refusal is the first of a row."""
+        """Take note that *provider* has answered an agent again: its next refusal counts as the first."""
         pace = self.store.holds.pace(provider)
         if pace is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator.domain.clock import spelt
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from agent_orchestrator.domain.agent import Agent
+    from agent_orchestrator.domain.attempt import Attempt
     from agent_orchestrator.domain.evidence import CheckRun, Concern, Evidence
     from agent_orchestrator.domain.hold import Hold
     from agent_orchestrator.domain.task import Task
@@ -43,6 +46,83 @@ def task_json(task: Task) -> Json:
         "summary": task.summary,
         "commit": task.commit,
     }
+
+
+def agent_json(agent: Agent, task: Task | None, now: datetime) -> Json:
+    """Return an agent and what it does now; *task* is its task, None when it has none."""
+    ended = agent.ended_at or now
+    silent = (now - agent.seen_at).total_seconds() if agent.seen_at and not agent.ended_at else None
+    return {
+        "id": agent.id,
+        "provider": agent.provider,
+        "specialist": agent.specialist,
+        "state": agent.state.value,
+        "task": agent.task,
+        "task_key": task.key if task else None,
+        "task_title": task.title if task else None,
+        "attempt": agent.attempt,
+        "pid": agent.pid,
+        "doing": agent.doing,
+        "elapsed_s": round((ended - agent.started_at).total_seconds(), 1) if agent.started_at else None,
+        "silent_s": None if silent is None else round(silent, 1),
+        "stop_wished": agent.stop_wished,
+        "started_at": time(agent.started_at),
+        "ended_at": time(agent.ended_at),
+    }
+
+
+def attempt_json(attempt: Attempt, evidence: Evidence | None) -> Json:
+    """Return an attempt and what it was judged by."""
+    return {
+        "id": attempt.id,
+        "number": attempt.number,
+        "agent": attempt.agent,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "cli_version": attempt.cli_version,
+        "cli_path": attempt.cli_path,
+        "outcome": attempt.outcome.value if attempt.outcome else None,
+        "reason": attempt.reason,
+        "doing": attempt.last_action,
+        "summary": attempt.summary,
+        "session": attempt.session,
+        "workspace": attempt.workspace,
+        "branch": attempt.branch,
+        "base_commit": attempt.base_commit,
+        "commit": attempt.commit,
+        "prompt_sha256": attempt.prompt_sha256,
+        "transcript": f"{attempt.run_dir}/stdout.log",
+        "run_dir": attempt.run_dir,
+        "usage": usage_json(attempt.usage),
+        "started_at": time(attempt.started_at),
+        "ended_at": time(attempt.ended_at),
+        "evidence": evidence_json(evidence),
+    }
+
+
+def phases_json(tasks: Sequence[Task]) -> list[Json]:
+    """Return per phase its tasks and how many are in which state."""
+    found: dict[int, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.phase, []).append(task)
+    return [
+        {
+            "phase": phase,
+            "counts": dict(Counter(task.state.value for task in found[phase])),
+            "tasks": [
+                {
+                    "id": task.id,
+                    "key": task.key,
+                    "title": task.title,
+                    "specialist": task.specialist,
+                    "state": task.state.value,
+                    "verdict": task.verdict.value if task.verdict else None,
+                }
+                for task in found[phase]
+            ],
+        }
+        for phase in sorted(found)
+    ]
 
 
 def evidence_json(evidence: Evidence | None) -> Json | None:

@@ -1,4 +1,4 @@
-"""Which notices are due, read from the log: once each, however often a supervisor starts.
+"""Which notices are due, read from the log: each once, however often a supervisor starts.
 
 A notice is written down as due before it is sent. One that is lost in a crash
 between the two is not sent again: being told twice at night is worse.

@@ -8,10 +8,8 @@ from agent_orchestrator.domain.event import Event
 from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.domain.replan import Kind, Replan
 from agent_orchestrator.domain.usage import Usage
-from agent_orchestrator.services.json_values import usage_json
+from agent_orchestrator.services.json_values import Json, usage_json
 from agent_orchestrator.stores import Store
-
-Json = dict[str, Any]
 
 
 def needs(store: Store, goal: GoalId) -> list[Json]:
@@ -78,10 +76,14 @@ def asked(events: Iterable[Event], keys: Mapping[TaskId, str]) -> list[Json]:
             "planner": event.data["planner"],
             "seconds": event.data["seconds"],
             "trouble": event.data["trouble"],
-            "usage": usage_json(Usage(**{name: event.data[name] for name in Usage._fields})),
+            "usage": usage_json(_used(event.data)),
         }
         for event in events
     ]
+
+
+def _used(data: Mapping[str, Any]) -> Usage:
+    return Usage(**{name: data[name] for name in Usage._fields})
 
 
 def made(store: Store, goal: GoalId) -> list[Json]:

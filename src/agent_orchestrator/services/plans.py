@@ -13,9 +13,9 @@ from agent_orchestrator.domain.ids import ALPHABET, GoalId, slug, words_of
 from agent_orchestrator.domain.plan import Plan, Severity
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.domain.wishes import Wishes, wishes_from_json
+from agent_orchestrator.planning.decisions import decided
 from agent_orchestrator.planning.decomposer import TaskDecomposer
 from agent_orchestrator.planning.document import plan_from_json, plan_hash, plan_to_json
-from agent_orchestrator.planning.editing import decided
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.goals import Goals, Submission, checked_text
 from agent_orchestrator.stores import Store
@@ -93,7 +93,7 @@ class Plans:
     goals: Goals
 
     def check_name(self, name: str) -> None:
-        """Say before the work of planning whether a plan can be saved under *name*.
+        """Check, before any planning is done, that a plan can be saved under *name*.
 
         Raises:
             BadInput: it is no name.

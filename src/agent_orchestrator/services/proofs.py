@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.errors import NothingToDo
+from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.domain.ids import TaskId
     from agent_orchestrator.services.reports import Reports
-
-Json = dict[str, Any]
 
 AGAIN = "task.verified_again"
 AGAIN_SHOWN = 10

@@ -1,4 +1,4 @@
-"""Changes of a plan that somebody wishes while it is worked on: taken in, decided by policy or a person, made.
+"""Changes to a plan that is already worked on: taken in, decided on by policy or by a person, and made.
 
 An agent's report lies here until its task is done; a task that failed for good
 lies here until somebody has thought of parts. Each is decided once, in the

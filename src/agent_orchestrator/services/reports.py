@@ -7,7 +7,7 @@ imported: ``status`` is asked for often, and most of its time is imports.
 
 from __future__ import annotations
 
-from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import NotFound
@@ -16,9 +16,11 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.json_values import (
     Json,
-    evidence_json,
+    agent_json,
+    attempt_json,
     hold_json,
     minutes,
+    phases_json,
     task_json,
     time,
     usage_json,
@@ -27,7 +29,7 @@ from agent_orchestrator.services.json_values import (
 from agent_orchestrator.services.waiting import WAITING_SHOWN, Waiting, deadline, option, run_used
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -134,6 +136,7 @@ class Reports:
         ]
         from agent_orchestrator.services import plan_changes
         from agent_orchestrator.services.figures import figures
+        from agent_orchestrator.services.needs import needs_you
         from agent_orchestrator.services.risks import ranked
 
         decided = self.decisions(goal.id)
@@ -141,7 +144,7 @@ class Reports:
             **self._goal(goal, tasks if len(tasks) <= PHASES_UP_TO else None),
             "text": goal.text,
             "now": time(now),
-            "needs_you": self._needs_you(goal, tasks, edges),
+            "needs_you": needs_you(self.store, goal, tasks, edges, self._holds(now)),
             "plan_changes": plan_changes.made(self.store, goal.id),
             "planners_asked": plan_changes.asked(self._all(goal.id, ("replan.asked",)), keys),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
@@ -284,7 +287,7 @@ class Reports:
             "started_at": time(goal.started_at),
             "ended_at": time(goal.ended_at),
             "counts": {state.value: count for state, count in counts.items() if count},
-            "phases": _phases(tasks or ()),
+            "phases": phases_json(tasks or ()),
             "spend": usage_json(self.store.attempts.spent(goal=goal.id)),
             "changes_waiting": self.store.goals.asking().get(goal.id, 0),
         }
@@ -309,128 +312,19 @@ class Reports:
             return {"result": "not_checked", "reason": data.get("reason"), "at": time(found[0].at)}
         return {**data, "at": time(found[0].at)}
 
-    def _needs_you(self, goal: Goal, tasks: Sequence[Task], edges: Mapping[TaskId, Sequence[TaskId]]) -> list[Json]:
-        """Return what goes on only when a person does something, the most pressing first, each with its command."""
-        awaited = {need for needs in edges.values() for need in needs}
-        found: list[Json] = [
-            {
-                "what": "task_failed",
-                "risk": "high" if task.id in awaited else "medium",
-                "task": task.id,
-                "key": task.key,
-                "title": task.title,
-                "why": task.reason,
-                "command": f"orchestrate retry {task.id}",
-            }
-            for task in tasks
-            if task.state is TaskState.FAILED
-        ]
-        if self.store.goals.asking().get(goal.id):
-            from agent_orchestrator.services import plan_changes
-
-            found += plan_changes.needs(self.store, goal.id)
-        if goal.delivery is Delivery.WAITING:
-            command = f"git merge {goal.result_branch}" if goal.result_branch else None
-            found.append({"what": "not_delivered", "risk": "medium", "why": goal.delivery_note, "command": command})
-        if goal.state in GOAL_OPEN:
-            from agent_orchestrator.domain.hold import HoldKind
-
-            for hold in self._holds(self.clock.now()):
-                if hold.kind is HoldKind.LOGIN:
-                    why = f"{hold.provider}'s login is refused: {hold.reason}"
-                    command = f"orchestrate resume {hold.provider}"
-                    found.append(
-                        {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
-                    )
-            if not is_alive(self.store.leadership.get()):
-                why = "it is not finished and no supervisor is running"
-                found.append({"what": "not_running", "risk": "high", "why": why, "command": "orchestrate run"})
-        return sorted(found, key=lambda one: one["risk"] != "high")
-
     def _holds(self, now: datetime) -> list[Hold]:
         return [hold for hold in self.store.holds.list() if hold.until > now]
 
     def _agent(self, agent: Agent, now: datetime) -> Json:
-        title = key = None
+        task = None
         if agent.task:
-            try:
+            with suppress(NotFound):
                 task = self.store.tasks.get(agent.task)
-                title, key = task.title, task.key
-            except NotFound:
-                pass
-        ended = agent.ended_at or now
-        return {
-            "id": agent.id,
-            "provider": agent.provider,
-            "specialist": agent.specialist,
-            "state": agent.state.value,
-            "task": agent.task,
-            "task_key": key,
-            "task_title": title,
-            "attempt": agent.attempt,
-            "pid": agent.pid,
-            "doing": agent.doing,
-            "elapsed_s": round((ended - agent.started_at).total_seconds(), 1) if agent.started_at else None,
-            "silent_s": round((now - agent.seen_at).total_seconds(), 1)
-            if agent.seen_at and not agent.ended_at
-            else None,
-            "stop_wished": agent.stop_wished,
-            "started_at": time(agent.started_at),
-            "ended_at": time(agent.ended_at),
-        }
+        return agent_json(agent, task, now)
 
     def _attempt(self, attempt: Attempt) -> Json:
-        return {
-            "id": attempt.id,
-            "number": attempt.number,
-            "agent": attempt.agent,
-            "provider": attempt.provider,
-            "model": attempt.model,
-            "cli_version": attempt.cli_version,
-            "cli_path": attempt.cli_path,
-            "outcome": attempt.outcome.value if attempt.outcome else None,
-            "reason": attempt.reason,
-            "doing": attempt.last_action,
-            "summary": attempt.summary,
-            "session": attempt.session,
-            "workspace": attempt.workspace,
-            "branch": attempt.branch,
-            "base_commit": attempt.base_commit,
-            "commit": attempt.commit,
-            "prompt_sha256": attempt.prompt_sha256,
-            "transcript": f"{attempt.run_dir}/stdout.log",
-            "run_dir": attempt.run_dir,
-            "usage": usage_json(attempt.usage),
-            "started_at": time(attempt.started_at),
-            "ended_at": time(attempt.ended_at),
-            "evidence": evidence_json(self.store.attempts.evidence(attempt.id)),
-        }
+        return attempt_json(attempt, self.store.attempts.evidence(attempt.id))
 
     def _brief(self, id: TaskId) -> Json:
         task = self.store.tasks.get(id)
         return {"id": task.id, "key": task.key, "title": task.title, "state": task.state.value}
-
-
-def _phases(tasks: Sequence[Task]) -> list[Json]:
-    """Return per phase its tasks and how many are in which state."""
-    found: dict[int, list[Task]] = {}
-    for task in tasks:
-        found.setdefault(task.phase, []).append(task)
-    return [
-        {
-            "phase": phase,
-            "counts": dict(Counter(task.state.value for task in found[phase])),
-            "tasks": [
-                {
-                    "id": task.id,
-                    "key": task.key,
-                    "title": task.title,
-                    "specialist": task.specialist,
-                    "state": task.state.value,
-                    "verdict": task.verdict.value if task.verdict else None,
-                }
-                for task in found[phase]
-            ],
-        }
-        for phase in sorted(found)
-    ]

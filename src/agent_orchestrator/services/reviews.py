@@ -50,7 +50,7 @@ class Reviews:
         return task
 
     def reject(self, id: TaskId, comment: str, *, take_out: Callable[[], None]) -> Task:
-        """Put a task whose work is unwanted back into the queue, with *comment* for its next attempt.
+        """Put a task whose work is not wanted back into the queue, with *comment* for its next attempt.
 
         *take_out* moves the result branch, as the last step before all of it is durable; when it raises, nothing has
         changed. What depends on the task and is not done waits for it again.

@@ -7,9 +7,8 @@ has passed its checks or says that it had none. Pure: parts of a report in, valu
 from collections.abc import Sequence
 from enum import IntEnum
 from fnmatch import fnmatchcase
-from typing import Any
 
-Json = dict[str, Any]
+from agent_orchestrator.services.json_values import Json
 
 MANY_LINES, VERY_MANY_LINES = 400, 1500
 """Changed lines beyond which a change is hard to review in one sitting."""
@@ -45,7 +44,7 @@ class Risk(IntEnum):
 
 
 def of_work(task: Json) -> tuple[Risk, list[str]]:
-    """Return the risk of a landed task of a report, and why, the worst first; nothing speaks against it: low."""
+    """Return the risk of a landed task of a report, and why, the worst first; low when nothing speaks against it."""
     evidence = next((one["evidence"] for one in reversed(task["attempts"]) if one["evidence"]), None)
     doubts = _of_concerns(evidence)
     found = [

@@ -1,4 +1,4 @@
-"""The plan of a goal that is worked on: what it is now, and changed in one transaction with all that follows.
+"""The plan of a goal that is worked on: as it is now, and changed in one transaction with all that depends on it.
 
 The queue is the truth. A change is written as the plan's next version, as rows
 of tasks and dependencies, and as events, together or not at all; finished and
@@ -16,8 +16,8 @@ from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.ranking import ranks
 from agent_orchestrator.domain.task import CHANGEABLE, HELD, Task, TaskState
 from agent_orchestrator.notifiers import Notifier
+from agent_orchestrator.planning.decisions import decided
 from agent_orchestrator.planning.document import plan_from_json, plan_to_json
-from agent_orchestrator.planning.editing import decided
 from agent_orchestrator.planning.rewriting import arranged, renamed
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.services.events import Events

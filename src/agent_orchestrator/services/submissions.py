@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A request thought through: what would be queued. Nothing is queued yet."""
+    """What a request would queue. Nothing is queued yet."""
 
     submission: Submission
     plan: Plan
@@ -63,7 +63,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submissions:
-    """Think a request through, and queue it."""
+    """Works out what a request would queue, and queues it."""
 
     goals: Goals
     tasks: TaskQueue
@@ -116,10 +116,10 @@ class Submissions:
         return Proposed(submission=submission, plan=replace(plan, tasks=(task,)), after=after)
 
     def _meant(self, request: Request) -> Request:
-        """Return *request* with whom its agent means: the name of a kind of agent is the generalist, by it.
+        """Return *request* with its agent resolved: the name of a kind of agent means the generalist, run by that kind.
 
-        A goal that is split has its specialists from the plan, all by that agent. A specialist of that name goes first:
-        somebody made it on purpose.
+        A goal that is split gets its specialists from the plan, all run by that kind of agent. A specialist of that
+        name takes precedence: somebody made it on purpose.
         """
         name = (request.agent or "").strip().lower()
         if not name or self.specialist(name) is not None or name not in self.providers():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.agent import Agent, AgentState
-from agent_orchestrator.domain.attempt import FREE, Attempt, Outcome
+from agent_orchestrator.domain.attempt import FREE, NO_ROOM_FREE, Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import Ambiguous, NotFound, RefusedByState, StaleLease
 from agent_orchestrator.domain.evidence import Evidence
@@ -211,8 +211,8 @@ class TaskQueue:
     ) -> Task:
         """Record that the attempt ended without landing; give the task back, pause it, or put it to the dead letter.
 
-        A usage limit or our own stop is not charged. With *final* the task goes to the dead letter whatever is left,
-        because trying again cannot help. ``attempt.feedback`` is what the next attempt's prompt will carry.
+        A usage limit, a full disk or our own stop is not charged. With *final* the task goes to the dead letter,
+        whatever is left: trying again cannot help. ``attempt.feedback`` is what the next attempt's prompt will carry.
 
         Raises:
             StaleLease: the attempt no longer holds the task; nothing was changed.
@@ -224,7 +224,8 @@ class TaskQueue:
             if evidence is not None:
                 self.store.attempts.add_evidence(attempt.id, evidence)
             self._agent_ended(attempt)
-            charged = task.attempts + (0 if outcome in FREE else 1)
+            is_free = outcome in FREE and not self._fills_disks(attempt, outcome)
+            charged = task.attempts + (0 if is_free else 1)
             step = Step()
             if self.retries is not None and outcome not in FREE and not final and not task.cancel_wished:
                 step = self.retries.after(task, attempt, outcome, reason, evidence)
@@ -235,7 +236,7 @@ class TaskQueue:
             elif final or charged >= task.max_attempts:
                 after = task.moved(TaskState.FAILED, reason=reason)
             else:
-                pause = not_before or (None if outcome in FREE else now + self._pause(charged))
+                pause = not_before or (None if is_free else now + self._pause(charged))
                 waits = pause is not None and pause > now
                 blocked = waits or task.unmet  # a need of it may have been rejected in review meanwhile
                 after = task.moved(TaskState.BLOCKED if blocked else TaskState.READY, reason=reason if waits else "")
@@ -260,7 +261,7 @@ class TaskQueue:
         return after
 
     def _changed(self, task: Task, attempt: Attempt, step: Step) -> Task:
-        """Return the task with what is to be different in its next attempt, and write that down."""
+        """Return the task with what its next attempt should do differently, and write that down."""
         if step.tier is not None:
             self.events.record("task.escalated", attempt=attempt, title=task.title, tier=step.tier)
             return task._replace(tier=step.tier)
@@ -268,6 +269,13 @@ class TaskQueue:
             self.events.record("task.escalated", attempt=attempt, title=task.title, instead_of=step.avoid)
             return task._replace(avoid=step.avoid)
         return task
+
+    def _fills_disks(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Say whether the task's attempts have ended for want of room so often that they may be the reason for it."""
+        if outcome is not Outcome.NO_ROOM:
+            return False
+        before = [one.outcome for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
+        return before[-NO_ROOM_FREE:] == [Outcome.NO_ROOM] * NO_ROOM_FREE
 
     def _pause(self, charged: int) -> timedelta:
         seconds = self.retry_pause.total_seconds() * 2 ** max(charged - 1, 0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RUN_BUDGET = ("budget_micro_usd", "budget_tokens", "budget_seconds")
 """A run's ceilings, by their names among what its supervisor was started with."""
 WAITING_SHOWN = 50
-"""Waiting tasks listed one by one; beyond that their number must do."""
+"""Waiting tasks listed one by one; of more only the number is given."""
 WAITING = (TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED)
 """States of a task in which something else must come next, the nearest to its end first."""
 GOALS_AT_ONCE = 20
@@ -80,7 +80,7 @@ class Waiting(NamedTuple):
         }
 
     def _why_nothing_starts(self) -> str:
-        """Say why nothing at all is being started; nothing when something may be."""
+        """Say why nothing at all is being started; empty when something may be."""
         if self.leadership is None:
             return "a supervisor: orchestrate run"
         if self.leadership.stop_wished:
@@ -95,7 +95,7 @@ class Waiting(NamedTuple):
         return ""
 
     def _why_goal_stands(self, goal: Goal, turn: int) -> str:
-        """Say why the run starts nothing of this goal, the *turn*-th in line; nothing when it may."""
+        """Say why the run starts nothing of this goal, the *turn*-th in line; empty when it may."""
         only = option(self.leadership, "goal")
         if only is not None and only != goal.id:
             return f"another run: this one works on {only} only"

@@ -44,6 +44,17 @@ BUSY_TIMEOUT_MS = 30_000
 JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes the write-ahead log may keep after a checkpoint."""
 
+_NEEDS_ROOM = frozenset(
+    {
+        apsw.SQLITE_IOERR_WRITE,
+        apsw.SQLITE_IOERR_FSYNC,
+        apsw.SQLITE_IOERR_TRUNCATE,
+        apsw.SQLITE_IOERR_SHMOPEN,
+        apsw.SQLITE_IOERR_SHMSIZE,
+        apsw.SQLITE_IOERR_SHMMAP,
+    }
+)
+"""Failures as which a full disk shows itself where it is not called that: by the time one looks there may be room."""
 FULL_BELOW = 1024 * 1024
 """Bytes that are free on a disk on which a failed write is put down to its being full."""
 
@@ -298,13 +309,15 @@ def _plainly(path: Path | None) -> Iterator[None]:
             hint="move it aside; snapshots made before upgrades lie beside it as *.snapshot",
         ) from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
-        raise StoreUnusable(
+        kind = DiskFull if _is_full(path) else StoreUnusable  # the log beside it could not be made
+        raise kind(
             f"the database {path} cannot be written ({error})",
             hint="check the owner and mode of the file and its folder",
         ) from error
     except (apsw.FullError, apsw.IOError) as error:
         # The shared index of the log is a file too: where it cannot grow, SQLite tells a failed write, not a full disk.
-        kind = DiskFull if isinstance(error, apsw.FullError) or _is_full(path) else StoreUnusable
+        full = isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) in _NEEDS_ROOM or _is_full(path)
+        kind = DiskFull if full else StoreUnusable
         raise kind(
             f"the disk under {path} refused a write ({error}); nothing was acknowledged",
             hint="free some space and repeat",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from agent_orchestrator.domain.errors import DiskFull, NotReady, WorkspaceProblem
+from agent_orchestrator.domain.errors import DiskFull, NotReady, WorkspaceProblem, tells_no_room
 
 TIMEOUT_S = 300.0
 """For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
@@ -68,9 +68,6 @@ _KEPT = {
 somewhere else: we may have been started from inside a hook."""
 
 _COMMAND_KEYS = re.compile(r"(filter|merge|diff)\.(.+)\.(clean|smudge|process|required|driver|command|textconv)", re.S)
-
-_FULL = ("No space left on device", "Disk quota exceeded")
-"""How the C library names the two, in the locale in which git is run."""
 
 PLAIN_MERGE = "git merge-file --marker-size=%L %A %O %B"
 """Stands in for a repository's own merge driver: git's built-in merge. An empty driver is a fatal error in git 2.39."""
@@ -148,7 +145,7 @@ def git(
         raise
     result = Result(code=process.returncode, out=out, error=error_bytes.decode("utf-8", "replace"))
     if check and result.code != 0:
-        if any(words in result.error for words in _FULL):
+        if tells_no_room(result.error):
             raise DiskFull(f"git {args[0]} failed: {one_line(result)}", hint="free some space and repeat")
         raise WorkspaceProblem(f"git {args[0]} failed: {one_line(result)}")
     return result

@@ -1,11 +1,11 @@
-"""The wiring: the only file that names concrete classes.
+"""The wiring: this folder alone names concrete classes.
 
-Everything is made when it is first asked for, so that a command pays for what
-it uses: ``status`` opens the store and nothing else.
+``App`` has every noun of a project; how plans are made is wired in ``planning.py``, what a run is put together from in
+``assembly.py``. Everything is made when it is first asked for, so that a command pays for what it uses: ``status``
+opens the store and nothing else.
 """
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator import places
 from agent_orchestrator.domain.clock import Clock, SystemClock
-from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo, NotReady, RefusedByState
+from agent_orchestrator.domain.errors import NothingToDo, NotReady
 
 if TYPE_CHECKING:
+    from agent_orchestrator.app.assembly import Assembly
     from agent_orchestrator.domain.goal import Goal
-    from agent_orchestrator.domain.ids import GoalId, TaskId
+    from agent_orchestrator.domain.ids import GoalId
     from agent_orchestrator.domain.plan import Plan
     from agent_orchestrator.domain.redaction import Redactor
-    from agent_orchestrator.domain.task import Task, Tier
-    from agent_orchestrator.domain.usage import Usage
+    from agent_orchestrator.domain.task import Task
     from agent_orchestrator.notifiers import Notifier
-    from agent_orchestrator.planning.decomposer import TaskDecomposer
+    from agent_orchestrator.planning.decomposer import Complete, TaskDecomposer
     from agent_orchestrator.planning.profile import Profile
     from agent_orchestrator.planning.roster import Roster
     from agent_orchestrator.planning.splitting import Splitter
@@ -33,18 +33,15 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.leadership import Leader
     from agent_orchestrator.runtime.lineup import Lineup
-    from agent_orchestrator.runtime.nursery import Nursery
-    from agent_orchestrator.runtime.process import Process, Spawn
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
     from agent_orchestrator.runtime.reviewing import Reviewing
-    from agent_orchestrator.runtime.room import Room
+    from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.running import Ran
-    from agent_orchestrator.runtime.spawner import AgentSpawner
-    from agent_orchestrator.runtime.supervisor import Outlook, RunOptions, Supervisor
+    from agent_orchestrator.runtime.supervisor import Supervisor
     from agent_orchestrator.runtime.trust import Trust
-    from agent_orchestrator.runtime.verification import CheckCommand, Verification
+    from agent_orchestrator.runtime.verification import CheckCommand
     from agent_orchestrator.services.agents import Agents
     from agent_orchestrator.services.anchors import Anchors
     from agent_orchestrator.services.budget import Budgets
@@ -55,7 +52,6 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.holds import Holds
     from agent_orchestrator.services.messages import Messages
     from agent_orchestrator.services.plans import Plans
-    from agent_orchestrator.services.questions import Ask, Tell
     from agent_orchestrator.services.replanning import Replanning
     from agent_orchestrator.services.reports import Reports
     from agent_orchestrator.services.running_plans import RunningPlans
@@ -64,7 +60,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.tasks import TaskQueue
     from agent_orchestrator.settings import Settings
     from agent_orchestrator.stores import Store
-    from agent_orchestrator.workspaces import Checkpoints, Confined, Project, Sandbox, Setup, Workspaces
+    from agent_orchestrator.workspaces import Checkpoints, Project, Sandbox, Workspaces
 
 
 class App:
@@ -215,25 +211,6 @@ class App:
             roster=lambda: self.roster,
         )
 
-    def splitter(self, task: "Task", short: "Callable[[], str]") -> "Splitter":
-        """Return who divides *task*: the models that may plan here, the best first, else the rules.
-
-        Each question is on the task's account, and refused while *short* says which budget forbids it. Where the
-        planner of the settings is not installed, those who work here anyway are asked instead, and that is told.
-        """
-        from agent_orchestrator.planning.splitting import Splitter
-        from agent_orchestrator.services.questions import Questions
-
-        questions = Questions(store=self.store, clock=self.clock, events=self.events)
-        told = ""
-        try:
-            names = self.lineup.planners()
-        except NotReady as error:
-            names = self.lineup.standing_in()
-            told = f"{error.message}; asked instead: {', '.join(names) or 'the rules'}"
-        models = [(name, questions.counted(task, name, self._answering(name), short)) for name in names]
-        return Splitter(roster=self.roster, profile=self.profile, models=models, told=told)
-
     @cached_property
     def reviewing(self) -> "Reviewing":
         """What a person decides on finished work."""
@@ -364,93 +341,56 @@ class App:
 
         Without *look* the project's files are not walked: one task needs no profile, and a submit must be quick.
         """
-        from agent_orchestrator.planning.decomposer import TaskDecomposer
+        from agent_orchestrator.app import planning
 
-        complete: Callable[[str, Mapping[str, object]], str] | None = None
-        if planner is not None:
-            complete = self._complete(planner)
-        profile = self.profile if look else None
-        return TaskDecomposer(
-            roster=self.roster,
-            profile=profile,
-            has_check=bool(self.settings.verify),
-            complete=complete,
-            source=planner or "rules",
-        )
+        return planning.decomposer(self, planner, look=look)
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""
-        from agent_orchestrator.services.plans import decompose
+        from agent_orchestrator.app import planning
 
-        return decompose(goal, (self.decomposer(planner) for planner in (*self.lineup.planners(),) or (None,)))
+        return planning.decompose(self, goal)
 
     def looked_over(self, plan: "Plan", *, new: bool = False) -> "Plan":
-        """Return *plan* with what is doubtful about it in this project.
+        """Return *plan* with what is doubtful about it in this project; a *new* one by rules with what it guesses too.
 
-        A *new* one by rules gets the questions that the rules had to guess about too. One that somebody changed or
-        brought does not: who left no question open wants none, and its default would be told to every task.
+        A plan that somebody changed or brought gets no question: who left none open wants none.
         """
-        from agent_orchestrator.planning.doubts import with_doubts
-        from agent_orchestrator.planning.heuristic import SOURCE
-        from agent_orchestrator.planning.questions import with_questions
+        from agent_orchestrator.app import planning
 
-        has_check = bool(self.settings.verify) or self.profile.test is not None
-        found = with_doubts(plan, lambda path: (self.folder / path).exists(), has_check=has_check)
-        if not new or plan.source != SOURCE:
-            return found
-        return with_questions(found, self.profile, has_check=has_check)
+        return planning.looked_over(self, plan, new=new)
 
-    def asking(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
+    def asking(self, planner: str) -> "Complete":
         """Return how the model of *planner* is asked. What it needs is looked for when it is asked, not before."""
-        return lambda prompt, schema: self._complete(planner)(prompt, schema)
+        from agent_orchestrator.app import planning
 
-    def _complete(self, planner: str) -> "Callable[[str, Mapping[str, object]], str]":
-        self.lineup.installed(planner)  # said before anything is asked of it
-        return lambda prompt, schema: self._answering(planner)(prompt, schema, lambda _: None)
+        return planning.asking(self, planner)
 
-    def _answering(self, planner: str) -> "Ask":
-        def answering(prompt: str, schema: Mapping[str, object], tell: "Tell") -> str:
-            from agent_orchestrator.runtime.asking import ask
+    def splitter(self, task: "Task", short: "Callable[[], str]") -> "Splitter":
+        """Return what divides *task*: the models that may plan here, the best first, else the rules.
 
-            return ask(
-                self.lineup.provider(planner),
-                self.lineup.installed(planner),
-                prompt,
-                schema,
-                environ=self.environ,
-                pass_env=self.settings.pass_env,
-                model=self.lineup.chosen_models.get(planner),
-                state=self.state,
-                timeout_s=self.settings.planner_seconds,
-                tell=tell,
-            )
+        Each question is on the task's account, and refused while *short* says which budget forbids it. Where the
+        planner of the settings is not installed, those who work here anyway are asked instead, and that is told.
+        """
+        from agent_orchestrator.app import planning
 
-        return answering
+        return planning.splitter(self, task, short)
 
     @cached_property
     def forecasts(self) -> "Forecasts":
         """What a plan may take."""
-        from agent_orchestrator.providers.prices import with_own
-        from agent_orchestrator.providers.tiers import assumed, assumption, priced
-        from agent_orchestrator.services.forecasts import Forecasts
+        from agent_orchestrator.app import planning
 
-        lineup, table = self.lineup, with_own(self.settings.own_prices())
-
-        def by_model(of: "Callable[..., int | None]") -> "Callable[[str, Usage, Tier], int | None]":
-            return lambda name, usage, tier: of(
-                name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
-            )
-
-        return Forecasts(
-            store=self.store,
-            agents=self.settings.max_agents,
-            provider=lambda: lineup.likely,
-            priced=by_model(priced),
-            assumed=by_model(assumed),
-            assumption=lambda name: assumption(name, table),
-        )
+        return planning.forecasts(self)
 
     # Running
+
+    @cached_property
+    def assembly(self) -> "Assembly":
+        """What a run is put together from."""
+        from agent_orchestrator.app.assembly import Assembly
+
+        return Assembly(self)
 
     def project(self) -> "Project":
         """Look at the project folder now: repository, branch, uncommitted work."""
@@ -479,43 +419,16 @@ class App:
     @cached_property
     def readiness(self) -> "Readiness":
         """What would spoil a night, before the night."""
-        from agent_orchestrator.runtime.readiness import Readiness
+        from agent_orchestrator.app import upkeep
 
-        return Readiness(
-            folder=self.folder,
-            state=self.state,
-            database=self.database,
-            environ=self.environ,
-            providers=[one for one in self.providers.values() if one.binary is not None],
-            payer=self.lineup.payer,
-            api_mode="api" in self.lineup.asked_for,
-            project=self.project,
-            test=lambda: self.profile.test,
-            verify=self.settings.verify,
-            store=lambda: self.store,
-            chain=lambda: self.anchors.check(),
-            distrusted=lambda: self.trust.asks(self.project().root or self.folder),
-            sandbox=lambda: self.sandbox,
-            roster_problems=lambda: self.roster.problems,
-        )
+        return upkeep.readiness(self)
 
     @cached_property
     def housekeeping(self) -> "Housekeeping":
         """What ended work left behind."""
-        from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
+        from agent_orchestrator.app import upkeep
 
-        return Housekeeping(
-            store=self.store,
-            clock=self.clock,
-            state=self.state,
-            workspaces=lambda: self.workspaces,
-            saves=self.saves,
-            retention=Retention(
-                checkouts=timedelta(days=self.settings.checkout_days),
-                transcripts=timedelta(days=self.settings.transcript_days),
-                disk_bytes=self.settings.disk_gib * 2**30,
-            ),
-        )
+        return upkeep.housekeeping(self)
 
     @cached_property
     def saves(self) -> "Checkpoints":
@@ -527,92 +440,23 @@ class App:
     @cached_property
     def restoring(self) -> "Restoring":
         """The way back out of checkpoints."""
-        from agent_orchestrator.runtime.restoring import Restoring
+        from agent_orchestrator.app import upkeep
 
-        def resolve(name: str) -> "TaskId | GoalId":
-            try:
-                return self.tasks.resolve(name, loosely=True).id
-            except NotFound as error:
-                try:
-                    return self.goals.resolve(name).id
-                except NotFound:
-                    raise error from None
-
-        return Restoring(saves=self.saves, state=self.state, resolve=resolve)
+        return upkeep.restoring(self)
 
     @cached_property
     def workspaces(self) -> "Workspaces":
-        """Where attempts work: a checkout where git allows it, unless the setting ``isolation`` says otherwise."""
-        from agent_orchestrator.domain.goal import Isolation
-        from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
-        from agent_orchestrator.workspaces.git import need_merging
-        from agent_orchestrator.workspaces.project import detect
-        from agent_orchestrator.workspaces.shared import SharedWorkspaces
-        from agent_orchestrator.workspaces.worktree import WorktreeWorkspaces
+        """Where attempts work. Raises NotReady when the setting ``isolation`` asks for what is impossible here."""
+        from agent_orchestrator.workspaces.isolation import choose
 
-        wanted = self.settings.isolation
-        project = detect(self.folder)
-        if wanted is not Isolation.SHARED:
-            project.need_files()
-        if wanted is None:
-            wanted = Isolation.CHECKOUT if project.head else Isolation.SHARED
-        elif wanted is not Isolation.SHARED and not project.head:
-            raise NotReady(
-                f"{self.folder} has no git commit to make a {wanted} from",
-                hint="make a first commit (orchestrate init --git does it), or use --isolation shared",
-            )
-        if wanted is not Isolation.SHARED:
-            need_merging(self.folder)
-        match wanted:
-            case Isolation.CHECKOUT:
-                return CheckoutWorkspaces(folder=self.folder, state=self.state)
-            case Isolation.WORKTREE:
-                return WorktreeWorkspaces(folder=self.folder, state=self.state)
-            case Isolation.SHARED:
-                return SharedWorkspaces(folder=self.folder, state=self.state)
+        return choose(self.settings.isolation, folder=self.folder, state=self.state)
 
     @cached_property
     def landing(self) -> "Landing":
-        """The merge queue, delivery and undo."""
+        """The merge queue, delivery and undo, for a process that is no run: nothing abandons its checks."""
         from agent_orchestrator.runtime.process import Process
 
-        return self._landing(lambda: False, Process.start)
-
-    def _landing(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Landing":
-        from agent_orchestrator.runtime.landing import Landing
-
-        return Landing(
-            store=self.store,
-            queue=self.tasks,
-            context=self.context,
-            workspaces=self.workspaces,
-            verification=self._verification(stop_wished, start),
-            check_for=self.check_for,
-        )
-
-    def _verification(self, stop_wished: Callable[[], bool], start: "Callable[[Spawn], Process]") -> "Verification":
-        from functools import partial
-
-        from agent_orchestrator.runtime.environment import allowed
-        from agent_orchestrator.runtime.verification import Verification
-
-        inherited = allowed(self.environ, self.settings.pass_env)
-        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
-            inherited.pop(name, None)
-
-        return Verification(
-            clock=self.clock,
-            folder=self.state / "checks",
-            environment=inherited,
-            checkouts=partial(self.workspaces.checked_out, setup=self._setup()),
-            check_environment=lambda checkout: self.workspaces.check_environment(checkout, inherited),
-            tree_of=self.workspaces.tree,
-            confine=self._confined_check,
-            redact=self.redact,
-            limit_s=self.settings.check_minutes * 60,
-            start=start,
-            stop_wished=stop_wished,
-        )
+        return self.assembly.landing(lambda: False, Process.start)
 
     @cached_property
     def sandbox(self) -> "Sandbox":
@@ -630,7 +474,7 @@ class App:
             state=self.state,
             strict=False,
             write=self.settings.sandbox_write,
-            programs=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent),
+            programs=(Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]),
         )
         return choose(self.settings.sandbox, reach)
 
@@ -640,18 +484,6 @@ class App:
         from agent_orchestrator.runtime.trust import Trust
 
         return Trust(record=self.state / "trust.json")
-
-    def _confined_check(self, argv: tuple[str, ...], folder: Path) -> "Confined":
-        """Put a check into the sandbox: it writes to the checkout that it is in, whose top may lie above *folder*."""
-        top = self.state.resolve() / "checks" / "files"
-        return self.sandbox.around(argv, write=(top if folder.is_relative_to(top) else folder,))
-
-    def _shared_files(self) -> tuple[Path, ...]:
-        """Return what agents write to when they call ``orchestrate``: queue and artifacts are shared with them."""
-        artifacts = self.state / "artifacts"
-        artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files = [self.database.with_name(f"{self.database.name}{end}") for end in ("", "-wal", "-shm")]
-        return (*files, artifacts, self.state / "bell")
 
     def check_for(self, task: "Task", goal: "Goal") -> "CheckCommand | None":
         """Return the command that judges *task*: its own, its goal's, the setting's, or the project's detected one."""
@@ -676,21 +508,12 @@ class App:
 
     def run_options(self, **more: Any) -> "RunOptions":
         """Return what a run is asked for: the settings, and *more* of the fields of RunOptions. Raises NotReady."""
-        from agent_orchestrator.runtime.supervisor import RunOptions
-
-        return RunOptions(
-            **{
-                "providers": self.run_providers(),
-                "unusable": {name: error.message for name, error in self.lineup.unusable().items()},
-                "max_agents": self.settings.max_agents,
-                **more,
-            }
-        )
+        return self.assembly.options(**more)
 
     def run(self, *, log: Callable[[str], None] | None = None, **more: Any) -> "Ran":
         """Work on the queue in this thread until it is done, and say how that ended.
 
-        *more* are fields of :class:`~agent_orchestrator.runtime.supervisor.RunOptions`, such as ``max_agents``,
+        *more* are fields of :class:`~agent_orchestrator.runtime.run_options.RunOptions`, such as ``max_agents``,
         ``goal``, ``until``, ``budget``; *log* gets a line for everything worth telling a person. In the main thread
         SIGINT and SIGTERM stop the run gently; from elsewhere ``app.supervision.stop()`` does.
 
@@ -723,17 +546,9 @@ class App:
             NotFound, Ambiguous: there is no such thing, or more than one.
             RefusedByState: it is over already.
         """
-        try:
-            task = self.tasks.cancel(self.tasks.resolve(name).id)
-        except NotFound:
-            pass
-        else:
-            self.goals.give_up(task.goal)
-            return task
-        try:
-            return self.goals.cancel(self.goals.resolve(name).id)
-        except NotFound as error:
-            raise NotFound(f"no task or goal {name!r}", hint=error.hint) from error
+        from agent_orchestrator.app import verbs
+
+        return verbs.cancel(self, name)
 
     def resume(self, provider: str | None = None) -> "list[dict[str, Any]]":
         """Release *provider*, or all that are on hold, by hand; return the holds as ``status`` tells them.
@@ -742,16 +557,9 @@ class App:
             BadInput: there is no such provider.
             NothingToDo: it is not on hold.
         """
-        from agent_orchestrator.services.json_values import hold_json
+        from agent_orchestrator.app import verbs
 
-        held = {hold.provider for hold in self.holds.current()}
-        if provider is not None and provider not in held:
-            self.lineup.provider(provider)
-        released = self.holds.release(provider)
-        if not released:
-            who = provider or "no provider"
-            raise NothingToDo(f"{who} is {'not ' if provider else ''}on hold", hint="orchestrate status shows holds")
-        return [hold_json(hold) for hold in released]
+        return verbs.resume(self, provider)
 
     def undo(self, name: str) -> "Goal":
         """Take the delivered goal that *name* names back out of the user's branch; its own branches stay.
@@ -760,15 +568,9 @@ class App:
             RefusedByState: it is not in the branch.
             WorkspaceProblem: their tree is not clean, or git cannot take it out; nothing was changed.
         """
-        from agent_orchestrator.domain.goal import Delivery
+        from agent_orchestrator.app import verbs
 
-        found = self.goals.resolve(name)
-        if found.delivered_to is None or found.delivery is not Delivery.DELIVERED:
-            raise RefusedByState(
-                f"goal {found.id} is not in your branch (delivery: {found.delivery})",
-                hint=found.delivery_note or "only a delivered goal is taken back",
-            )
-        return self.goals.undone(self.landing.undo(found))
+        return verbs.undo(self, name)
 
     def verify(self, name: str) -> "Reverified":
         """Run the checks of the landed task or else the goal that *name* names again, in a clean checkout.
@@ -777,18 +579,9 @@ class App:
             NotFound, Ambiguous: there is no such thing, or more than one.
             RefusedByState, NothingToDo: nothing of it is landed, or no check accepted it.
         """
-        from agent_orchestrator.runtime.reverifying import Reverification
+        from agent_orchestrator.app import verbs
 
-        again = Reverification(store=self.store, events=self.events, landing=self.landing)
-        try:
-            task = self.tasks.resolve(name)
-        except NotFound as missing:
-            try:
-                goal = self.goals.resolve(name)
-            except NotFound as error:
-                raise NotFound(f"no task or goal {name!r}", hint=missing.hint or error.hint) from error
-            return again.goal(goal)
-        return again.task(task)
+        return verbs.verify(self, name)
 
     def close(self) -> None:
         """Close this thread's connection to the database. A process that ends does it too."""
@@ -798,52 +591,7 @@ class App:
         self, options: "RunOptions", *, log: Callable[[str], None], leader: "Leader | None" = None
     ) -> "Supervisor":
         """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
-        from functools import partial
-
-        from agent_orchestrator.domain.budget import parse_budget
-        from agent_orchestrator.runtime.nursery import Nursery
-        from agent_orchestrator.runtime.process import Process
-        from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
-        from agent_orchestrator.runtime.vigil import vigil
-
-        places.remember_project(self.state, self.folder, self.database)
-        abandon_checks = threading.Event()
-        nursery = Nursery()
-        pieces = Pieces(
-            store=self.store,
-            clock=self.clock,
-            events=self.events,
-            goals=self.goals,
-            queue=self.tasks,
-            holds=self.holds,
-            budgets=self.budgets,
-            attempt_budget=parse_budget(self.settings.attempt_budget) if self.settings.attempt_budget else None,
-            notifier=self.notifier,
-            spawner=self._spawner(nursery),
-            landing=self._landing(abandon_checks.is_set, partial(Process.start, nursery=nursery)),
-            abandon_checks=abandon_checks,
-            leader=leader or self._leader(),
-            providers=self.providers,
-            available=self.lineup.available,
-            state=self.state,
-            saves=self.saves,
-            checkpoint_every_s=self.settings.checkpoint_seconds,
-            replanning=self.replanning,
-            splitter=self.splitter,
-            vigil=vigil(
-                self.settings,
-                store=self.store,
-                clock=self.clock,
-                events=self.events,
-                folder=self.folder,
-                environ=self.environ,
-                log=log,
-            ),
-            room=self._room(),
-            anchors=self.anchors,
-            redact=self.redact,
-        )
-        return Supervisor(pieces, options, log=log)
+        return self.assembly.supervisor(options, log=log, leader=leader)
 
     def supervise(self, options: "RunOptions", *, log: Callable[[str], None]) -> "Outlook":
         """Lead one run to its end, through every time in which the disk is full.
@@ -851,19 +599,7 @@ class App:
         Raises:
             AlreadyRunning: another supervisor does.
         """
-        from agent_orchestrator.runtime.room import run_while_there_is_room
-
-        leader = self._leader()
-        return run_while_there_is_room(
-            lambda options: self.supervisor(options, log=log, leader=leader),
-            options,
-            leader=leader,
-            room=self._room(),
-            store=self.store,
-            events=self.events,
-            clock=self.clock,
-            log=log,
-        )
+        return self.assembly.supervise(options, log=log)
 
     @property
     def anchors(self) -> "Anchors":
@@ -871,65 +607,6 @@ class App:
         from agent_orchestrator.services.anchors import Anchors
 
         return Anchors(self.store, self.state)
-
-    def _leader(self) -> "Leader":
-        from agent_orchestrator.runtime.leadership import Leader
-
-        return Leader(self.store, self.clock, self.state / "supervisor.lock")
-
-    def _room(self) -> "Room":
-        from agent_orchestrator.runtime.room import Room
-
-        return Room(folders=(self.state, self.folder))
-
-    def _spawner(self, nursery: "Nursery") -> "AgentSpawner":
-        from agent_orchestrator.domain.specialist import GENERALIST
-        from agent_orchestrator.runtime.clis import Remembered
-        from agent_orchestrator.runtime.launcher import write_launcher
-        from agent_orchestrator.runtime.process import Limits
-        from agent_orchestrator.runtime.spawner import AgentSpawner
-
-        settings = self.settings
-
-        def check_text(task: "Task", goal: "Goal") -> str | None:
-            check = self.check_for(task, goal)
-            return check.command if check else None
-
-        return AgentSpawner(
-            store=self.store,
-            context=self.context,
-            workspaces=self.workspaces,
-            providers=self.providers,
-            installed=Remembered(self.environ).require,
-            specialist=self.roster.find,
-            generalist=lambda: self.roster.get(GENERALIST),
-            check_for=check_text,
-            environ=self.environ,
-            pass_env=settings.pass_env,
-            setup=self._setup(),
-            limits=Limits(
-                wall_s=settings.attempt_minutes * 60,
-                silence_s=settings.silence_minutes * 60,
-                grace_s=settings.stop_seconds,
-                memory_bytes=settings.memory_mb * 1_000_000 or None,
-            ),
-            lock=self.state / "supervisor.lock",
-            cli=write_launcher(self.state, self.folder, self.environ),
-            sandbox=self.sandbox,
-            trust=self.trust,
-            nursery=nursery,
-            shared_files=self._shared_files,
-            models=self.lineup.chosen_models,
-            tier_models=self.lineup.tier_models,
-        )
-
-    def _setup(self) -> "Setup":
-        from agent_orchestrator.runtime.environment import allowed
-        from agent_orchestrator.workspaces import Setup
-
-        environment = allowed(self.environ, self.settings.pass_env)
-        sandbox = self.sandbox if self.settings.setup else None
-        return Setup(command=self.settings.setup, copy=self.settings.copy, environment=environment, sandbox=sandbox)
 
 
 def build(
@@ -958,24 +635,3 @@ def build(
     folder = places.project_folder(place)
     variables = places.with_dot_env(folder, given)
     return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock(), attempt=attempt)
-
-
-def begin_demo(folder: Path) -> "Plan":
-    """Lay out the demo's project in *folder* as a git repository with a commit, and return the demo's plan.
-
-    Raises:
-        BadInput: *folder* exists and is not empty.
-        NotReady: it cannot be made there.
-    """
-    from agent_orchestrator.planning.document import plan_from_json
-    from agent_orchestrator.providers import demo
-    from agent_orchestrator.workspaces.project import init
-
-    try:
-        demo.lay_out(folder)
-    except FileExistsError as error:
-        raise BadInput(str(error), hint="give a folder that does not exist yet") from error
-    except OSError as error:
-        raise NotReady(f"cannot make {folder}: {error.strerror}", hint="give a folder that you may write to") from error
-    init(folder, of_its_own=True)
-    return plan_from_json(demo.plan()).with_phases()

@@ -1,0 +1,70 @@
+"""What keeps a project in order around its runs: looking ahead, cleaning up, bringing lost work back."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from agent_orchestrator.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from agent_orchestrator.app import App
+    from agent_orchestrator.domain.ids import GoalId, TaskId
+    from agent_orchestrator.runtime.housekeeping import Housekeeping
+    from agent_orchestrator.runtime.readiness import Readiness
+    from agent_orchestrator.runtime.restoring import Restoring
+
+
+def readiness(app: "App") -> "Readiness":
+    """Return what finds that which would spoil a night."""
+    from agent_orchestrator.runtime.readiness import Readiness
+
+    return Readiness(
+        folder=app.folder,
+        state=app.state,
+        database=app.database,
+        environ=app.environ,
+        providers=[one for one in app.providers.values() if one.binary is not None],
+        payer=app.lineup.payer,
+        api_mode="api" in app.lineup.asked_for,
+        project=app.project,
+        test=lambda: app.profile.test,
+        verify=app.settings.verify,
+        store=lambda: app.store,
+        chain=lambda: app.anchors.check(),
+        distrusted=lambda: app.trust.asks(app.project().root or app.folder),
+        sandbox=lambda: app.sandbox,
+        roster_problems=lambda: app.roster.problems,
+    )
+
+
+def housekeeping(app: "App") -> "Housekeeping":
+    """Return what removes that which ended work left behind."""
+    from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
+
+    return Housekeeping(
+        store=app.store,
+        clock=app.clock,
+        state=app.state,
+        workspaces=lambda: app.workspaces,
+        saves=app.saves,
+        retention=Retention(
+            checkouts=timedelta(days=app.settings.checkout_days),
+            transcripts=timedelta(days=app.settings.transcript_days),
+            disk_bytes=app.settings.disk_gib * 2**30,
+        ),
+    )
+
+
+def restoring(app: "App") -> "Restoring":
+    """Return what brings checkpoints back."""
+    from agent_orchestrator.runtime.restoring import Restoring
+
+    def resolve(name: str) -> "TaskId | GoalId":
+        try:
+            return app.tasks.resolve(name, loosely=True).id
+        except NotFound as error:
+            try:
+                return app.goals.resolve(name).id
+            except NotFound:
+                raise error from None
+
+    return Restoring(saves=app.saves, state=app.state, resolve=resolve)

@@ -1,0 +1,53 @@
+"""What waits for a person: failed tasks, changes of a plan, a branch that was not moved, a refused login."""
+
+from collections.abc import Mapping, Sequence
+
+from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
+from agent_orchestrator.domain.hold import Hold, HoldKind
+from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.services import plan_changes
+from agent_orchestrator.services.alive import is_alive
+from agent_orchestrator.services.json_values import Json
+from agent_orchestrator.stores import Store
+
+
+def needs_you(
+    store: Store,
+    goal: Goal,
+    tasks: Sequence[Task],
+    edges: Mapping[TaskId, Sequence[TaskId]],
+    holds: Sequence[Hold],
+) -> list[Json]:
+    """Return what goes on only when a person does something, the most pressing first, each with its command."""
+    awaited = {need for needs in edges.values() for need in needs}
+    found: list[Json] = [
+        {
+            "what": "task_failed",
+            "risk": "high" if task.id in awaited else "medium",
+            "task": task.id,
+            "key": task.key,
+            "title": task.title,
+            "why": task.reason,
+            "command": f"orchestrate retry {task.id}",
+        }
+        for task in tasks
+        if task.state is TaskState.FAILED
+    ]
+    if store.goals.asking().get(goal.id):
+        found += plan_changes.needs(store, goal.id)
+    if goal.delivery is Delivery.WAITING:
+        command = f"git merge {goal.result_branch}" if goal.result_branch else None
+        found.append({"what": "not_delivered", "risk": "medium", "why": goal.delivery_note, "command": command})
+    if goal.state in GOAL_OPEN:
+        for hold in holds:
+            if hold.kind is HoldKind.LOGIN:
+                why = f"{hold.provider}'s login is refused: {hold.reason}"
+                command = f"orchestrate resume {hold.provider}"
+                found.append(
+                    {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
+                )
+        if not is_alive(store.leadership.get()):
+            why = "it is not finished and no supervisor is running"
+            found.append({"what": "not_running", "risk": "high", "why": why, "command": "orchestrate run"})
+    return sorted(found, key=lambda one: one["risk"] != "high")
