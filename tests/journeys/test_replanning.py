@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,13 @@ from calling import Caller
 from schemas import wrong
 
 from .conftest import Begin, job
+from .forked import Forks
+from .starting import Start
 from .test_crashed_verbs import killed_at_every_step
-from .test_crashes import EVERY_STEP, KILLED_AT
 
 pytestmark = pytest.mark.timeout(600)
+EVERY_STEP = "ORCHESTRATE_EVERY_STEP"
+"""Set: that run is killed at each of its durable steps. Not set: at a few; test_crashes does all of another run."""
 LAST_STEP = 130
 FEW_STEPS = (41, 45, 53)
 """Around the end of the first task and the change of its plan, of about 110."""
@@ -268,26 +269,28 @@ def test_a_person_splits_a_failed_task_by_hand(begin: Begin) -> None:
     assert project("plan-continue", goal, "--diff", "1..3", "--json").json["versions"][-1]["who"] == "user"
 
 
-def test_a_run_that_is_killed_adds_what_was_reported_once(begin: Begin, tmp_path: Path) -> None:
+@pytest.mark.timeout(2400)
+def test_a_run_that_is_killed_adds_what_was_reported_once(begin: Begin, forks: Forks, tmp_path: Path) -> None:
+    project = begin()
+    project.forks = forks
+    goal = goal_of(project, reporting("parser", task("Describe the format")))
+    start = Start(project.folder, tmp_path / "state")
     for step in range(1, LAST_STEP) if os.environ.get(EVERY_STEP) else FEW_STEPS:
-        project = begin(f"project-{step}")
-        goal = goal_of(project, reporting("parser", task("Describe the format")))
-        killed = subprocess.run(
-            [sys.executable, str(KILLED_AT), str(step), "run"],
-            cwd=project.folder, env=project.environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-        )  # fmt: skip
-        assert killed.returncode in {0, -signal.SIGKILL}, killed.stderr
+        start.put_back()
+        killed = project.killed_at(step, "run", timeout_s=120)
+        assert killed.code in {0, -signal.SIGKILL}, killed.err
 
         project("run", timeout_s=120)
 
-        told = f"step {step}: {killed.stderr.decode()[-200:]}"
+        told = f"step {step}: {killed.err[-200:]}"
         report = project("report", goal, "--json").json
         assert [one["state"] for one in report["tasks"]] == ["done", "done"], told
         assert len(events(project, goal, "task.added")) == 1 == len(report["plan_changes"]), told
 
 
-def test_an_agreement_that_is_killed_is_made_once_or_still_waits(begin: Begin, tmp_path: Path) -> None:
+def test_an_agreement_that_is_killed_is_made_once_or_still_waits(begin: Begin, forks: Forks, tmp_path: Path) -> None:
     project = begin()
+    project.forks = forks
     project.environ["ORCHESTRATE_REPLAN"] = "ask"
     goal = goal_of(project, reporting("parser", task("Describe the format")))
     assert project("run").code == 6

@@ -4,13 +4,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.plan import PlannedTask
 from agent_orchestrator.domain.replan import Kind, Replan, State
 from agent_orchestrator.domain.task import Task, TaskState
-from agent_orchestrator.planning.splitting import Parts, Splitter
 from agent_orchestrator.services.replanning import Replanning
+
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.splitting import Parts, Splitter
 
 AT_WORK = (TaskState.CLAIMED, TaskState.RUNNING)
 """States of a task for whose agent something is set aside."""
@@ -21,7 +24,7 @@ class Replanner:
     """Called by the supervisor's loop, in its thread."""
 
     replanning: Replanning
-    splitter: Callable[[Task, Callable[[], str]], Splitter]
+    splitter: "Callable[[Task, Callable[[], str]], Splitter]"
     """Returns who divides a task; asks no model while what it is given says which budget forbids that."""
     short: Callable[[GoalId, int, int], str]
     """Says which budget forbids one more question about a goal, with so many at work in the goal and in the run."""
@@ -30,7 +33,7 @@ class Replanner:
     log: Callable[[str], None]
     _thinking: dict[int, GoalId] = field(default_factory=dict)
     """Changes that somebody thinks of, and whose goal pays. It is replaced, never changed: other threads read it."""
-    _thought: SimpleQueue[tuple[Replan, Parts]] = field(default_factory=SimpleQueue)
+    _thought: "SimpleQueue[tuple[Replan, Parts]]" = field(default_factory=SimpleQueue)
 
     def look(self, *, may_ask: bool) -> None:
         """Decide on what is due. With *may_ask* false nobody is asked for parts; what is due stays due."""
@@ -81,6 +84,8 @@ class Replanner:
         try:
             parts = self.splitter(task, lambda: self._short(replan)).split(whole, told)
         except Exception as error:  # a bug of ours leaves the task to a person, not the goal open for ever
+            from agent_orchestrator.planning.splitting import Parts
+
             parts = Parts(notice=f"{type(error).__name__}: {error}")
         self._thought.put((replan, parts))
 

@@ -323,7 +323,8 @@ class Goals:
         if any(task.state in HELD for task in tasks):
             return None
         if not over:
-            verdicts = {task.verdict for task in tasks}
+            landed = [task for task in tasks if task.commit is not None]  # an answer is nothing that could break
+            verdicts = {task.verdict for task in landed or tasks}
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
             return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
         if all(task.state is TaskState.CANCELLED for task in tasks):

@@ -31,7 +31,6 @@ from agent_orchestrator.services.waiting import WAITING_SHOWN, Waiting, deadline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
@@ -60,7 +59,7 @@ RED = frozenset({"failed", "timed_out", "flaky"})
 class Reports:
     """Read-only views of one project."""
 
-    def __init__(self, store: Store, clock: Clock, project: Path, database: Path) -> None:
+    def __init__(self, store: Store, clock: Clock, project: str, database: str) -> None:
         """Look at the project in folder *project*, whose store is the file *database*."""
         self.store = store
         self.clock = clock
@@ -82,8 +81,8 @@ class Reports:
         leader = leadership if alive else None
         waiting = Waiting(store=self.store, now=now, leadership=leader, used=used, holds=holds)
         return {
-            "project": str(self.project),
-            "database": str(self.database),
+            "project": self.project,
+            "database": self.database,
             "now": time(now),
             "supervisor": {
                 "running": alive,
