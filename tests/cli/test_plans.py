@@ -368,3 +368,32 @@ def test_a_wish_that_cannot_be_is_refused_before_anything_is_planned_or_queued(c
     call("plan", GOAL, "--name", "mine")
     assert call("execute-plan", "mine", "--no-run", "--budget", "-1").code == 2
     assert call("plan-continue", "mine", "--json").json["state"] == "planning"
+
+
+@pytest.mark.parametrize("verify", ["", "make check"])
+def test_a_change_that_is_applied_adds_no_question_that_nobody_asked(call: Caller, verify: str, tmp_path: Path) -> None:
+    call.environ["ORCHESTRATE_VERIFY"] = verify
+    call("plan", "Fix the typo in the README", "--name", "mine")
+    assert "language" not in call("plan-continue", "mine", "--json").out, "one small task asks for none"
+
+    added = b'[{"op": "add", "title": "Create a blog", "description": "A blog with a database."}]'
+    after = call("plan-continue", "mine", "--apply", "-", "--json", stdin=added).json["plan"]
+    assert len(after["tasks"]) == 2 and not [one for one in after["questions"] if "language" in one["text"]]
+
+    file = tmp_path / "bare.yaml"
+    file.write_text(
+        yaml.safe_dump({"goal": GOAL, "questions": [], "tasks": [{"title": "Read it"}, {"title": "Do it"}]})
+    )
+    assert call("plan-continue", "mine", "--apply", str(file), "--json").json["plan"]["questions"] == []
+
+
+def test_a_project_with_a_language_is_not_asked_for_one_also_where_its_check_is_set(call: Caller) -> None:
+    (call.folder / "app.py").write_text("x = 1\n")
+    call.environ["ORCHESTRATE_VERIFY"] = "make check"
+
+    asked = [
+        one["text"] for one in call("plan", "Create a blog platform with login", "--json").json["plan"]["questions"]
+    ]
+
+    assert any("sign in" in one for one in asked)
+    assert not [one for one in asked if "language" in one or "command" in one]

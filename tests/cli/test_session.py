@@ -71,7 +71,7 @@ def seat(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     folder = tmp_path / "project"
     folder.mkdir()
     app = build(folder, environ=dict(os.environ), flags={"planner": "rules", "verify": "true"})
-    yield Seat(app, app.plans.save(app.looked_over(app.decompose(GOAL)), name="mine"), capsys)
+    yield Seat(app, app.plans.save(app.looked_over(app.decompose(GOAL), new=True), name="mine"), capsys)
     app.close()
 
 
@@ -143,7 +143,9 @@ def test_a_wrong_word_changes_nothing_and_says_what_to_do(seat: Seat) -> None:
 
 
 def test_questions_are_asked_first_enter_keeps_the_default_and_ctrl_c_the_rest(seat: Seat) -> None:
-    seat.saved = seat.app.plans.save(seat.app.looked_over(seat.app.decompose("Create a blog platform with login")))
+    seat.saved = seat.app.plans.save(
+        seat.app.looked_over(seat.app.decompose("Create a blog platform with login"), new=True)
+    )
     assert [one.answer for one in seat.plan.questions] == [None, None, None]
 
     outcome, said = seat.types("", "?", "PostgreSQL", raw=CTRL_C, fresh=True)

@@ -1,5 +1,6 @@
 """Changes to a plan: each does what it says, is validated, or is refused and changes nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from agent_orchestrator.planning.changes import KEYS
 from agent_orchestrator.planning.comparing import difference, in_words
 from agent_orchestrator.planning.decisions import decided
 from agent_orchestrator.planning.editing import changed, find_task
+from agent_orchestrator.planning.quoting import OF_GOAL, OF_SEVERAL, halves
 from agent_orchestrator.planning.roster import Roster
 
 ROSTER = Roster()
@@ -93,6 +95,27 @@ def test_merged_tasks_are_one_with_all_that_they_had() -> None:
     assert (whole.title, whole.owns, whole.verify, whole.priority) == ("Do both", ("x",), "(one) && (two)", 10)
     assert "All of b" in whole.description and "All of c" in whole.description
     assert edges(found) == {"a": (), "b": ("a",), "d": ("b",)}
+
+
+def test_what_was_split_and_merged_again_says_each_thing_once() -> None:
+    goal = "Mend the import of orders.\nIt loses one in ten."
+    start = plan(replace(task("import"), title="Mend the import", description=goal))
+    apart = do(start, {"op": "split", "task": "import", "into": ["Find it", "Mend it"], "in_order": True})
+
+    (whole,) = do(apart, {"op": "merge", "tasks": ["1", "2"], "title": "Find and mend"}).tasks
+
+    assert whole.description.splitlines()[:5] == ["Find it", "", "Mend it", "", OF_SEVERAL]
+    assert whole.description.count(goal) == 1
+    assert "only this part" not in whole.description
+
+
+def test_merged_parts_of_several_wholes_keep_what_each_is_a_part_of() -> None:
+    start = plan(replace(task("a"), description=f"Read it.\n\n{OF_GOAL}\n\nOne."), task("b"))
+
+    (whole,) = do(start, {"op": "merge", "tasks": ["a", "b"], "title": "Both"}).tasks
+
+    own, quoted = halves(whole.description)
+    assert "Read it." in own and "All of b" in own and quoted == f"{OF_GOAL}\n\nOne."
 
 
 def test_merging_round_a_task_between_is_refused_for_it_would_be_a_cycle() -> None:

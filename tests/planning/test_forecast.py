@@ -64,10 +64,27 @@ def test_a_long_history_decides_and_a_short_one_only_moves_the_forecast() -> Non
     assert (many.from_tasks, few.from_tasks) == (180, 3)
 
 
-def test_a_project_far_off_from_what_is_assumed_is_believed_at_once() -> None:
-    found = forecast(plan(("a", M, ())), 1, history(1, lambda size: 0.02))
+def test_a_project_far_off_from_what_is_assumed_is_believed_when_many_tasks_say_so_and_not_after_a_toy() -> None:
+    one = plan(("a", M, ()))
+    found = [forecast(one, 1, history(count, lambda size: 0.02)) for count in (0, 1, 3, 10, 60)]
 
-    assert found.p90_s < 60, "three tasks of a second each: not eighteen minutes"
+    likely = [each.p50_s / 60 for each in found]
+    assert likely == sorted(likely, reverse=True), "the more of them there are, the more they count"
+    assert likely[1] > SIZE_MINUTES[M] / 5 and likely[2] > 1, "three tasks of a second each are toys"
+    assert found[-1].p90_s < 60, "sixty of each are the project"
+
+
+@pytest.mark.parametrize("minutes", [0.02, 5_000.0])
+def test_a_size_that_was_never_seen_is_as_it_is_assumed(minutes: float) -> None:
+    toys = [Finished(S, Tier.STANDARD, "generalist", "claude", minutes * 60, None)] * 30
+    known = History(finished=toys, provider="claude")
+
+    bare, seen = (forecast(plan(("a", L, ())), 1, one) for one in (History(provider="claude"), known))
+
+    assert seen.p50_s == pytest.approx(bare.p50_s, rel=0.1) and seen.p90_s == pytest.approx(bare.p90_s, rel=0.25), (
+        "drawn anew"
+    )
+    assert (seen.from_tasks, forecast(FORK, 1, known).from_tasks) == (0, 30)
 
 
 def test_a_size_that_takes_other_than_the_rest_of_its_project_is_learned() -> None:

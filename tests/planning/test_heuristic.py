@@ -214,7 +214,8 @@ def test_moving_code_asks_for_no_schema_and_goes_to_those_who_write_such_code() 
 def test_names_of_operations_are_no_tasks() -> None:
     goal = "Add a CLI with three commands: add, list, remove; with tests and docs"
 
-    assert len(planned(goal).tasks) == 1
+    assert titles(planned(goal))[0] == "Add a CLI with three commands: add, list, remove"
+    assert len(planned(goal.partition(";")[0]).tasks) == 1
 
 
 def test_an_api_that_is_asked_for_with_screens_gets_them_before_the_tests_of_the_whole() -> None:
@@ -283,6 +284,144 @@ def test_the_same_goal_gives_the_same_plan() -> None:
     goal = "Create a photo sharing platform with albums, comments, and likes"
 
     assert planned(goal) == TaskDecomposer(roster=Roster()).decompose(goal)
+
+
+def test_names_of_files_and_code_are_never_changed() -> None:
+    items = (
+        "Keep *args* and snake_case_names and __all__ in tabulate/__init__.py",
+        "Support globs such as src/**/*.py and tests/**",
+        "Pass **kwargs and **options on",
+        "Rename `__main__` to `run__all`",
+        "Compute 2**3 and 4**5 alike",
+    )
+    plan = planned("Do this:\n" + "\n".join(f"{at}. {item}" for at, item in enumerate(items, 1)))
+
+    assert titles(plan)[: len(items)] == [item.replace("`", "") for item in items]
+
+
+def test_marks_round_whole_words_are_left_out_of_titles() -> None:
+    plan = planned("Do this:\n- **Add a login page**\n- __Fix the__ `start` button\n- **Speed**: cache the list")
+
+    assert titles(plan)[:3] == ["Add a login page", "Fix the start button", "Speed: cache the list"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "title"),
+    [
+        (
+            "Sessions: fix that a cookie with an empty value is dropped when it is saved to the session file",
+            "Sessions: fix that a cookie with an empty value is dropped when it is saved to…",
+        ),
+        (
+            "Fix #1234: the program ends with a TypeError when the cookie has an empty value and nothing else",
+            "Fix #1234: the program ends with a TypeError when the cookie has an empty…",
+        ),
+        ("Add a --retry option: failed requests are sent up to N times with exponential backoff, as curl does",
+         "Add a --retry option"),
+    ],
+)  # fmt: skip
+def test_a_title_says_what_is_to_be_done_and_not_only_the_label_before_it(goal: str, title: str) -> None:
+    assert titles(planned(goal)) == [title]
+    listed = planned(f"Mend:\n- {goal}\n- Add an export button to the list of orders")
+    assert titles(listed)[0] == title
+
+
+def test_what_stands_after_the_colon_of_one_thing_is_what_it_does_and_no_tasks_of_their_own() -> None:
+    plan = planned(
+        "Add a --retry option: retry failed requests up to N times with exponential backoff, show each retry in the "
+        "output, document it and test it"
+    )
+
+    change, tests, docs = titles(plan)[:3]
+    assert (change, tests) == ("Add a --retry option", "Write the tests for the --retry option")
+    assert docs == "Document the --retry option"
+    assert (
+        "exponential backoff, show each retry in the output" in plan.tasks[0].description.split("This is one part")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("goal", "first"),
+    [
+        ("Add a health check endpoint, with tests and a line in the docs", "Add a health check endpoint"),
+        ("Write a CLI that counts words, with unit tests and a README", "Write a CLI that counts words"),
+        ("Support the TOML format. Add tests and update the README.", "Support the TOML format"),
+        ("Add pagination to the list of orders, including docs and tests", "Add pagination to the list of orders"),
+    ],
+)
+def test_a_change_with_tests_and_docs_is_made_before_both_and_by_three(goal: str, first: str) -> None:
+    plan = planned(goal)
+
+    assert [task.agent_type for task in plan.tasks[1:3]] == ["qa-test-engineer", "documentation-writer"]
+    assert titles(plan)[0] == first
+    assert [task.depends_on for task in plan.tasks[:3]] == [(), ("change",), ("change",)]
+
+
+@pytest.mark.parametrize(
+    "goal",
+    ["Update the tests and docs", "Add dark mode with tests", "Fix the broken link, with a test and a changelog entry",
+     "Improve tests and documentation for the parser"],
+)  # fmt: skip
+def test_what_every_change_should_have_is_no_task_of_its_own(goal: str) -> None:
+    assert len(planned(goal).tasks) == 1
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "First refactor the parser, then add a cache on top of it, and finally document the cache",
+        "First refactor the parser. Then add a cache on top of it. Finally document the cache.",
+        "Refactor the parser, then add a cache on top of it and then document the cache",
+        "First, refactor the parser; then, add a cache on top of it; lastly document the cache",
+    ],
+)
+def test_what_is_asked_for_in_an_order_is_done_in_that_order(goal: str) -> None:
+    plan = planned(goal)
+
+    assert titles(plan)[:3] == ["Refactor the parser", "Add a cache on top of it", "Document the cache"]
+    assert [task.depends_on for task in plan.tasks[:3]] == [(), ("part-1",), ("part-2",)]
+
+
+def test_a_blog_with_login_has_the_parts_of_an_app() -> None:
+    assert titles(planned("Build a blog with login")) == [
+        "Design the data model and database schema", "Implement the backend API", "Build the user interface",
+        "Add authentication and permissions", "Verify that the finished parts work together",
+    ]  # fmt: skip
+    assert len(planned("Write a blog post about our login").tasks) == 1
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["Write tests for each of the above", "Write tests for all of these", "Document the above",
+     "Write tests for every feature", "Document everything", "Test both of them"],
+)  # fmt: skip
+def test_an_item_that_speaks_of_all_others_waits_for_all_of_them(last: str) -> None:
+    plan = planned(f"- Add the table of exports\n- Add a test button to the export page\n- Add a CSV reader\n- {last}")
+
+    assert before(plan, last) >= set(titles(plan)[:3])
+
+
+def test_an_item_that_speaks_of_all_that_follow_waits_for_those() -> None:
+    plan = planned("- Test all of the following\n- Add a CSV reader\n- Add a JSON writer")
+
+    assert before(plan, "Test all") == {"Add a CSV reader", "Add a JSON writer"}
+    assert "Test all of the following" not in before(plan, "Add a CSV reader")
+
+
+def test_one_thing_asked_of_each_of_a_list_stands_in_every_title() -> None:
+    plan = planned("Write tests for all of the following:\n- The CSV reader\n- The JSON writer")
+
+    assert titles(plan)[:2] == ["Write tests for the CSV reader", "Write tests for the JSON writer"]
+
+
+def test_a_part_is_related_by_its_object_also_where_that_can_be_a_verb() -> None:
+    plan = planned(
+        "1. Add a date filter to the list\n2. Add the table of exports to the database\n3. Build the export page\n"
+        "4. Test the list and the export"
+    )
+
+    assert before(plan, "Build the export page") == {"Add the table of exports to the database"}
+    assert len(before(plan, "Test the list")) == 3
 
 
 PRD = """# Meal planner

@@ -246,6 +246,45 @@ def test_a_sign_and_signing_in_are_no_signature(title: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "title",
+    [
+        "Fix the crash in tabulate/__init__.py",
+        "Fix the crash in tabulate/__init__.py when a table is empty",
+        "Fix #1234: TypeError in httpie/sessions.py when the cookie has no value",
+        "Fix TypeError in docs_tool/pipeline.py",
+        "Speed up readme_renderer/render.py",
+        "Fix the bug in data/frontend.py",
+        "Handle empty input in src/model.ts",
+        "Fix #1234",
+        "Resolve GH-88",
+    ],
+)
+def test_neither_the_name_of_a_program_file_nor_the_number_of_an_issue_decides(title: str) -> None:
+    assert route(title, title, ROSTER).specialist == "generalist"
+
+
+def test_what_is_said_beside_a_file_of_a_program_and_its_kind_still_decide() -> None:
+    assert route("Fix the broken layout in src/components/Button.tsx", "", ROSTER).specialist == "frontend-ui-engineer"
+    assert route("Fix the crash in src/ui_model/loader.go", "", ROSTER).specialist == "backend-systems-engineer"
+    assert route("Correct the docs in docs/index.md", "", ROSTER).specialist == "documentation-writer"
+    assert route("Write the upgrade notes", "", ROSTER).specialist == "documentation-writer"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Build a static blog with Hugo",
+        "Rework the plugin manager, the session store and the download progress bar",
+        "Rework examples/download.py",
+    ],
+)
+def test_a_guess_gives_no_program_to_who_leaves_programs_alone(title: str) -> None:
+    found = route(title, title, ROSTER)
+
+    assert found.specialist not in {"documentation-writer", "specifications-engineer", "project-delivery-manager"}
+
+
+@pytest.mark.parametrize(
     ("goal", "never"),
     [
         (

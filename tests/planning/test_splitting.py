@@ -8,6 +8,10 @@ from dataclasses import replace
 import pytest
 
 from agent_orchestrator.domain.plan import Plan, PlannedTask
+from agent_orchestrator.planning.decisions import decided
+from agent_orchestrator.planning.heuristic import plan_by_rules
+from agent_orchestrator.planning.lint import lint
+from agent_orchestrator.planning.quoting import OF_GOAL
 from agent_orchestrator.planning.rewriting import with_parts
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.splitting import Splitter, parts_by_rules
@@ -130,3 +134,37 @@ def test_a_part_keeps_to_the_files_of_the_whole_where_it_names_none() -> None:
     parts = Splitter(roster=ROSTER, models=[("claude", model)]).split(WHOLE, "")
 
     assert [part.owns for part in parts.tasks] == [("shop/",), ("shop/",)]
+
+
+GOAL = "Build the shop:\n1. Add the table of orders\n2. Add the page of orders\n3. Write the docs of the shop"
+
+
+def goals_parts() -> tuple[PlannedTask, ...]:
+    return lint(plan_by_rules(GOAL, ROSTER), ROSTER).tasks
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_part_of_a_goal_is_never_divided_into_the_whole_goal_again(at: int) -> None:
+    part = goals_parts()[at]
+    assert GOAL in part.description
+
+    assert parts_by_rules(replace(part, acceptance=())) == ()
+
+
+def test_what_was_decided_for_a_task_is_no_list_of_parts() -> None:
+    plan = Plan(goal=GOAL, source="rules", tasks=goals_parts(), assumptions=("Use SQLite.", "Add no dependency."))
+
+    for task in decided(plan).tasks:
+        assert "Add no dependency." in task.description
+        assert parts_by_rules(replace(task, acceptance=())) == ()
+
+
+def test_a_part_of_a_goal_is_divided_by_its_own_list_only() -> None:
+    own = "Add the orders:\n- Add the table\n- Add the endpoint"
+    part = replace(WHOLE, description=f"{own}\n\n{OF_GOAL}\n\n{GOAL}", acceptance=())
+
+    parts = parts_by_rules(part)
+
+    assert [one.title for one in parts] == ["Add the table", "Add the endpoint"]
+    assert all(GOAL in one.description for one in parts), "the goal still stands below, to be understood"
+    assert [parts_by_rules(replace(one, acceptance=())) for one in parts] == [(), ()]

@@ -34,6 +34,7 @@ from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.planning.editing import edited
 from agent_orchestrator.planning.splitting import Parts, Splitter
 from agent_orchestrator.runtime.replanner import Replanner
+from agent_orchestrator.services.plan_changes import made as versions_made
 from agent_orchestrator.services.questions import Questions
 from agent_orchestrator.services.running_plans import Cause
 from steps import accept, claim, land, planned
@@ -508,6 +509,54 @@ def test_a_task_that_nothing_divides_goes_to_a_person_with_the_reason(app: App, 
     assert app.events.last(1, types=("task.failed",))[0].task == failed.id
     over = app.goals.settle(goal.id)
     assert over is not None and over.state is GoalState.FAILED
+
+
+def test_a_part_that_fails_is_not_divided_by_rules_again(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, replace(planned("big"), description="Do:\n1. Read the file\n2. Store the orders"))
+    fail(app, clock)
+    app.replanning.thought(*thought_by_rules(app))
+    assert set(by_key(app, goal)) == {"big", "big-1", "big-2"}
+
+    failed = fail(app, clock)
+    one, parts = thought_by_rules(app)
+    after = app.replanning.thought(one, replace(parts, tasks=(planned("x"), planned("y")), source="rules"))
+
+    assert parts.tasks == () and after.state is State.DECLINED and set(by_key(app, goal)) == {"big", "big-1", "big-2"}
+    assert "rules do not divide it again" in app.store.tasks.get(failed.id).reason
+
+
+def thought_by_rules(app: App) -> tuple[Replan, Parts]:
+    (one,) = app.replanning.due()
+    return one, Splitter(roster=app.roster).split(*app.replanning.whole(one))
+
+
+def test_a_part_that_repeats_another_task_of_the_goal_is_not_added(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, replace(planned("table"), title="Add the table of orders"), planned("big", "table"))
+    land(app, claim(app))
+    fail(app, clock)
+    (one,) = app.replanning.due()
+    titles = ("Read the file", "Add the table of orders", "Store the orders")
+    parts = [replace(planned(f"p{at}"), title=title) for at, title in enumerate(titles)]
+    parts = [replace(part, depends_on=(parts[at - 1].id,) if at else ()) for at, part in enumerate(parts)]
+
+    made = app.replanning.thought(one, Parts(tasks=tuple(parts), source="claude"))
+
+    assert made.state is State.APPLIED
+    assert "'Add the table of orders' is the work of table" in versions_made(app.store, goal.id)[-1]["why"]
+    assert set(by_key(app, goal)) == {"table", "big", "p0", "p2"}
+    assert needs(app, goal, "p2") == {"p0"}, "what waited for it waits for what that waited for"
+
+
+def test_a_split_of_which_one_part_is_left_goes_to_a_person(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("table"), planned("big", "table"))
+    land(app, claim(app))
+    failed = fail(app, clock)
+    (one,) = app.replanning.due()
+
+    app.replanning.thought(one, Parts(tasks=(planned("table"), planned("rest")), source="claude"))
+
+    assert set(by_key(app, goal)) == {"table", "big"}
+    assert "is the work of table" in app.store.tasks.get(failed.id).reason
 
 
 def test_parts_of_parts_fail_for_good(app: App, clock: HandClock) -> None:

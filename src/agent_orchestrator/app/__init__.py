@@ -363,11 +363,14 @@ class App:
 
         return planning.decompose(self, goal)
 
-    def looked_over(self, plan: "Plan") -> "Plan":
-        """Return *plan* with what is doubtful about it in this project, and with what a plan by rules had to guess."""
+    def looked_over(self, plan: "Plan", *, new: bool = False) -> "Plan":
+        """Return *plan* with what is doubtful about it in this project; a *new* one by rules with what it guesses too.
+
+        A plan that somebody changed or brought gets no question: who left none open wants none.
+        """
         from agent_orchestrator.app import planning
 
-        return planning.looked_over(self, plan)
+        return planning.looked_over(self, plan, new=new)
 
     def asking(self, planner: str) -> "Complete":
         """Return how the model of *planner* is asked. What it needs is looked for when it is asked, not before."""

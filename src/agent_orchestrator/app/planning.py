@@ -36,19 +36,20 @@ def decompose(app: "App", goal: str) -> "Plan":
     return first_plan(goal, (app.decomposer(planner) for planner in (*app.lineup.planners(),) or (None,)))
 
 
-def looked_over(app: "App", plan: "Plan") -> "Plan":
-    """Return *plan* with its doubts and, of a plan by rules, with its questions."""
+def looked_over(app: "App", plan: "Plan", *, new: bool) -> "Plan":
+    """Return *plan* with its doubts and, of a *new* plan by rules, with its questions.
+
+    One that somebody changed or brought gets none: its default would be told to every task.
+    """
     from agent_orchestrator.planning.doubts import with_doubts
     from agent_orchestrator.planning.heuristic import SOURCE
     from agent_orchestrator.planning.questions import with_questions
 
-    verify = app.settings.verify
-    doubted = with_doubts(
-        plan, lambda path: (app.folder / path).exists(), has_check=bool(verify) or app.profile.test is not None
-    )
-    if plan.source != SOURCE:
+    has_check = bool(app.settings.verify) or app.profile.test is not None
+    doubted = with_doubts(plan, lambda path: (app.folder / path).exists(), has_check=has_check)
+    if not new or plan.source != SOURCE:
         return doubted
-    return with_questions(doubted, None if verify else app.profile)
+    return with_questions(doubted, app.profile, has_check=has_check)
 
 
 def splitter(app: "App", task: "Task", short: Callable[[], str]) -> "Splitter":

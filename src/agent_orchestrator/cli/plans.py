@@ -71,7 +71,7 @@ def plan(
         if name is not None:
             app.plans.check_name(name)  # before a model is asked
         made = app.decompose(text)
-    saved = app.plans.save(app.looked_over(made), name=name, wishes=wishes)
+    saved = app.plans.save(app.looked_over(made, new=file is None), name=name, wishes=wishes)
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=file is None)
 
 

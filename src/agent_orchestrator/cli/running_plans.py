@@ -194,6 +194,7 @@ def split(app: App, task: Task, *, as_json: bool) -> None:
     running = at_work[TaskState.CLAIMED] + at_work[TaskState.RUNNING]
     splitter = app.splitter(task, lambda: app.budgets.short(task.goal, running))
     parts = splitter.split(app.replanning.planned(task), app.replanning.told(task))
+    parts = app.replanning.without_repeats(task, parts)
     if not parts.tasks:
         raise NothingToDo(
             f"task {task.id} cannot be split: {parts.notice}",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.quoting import DECIDED, TAKEN
 
 
 def decided(plan: Plan) -> Plan:
@@ -19,7 +20,7 @@ def decided(plan: Plan) -> Plan:
         taken = [f"- {one.text} {one.default}" for one in about if one.answer is None and one.default]
         taken += [f"- {text}" for text in plan.assumptions]
         parts = [task.description]
-        parts += ["The user decided:\n" + "\n".join(answered)] if answered else []
-        parts += ["Taken for granted, for nobody was asked:\n" + "\n".join(taken)] if taken else []
+        parts += [f"{DECIDED}\n" + "\n".join(answered)] if answered else []
+        parts += [f"{TAKEN}\n" + "\n".join(taken)] if taken else []
         tasks.append(replace(task, description="\n\n".join(parts)) if len(parts) > 1 else task)
     return replace(plan, tasks=tuple(tasks))

@@ -14,6 +14,7 @@ from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.changes import MODIFIABLE, Change, number_of, op_of, text_of, texts_of
 from agent_orchestrator.planning.document import task_from_json, task_to_json
 from agent_orchestrator.planning.lint import lint
+from agent_orchestrator.planning.quoting import OF_TASK, joined
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, short_title
@@ -169,7 +170,7 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
         id = _free_of(taken, slug(str(fields.get("id") or "")) or slug(title) or f"{whole.id}-{at + 1}")
         taken.add(id)
         described = str(fields.get("description") or "") or (
-            f"{title}.\n\nThis is one part of the following; do only this part.\n\n{whole.title}\n{whole.description}"
+            f"{title}.\n\n{OF_TASK}\n\n{whole.title}\n{whole.description}"
         )
         part = task_from_json(
             {
@@ -223,9 +224,7 @@ def _merge(plan: Plan, change: Change, roster: Roster) -> Plan:
     whole = replace(
         first,
         title=title,
-        description="\n\n".join(dict.fromkeys(f"{t.title}\n{t.description}".strip() for t in members))[
-            :DESCRIPTION_LIMIT
-        ],
+        description=joined((t.title, t.description) for t in members)[:DESCRIPTION_LIMIT],
         depends_on=tuple(dict.fromkeys(need for t in members for need in t.depends_on if need not in ids)),
         owns=tuple(dict.fromkeys(glob for t in members for glob in t.owns))[:ITEMS_LIMIT],
         acceptance=tuple(dict.fromkeys(line for t in members for line in t.acceptance))[:ITEMS_LIMIT],

@@ -2,11 +2,13 @@
 
 Every figure is looked at as a multiple of what is assumed for a task of its size, in logarithms: twice as long is as
 far from the assumption as half as long. What the project, a size, a tier, a specialist and a provider each add is
-estimated together, each drawn towards "adds nothing" (a ridge regression, which is a normal prior on every effect). So
-three finished tasks move a forecast a little and two hundred decide it. What is not known yet stays uncertain in what
+estimated together, each drawn towards "adds nothing" (a ridge regression, which is a normal prior on every effect). And
+no task counts as farther off than the number of its like makes believable. So three finished tasks move a forecast a
+little and two hundred decide it, whatever the three were. What is not known yet stays uncertain in what
 is drawn, and all tasks of one draw share it: a project that is slower than assumed is slower in all of its tasks.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -19,6 +21,12 @@ TASK_SPREAD = 0.6
 """How far one task lies from others of its kind, before any was seen: a factor of 1.8, either way."""
 TASK_SPREAD_WEIGHT = 6
 """Finished tasks that it takes until the spread that was seen counts as much as the one assumed."""
+
+FAR_OFF = 1.5
+"""Standard deviations from the assumption beyond which one task counts as one that lies just so far off."""
+BELIEVED_TASKS = 20
+"""Finished tasks of a size that let one count as twice as far off. A toy that took three seconds, or an attempt that
+slept through the night, says little of its project; sixty of a second each do."""
 
 Traits = tuple[tuple[str, str], ...]
 """What kind of task it is, such as ``(("size", "M"), ("specialist", "qa-test-engineer"))``."""
@@ -69,7 +77,7 @@ def expected(
     """
     traits = tuple(sorted({trait for told in (*(one for one, _ in seen), *wanted) for trait in told}))
     column = {trait: at for at, trait in enumerate(traits, start=1)}
-    rows = [((0, *(column[trait] for trait in told)), value) for told, value in seen]
+    rows = [((0, *(column[trait] for trait in told)), value) for told, value in _held_back(seen, project_spread)]
     size = len(traits) + 1
     together = [[0.0] * size for _ in range(size)]
     towards = [0.0] * size
@@ -80,7 +88,8 @@ def expected(
                 together[one][other] += 1
     if rows:  # a project that lies far off is no reason to think its tasks scatter: then the assumption was wrong
         middle = sum(value for _, value in rows) / len(rows)
-        project_spread = sqrt((project_spread**2 + middle**2) / 2)
+        believed = len(rows) / (len(rows) + BELIEVED_TASKS)
+        project_spread = sqrt(project_spread**2 + believed * max(0.0, middle**2 - project_spread**2) / 2)
     spread = TASK_SPREAD
     for _ in range(3):  # how far tasks scatter and what the effects are decide each other; more rounds change nothing
         precision = 1 / spread**2
@@ -95,6 +104,18 @@ def expected(
         seen_weight = missed * len(rows) / freedom if rows else 0.0
         spread = sqrt((TASK_SPREAD_WEIGHT * TASK_SPREAD**2 + seen_weight) / (TASK_SPREAD_WEIGHT + len(rows)))
     return Expectation(traits=traits, effects=tuple(effects), root=tuple(map(tuple, root)), spread=spread)
+
+
+def _held_back(seen: Sequence[tuple[Traits, float]], project_spread: float) -> list[tuple[Traits, float]]:
+    """Return what was *seen* with nothing farther off than the number of tasks of its size makes believable."""
+    sizes = Counter(_size(told) for told, _ in seen)
+    far = FAR_OFF * sqrt(project_spread**2 + TASK_SPREAD**2)
+    limits = {size: far * (1 + count / BELIEVED_TASKS) for size, count in sizes.items()}
+    return [(told, max(-limits[_size(told)], min(limits[_size(told)], value))) for told, value in seen]
+
+
+def _size(told: Traits) -> str:
+    return next((value for name, value in told if name == "size"), "")
 
 
 def _root(matrix: Sequence[Sequence[float]]) -> list[list[float]]:

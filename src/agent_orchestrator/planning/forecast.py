@@ -6,7 +6,7 @@ the same history, have the same forecast: what is drawn begins at the same place
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, exp, log
@@ -87,7 +87,7 @@ class Forecast:
     cost_unknown: str
     """Why not, in words. Empty when it is known."""
     from_tasks: int
-    """Finished tasks of this project that the durations come from. 0: they are assumed per size."""
+    """Finished tasks of this project that the durations come from. 0: none has a size of this plan; all is assumed."""
     at_once: int
     """How many tasks are at work at the same time when there are agents enough."""
     critical: tuple[str, ...]
@@ -110,11 +110,16 @@ def forecast(plan: Plan, agents: int, history: History | None = None) -> Forecas
         for one in known.finished
     ]
     durations = expected(seen, traits.values())
-    typical = {task.id: _assumed_s(task.size) * exp(durations.typical(traits[task.id])) for task in plan.tasks}
+    sizes = {one.size for one in known.finished}
+    unlike = frozenset(task.id for task in plan.tasks if task.size not in sizes)
+    typical = {
+        task.id: _assumed_s(task.size) * (1.0 if task.id in unlike else exp(durations.typical(traits[task.id])))
+        for task in plan.tasks
+    }
     line = _Line(plan)
     ends: list[float] = []
     decided: Counter[str] = Counter()
-    for multiples in _nights(plan.tasks, traits, durations):
+    for multiples in _nights(plan.tasks, traits, durations, unlike):
         took = {task.id: _assumed_s(task.size) * multiples[task.id] for task in plan.tasks}
         played = line.played(took, agents)
         ends.append(played.end)
@@ -126,7 +131,7 @@ def forecast(plan: Plan, agents: int, history: History | None = None) -> Forecas
         p90_s=round(_percentile(ends, 90)),
         cost=cost,
         cost_unknown=why_not,
-        from_tasks=len(known.finished),
+        from_tasks=len(known.finished) if len(unlike) < len(plan.tasks) else 0,
         at_once=line.played(typical, len(plan.tasks)).most,
         critical=_longest_way(plan, typical),
         decides=tuple((id, round(count / len(ends), 2)) for id, count in _most(decided, plan)),
@@ -199,21 +204,27 @@ def _some_price(usage: Usage, tier: Tier) -> int:
 
 
 def _nights(
-    tasks: Sequence[PlannedTask], traits: Mapping[str, Traits], learned: Expectation
+    tasks: Sequence[PlannedTask], traits: Mapping[str, Traits], learned: Expectation, unlike: Collection[str] = ()
 ) -> Iterator[dict[str, float]]:
     """Yield, one night after the other, the multiple of what is assumed that each task takes in it.
 
-    Every night comes with its opposite, which takes chance out of the middle.
+    Every night comes with its opposite, which takes chance out of the middle. Tasks whose id is in *unlike* are of a
+    kind that nothing was learned of.
     """
+    assumed = expected((), (traits[id] for id in unlike))
     random = Random(SEED)  # noqa: S311 - nothing here is secret; it must be the same every time
     effects = len(learned.effects)
     for _ in range((NIGHTS if len(tasks) <= MANY_TASKS else NIGHTS_OF_MANY) // 2):
-        normals = [random.gauss(0, 1) for _ in range(effects + len(tasks))]
+        normals = [random.gauss(0, 1) for _ in range(effects + len(tasks) + len(assumed.effects))]
         for turned in (normals, [-one for one in normals]):
-            drawn = learned.drawn(turned[:effects])
+            drawn, bare = learned.drawn(turned[:effects]), assumed.drawn(turned[effects + len(tasks) :])
             yield {
-                task.id: exp(drawn.of(traits[task.id]) + learned.spread * own)
-                for task, own in zip(tasks, turned[effects:], strict=True)
+                task.id: exp(
+                    bare.of(traits[task.id]) + assumed.spread * own
+                    if task.id in unlike
+                    else drawn.of(traits[task.id]) + learned.spread * own
+                )
+                for task, own in zip(tasks, turned[effects : effects + len(tasks)], strict=True)
             }
 
 

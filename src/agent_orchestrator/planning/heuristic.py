@@ -9,7 +9,7 @@ import re
 from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask, Routing
 from agent_orchestrator.domain.task import Size, Tier
-from agent_orchestrator.planning.archetypes import steps_for
+from agent_orchestrator.planning.archetypes import steps_for, with_tests_and_docs
 from agent_orchestrator.planning.archetypes.steps import (
     BACKEND,
     DATA_ARCHITECT,
@@ -22,11 +22,20 @@ from agent_orchestrator.planning.archetypes.steps import (
 )
 from agent_orchestrator.planning.layers import Layer, layer_of
 from agent_orchestrator.planning.profile import Profile
-from agent_orchestrator.planning.reading import Form, Part, Reading, is_english, read_goal, starts_with_request
+from agent_orchestrator.planning.quoting import OF_GOAL
+from agent_orchestrator.planning.reading import (
+    Form,
+    Part,
+    Reading,
+    is_english,
+    read_goal,
+    starts_with_request,
+    unordered,
+)
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
-from agent_orchestrator.planning.texts import short_title, visible
-from agent_orchestrator.planning.vocabulary import COMMON_WORDS, TITLE_VERBS, VERBS
+from agent_orchestrator.planning.texts import LABEL_WORDS, short_title, visible
+from agent_orchestrator.planning.vocabulary import COMMON_WORDS, NOUN_LIKE_VERBS, TITLE_VERBS, VERBS
 
 SOURCE = "rules"
 
@@ -63,6 +72,26 @@ _VERB_OF_LAYER = {
     Layer.DELIVER: "Prepare",
     Layer.DOCUMENT: "Write",
 }
+_ABOVE = re.compile(
+    r"\b(?:above|(?:all|each|every one|any|both|either) of (?:these|those|them)|"
+    r"(?:the|all) (?:previous|preceding|earlier) (?:\w+ )?(?:parts|items|steps|tasks|ones|features|changes))\b",
+    re.I,
+)
+"""An item of a list that says this speaks of all before it."""
+_BELOW = re.compile(r"\b(?:the following|(?:all|each|everything|any) (?:of the )?below)\b", re.I)
+_OF_EACH = re.compile(
+    r"([^\n]{4,60}?\b(?:for|to|of|in|on))\s+(?:(?:all|each|every one|everything)\s+(?:of\s+)?)?(?:the\s+)?"
+    r"(?:following|these)\b[^:\n]*:?$",
+    re.I,
+)
+"""What stands over a list of things, and asks for one and the same of each: "Write tests for the following:"."""
+_WHOLE = re.compile(
+    r"\b(?:everything|the (?:whole|result|new \w+s)|(?:all|every|each|both) (?:of )?(?:the |these |those )?(?:\w+ )?"
+    r"(?:features?|parts?|items?|changes?|additions?|steps?|options?|commands?|endpoints?|pages?|three|two|four)|"
+    r"for (?:all|them|these|those|each|both))\b",
+    re.I,
+)
+"""A test or a page of documentation that says this is about all that the list builds."""
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
 
 
@@ -83,12 +112,13 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     if _is_inquiry(reading):
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
-    if reading.form is Form.REQUESTS and len({_agent(step, reading, roster) for step in steps}) < len(steps) == 2:
-        steps = []  # two requests to the same specialist: one agent does both
+    if reading.form is Form.REQUESTS and len(steps) == 2 and len(_agents(steps, reading, roster)) < 2:
+        steps = []  # two requests, and nothing says that they take two specialists: one agent does both
     if not steps:
         steps = steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
         if not steps and reading.form is Form.THINGS:
             steps = _from_parts(reading)
+    steps = steps or with_tests_and_docs(reading)
     if len(steps) < 2:
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster) for step in steps))
@@ -127,8 +157,7 @@ def _task(step: Step, reading: Reading, roster: Roster) -> PlannedTask:
     return PlannedTask(
         id=step.key,
         title=short_title(step.title),
-        description=f"{step.what}\n\nThis is one part of the following goal; do only this part.\n\n"
-        f"{reading.text[:GOAL_IN_DESCRIPTION_CHARS]}",
+        description=f"{step.what}\n\n{OF_GOAL}\n\n{reading.text[:GOAL_IN_DESCRIPTION_CHARS]}",
         agent_type=routing.specialist,
         depends_on=step.after,
         acceptance=step.accept,
@@ -139,8 +168,10 @@ def _task(step: Step, reading: Reading, roster: Roster) -> PlannedTask:
     )
 
 
-def _agent(step: Step, reading: Reading, roster: Roster) -> str:
-    return _routed(step, reading, roster).specialist
+def _agents(steps: list[Step], reading: Reading, roster: Roster) -> set[str]:
+    """Return the specialists that something speaks for."""
+    routings = [_routed(step, reading, roster) for step in steps]
+    return {routing.specialist for routing in routings if routing.confidence > 0.0}
 
 
 def _routed(step: Step, reading: Reading, roster: Roster) -> Routing:
@@ -173,7 +204,11 @@ def _from_parts(reading: Reading) -> list[Step]:
     for at, part in enumerate(parts):
         after = _needs(at, parts, layers, reading)
         what = f"{part.text}\n{part.details}".strip()
-        title = _imperative(part.text, layers[at])
+        asked = _OF_EACH.match(reading.head) if reading.form is Form.LIST else None
+        if asked and starts_with_request(reading.head) and not starts_with_request(part.text):
+            title = short_title(f"{asked[1]} {part.text[:1].lower()}{part.text[1:]}")
+        else:
+            title = _imperative(part.text, layers[at])
         criteria = tuple(line.strip() for line in part.details.splitlines() if line.strip())[:6]
         steps.append(Step(key=f"part-{at + 1}", title=title, what=what, after=after, accept=criteria))
     return steps
@@ -196,13 +231,25 @@ def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) ->
     mine = layers[at]
     if parts[at].follows and at:
         return (f"part-{at}",)
-    lower = [other for other, layer in enumerate(layers) if layer < mine]
+    if _ABOVE.search(parts[at].text) and at:
+        return tuple(f"part-{other + 1}" for other in range(at))
+    lower = [
+        other
+        for other, layer in enumerate(layers)
+        if layer < mine
+        and not (other > at and _ABOVE.search(parts[other].text))
+        and not (other < at and _BELOW.search(parts[other].text))
+    ]
+    if _BELOW.search(parts[at].text) and at + 1 < len(parts):
+        return tuple(f"part-{other + 1}" for other in range(at + 1, len(parts)))
     if not lower or reading.form is Form.THINGS or _REPAIR.match(parts[at].text):
         return ()
     related = [other for other in lower if _topic(parts[other]) & _topic(parts[at])]
     if reading.form is Form.REQUESTS and not reading.head:
         return tuple(f"part-{other + 1}" for other in _nearest(related, layers))
     if mine in (Layer.TEST, Layer.DELIVER, Layer.DOCUMENT):
+        if _WHOLE.search(parts[at].text):
+            related = [*lower, *(other for other in range(at) if layers[other] == mine)]
         return tuple(f"part-{other + 1}" for other in (related or _nearest(lower, layers)))
     grounds = [other for other in lower if layers[other] is Layer.SETUP]
     chosen = _nearest(related, layers) or _nearest(lower, layers)
@@ -215,16 +262,29 @@ def _nearest(lower: list[int], layers: list[Layer]) -> list[int]:
 
 
 def _topic(part: Part) -> set[str]:
-    words = re.findall(r"[^\W\d_]{4,}", part.text.casefold())
-    return {word.removesuffix("s") for word in words} - COMMON_WORDS - VERBS
+    """Return the words that say what the part is about: not the verb in front, but "export" where it is the object."""
+    words = re.findall(r"[^\W\d_]{4,}", unordered(part.text).casefold())
+    if words and words[0] in TITLE_VERBS:
+        del words[0]
+    return {word.removesuffix("s") for word in words} - COMMON_WORDS - (VERBS - NOUN_LIKE_VERBS)
 
 
 def _imperative(text: str, layer: Layer) -> str:
     """Return a title that asks for something: the part's own verb, else the verb of its layer."""
-    head = re.split(r"\s[—–-]\s|:\s|(?<=[a-z])\.\s", text, maxsplit=1)[0] if len(text) > 60 else text.rstrip(".")
-    head = re.sub(r"^(?:and then|and|then|finally)\s+", "", head.strip(), flags=re.I)
+    head = unordered(_headline(text))
+    _, colon, rest = head.partition(": ")
     first = re.match(r"\w+", head.casefold())
-    if starts_with_request(head) or (first and first.group() in TITLE_VERBS) or not is_english(head):
+    asks = starts_with_request(head) or (first is not None and first.group() in TITLE_VERBS)
+    if asks or not is_english(head) or (colon and starts_with_request(rest)):
         return short_title(head[:1].upper() + head[1:])
-    keep = len(head) > 1 and head[1].isupper()
+    keep = len(head) > 1 and (head[1].isupper() or not head[0].isalpha() or bool(colon) or "_" in head.split()[0])
     return short_title(f"{_VERB_OF_LAYER[layer]} {head if keep else head[:1].lower() + head[1:]}")
+
+
+def _headline(text: str) -> str:
+    """Return *text* without what explains it, where it is long and what stands before that says enough."""
+    plain = text.strip().rstrip(".")
+    if len(text) <= 60:
+        return plain
+    head = re.split(r"\s[—–-]\s|:\s|(?<=[a-z])\.\s", text.strip(), maxsplit=1)[0]
+    return head if len(head.split()) >= LABEL_WORDS or not is_english(head) else plain

@@ -13,7 +13,15 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from agent_orchestrator.planning.vocabulary import BUILD_VERBS, COMMON_WORDS, DETERMINERS, PRONOUNS, words_of
+from agent_orchestrator.planning.vocabulary import (
+    BUILD_VERBS,
+    COMMON_WORDS,
+    DETERMINERS,
+    ENGLISH_VERBS,
+    NOUN_LIKE_VERBS,
+    PRONOUNS,
+    words_of,
+)
 from agent_orchestrator.planning.words import normal, normal_words
 
 UNIT = 16
@@ -32,6 +40,11 @@ _EMPTY = frozenset(
     map(normal, COMMON_WORDS | DETERMINERS | PRONOUNS | BUILD_VERBS | words_of("me my in on of to by at an or as is"))
 )
 
+_ANYBODYS = _EMPTY | frozenset(
+    map(normal, (ENGLISH_VERBS - NOUN_LIKE_VERBS) | words_of("when if so not no only also only is are be was"))
+)
+"""Words that are in titles of every kind of work. Beside others they tell; alone they do not."""
+
 Features = Mapping[str, float]
 
 
@@ -44,7 +57,8 @@ def features(title: str, description: str) -> Features:
 def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
     """Return for each specialist how much speaks for it (against it when below 0), and the words that say most.
 
-    What speaks for one speaks against the others. Nobody has evidence from how one asks alone. Empty when nothing of
+    What speaks for one speaks against the others. Nobody has evidence from how one asks alone, and no words are told
+    where only anybody's speak for a specialist ("Fix … when …"): that is no reason to choose it. Empty when nothing of
     the task is known.
     """
     roles, weights = _weights()
@@ -73,8 +87,12 @@ def _says_what(parts: list[tuple[float, str]]) -> bool:
 
 
 def _told(parts: list[tuple[float, str]]) -> str:
-    strongest = [gram for weight, gram in sorted(parts, reverse=True)[:2] if weight > 0]
-    return f"like other work with {' and '.join(strongest)}" if strongest else "unlike the others' work"
+    speaks = [(weight, gram) for weight, gram in sorted(parts, reverse=True) if weight > 0]
+    if not speaks:
+        return "unlike the others' work"
+    if all(_ANYBODYS.issuperset(gram.split()) for _, gram in speaks):
+        return ""
+    return f"like other work with {' and '.join(gram for _, gram in speaks[:2])}"
 
 
 def _grams(text: str) -> list[str]:

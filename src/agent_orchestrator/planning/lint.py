@@ -17,6 +17,7 @@ from agent_orchestrator.planning.contended import contended
 from agent_orchestrator.planning.coverage import uncovered
 from agent_orchestrator.planning.globs import scopes_meet
 from agent_orchestrator.planning.layers import layer_of
+from agent_orchestrator.planning.quoting import THE_GOAL
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import (
@@ -382,7 +383,7 @@ def verifying_task(goal: str, after: tuple[PlannedTask, ...], id: str, roster: R
         title="Verify that the finished parts work together",
         description="Run the complete test suite on the joined work. Add the end-to-end tests that are missing where "
         "the parts meet, and repair what fails there. Compare the result with each sentence of the goal and say what "
-        f"is not covered.\n\nThe goal:\n{goal[:4_000]}",
+        f"is not covered.\n\n{THE_GOAL}\n{goal[:4_000]}",
         agent_type=agent_type,
         depends_on=tuple(task.id for task in after),
         acceptance=("The complete test suite passes.", "Each part of the goal is covered by a check or named as open."),

@@ -36,15 +36,18 @@ _SIGN_IN = re.compile(r"\b(?:auth\w*|log ?in|sign[ -]?in|sign[ -]?up|users?|acco
 _HOW = re.compile(r"\b(?:oauth2?|jwt|sessions?|saml|oidc|passkeys?|password|api keys?|sso|google|github|token)\b", re.I)
 
 
-def with_questions(plan: Plan, profile: Profile | None) -> Plan:
+def with_questions(plan: Plan, profile: Profile | None, *, has_check: bool = False) -> Plan:
     """Return *plan* with what it leaves open as questions, unless somebody has asked some already."""
     if plan.questions:
         return plan
-    return replace(plan, questions=open_questions(plan, profile))
+    return replace(plan, questions=open_questions(plan, profile, has_check=has_check))
 
 
-def open_questions(plan: Plan, profile: Profile | None) -> tuple[Question, ...]:
-    """Return at most QUESTIONS_LIMIT questions about *plan*, those that touch most first. Pure, the same every time."""
+def open_questions(plan: Plan, profile: Profile | None, *, has_check: bool = False) -> tuple[Question, ...]:
+    """Return at most QUESTIONS_LIMIT questions about *plan*, those that touch most first. Pure, the same every time.
+
+    *has_check*: a setting names the command that checks the work, whatever the *profile* of the project has.
+    """
     goal = plan.goal
     said = {word.strip(".,;:").casefold() for word in _WORD.findall(goal)}
     in_project = bool(profile and profile.languages)
@@ -57,7 +60,12 @@ def open_questions(plan: Plan, profile: Profile | None) -> tuple[Question, ...]:
                 changes="every task is told; files and checks are named accordingly",
             )
         )
-    if profile is not None and profile.test is None and any(task.expects_change for task in plan.tasks):
+    if (
+        profile is not None
+        and profile.test is None
+        and not has_check
+        and any(task.expects_change for task in plan.tasks)
+    ):
         found.append(
             Question(
                 text="Which command checks the work?",

@@ -26,6 +26,12 @@ _ITEM = re.compile(
     r"^(\s*)(?:[-*+•–]|\(?\d{1,3}[.)、]|\(?[a-z][.)]|[一二三四五六七八九十]+、)\s*(?:\[[ xX]?\]\s*)?(?=\S)(.+)$"
 )
 _INLINE_NUMBER = re.compile(r"(?:^|\s)\(?(\d{1,2})[.)]\s+(?=\S)")
+_MARKED = re.compile(
+    r"(?P<ticks>`{1,3})(?P<code>[^`]+)(?P=ticks)"
+    r"|(?<![a-zA-Z0-9_*])\*\*(?=[\w\"'(\[<`])(?P<bold>(?:(?!\*\*).)+)(?<=[\w.:!?)\"'\]>`])\*\*(?![a-zA-Z0-9_*])"
+    r"|(?<!\w)__(?=\S)(?P<low>(?:(?!__).)*\s(?:(?!__).)*)(?<=\S)__(?!\w)"
+)
+"""Marks that come in pairs round whole words. ``**kwargs``, ``src/**`` and ``__all__`` have none: they are names."""
 _STORY = re.compile(
     r"^(?:(?:user )?story|task|step|epic|feature|item|phase|milestone|part)\s*[\d.]+\s*[-—–:.]\s*", re.I
 )
@@ -49,6 +55,23 @@ _AIM = re.compile(
 """Headings of a requirements document that tell what for, by what and for whom. Where another heading names the work,
 what is listed under these is no part of it: nobody implements that a third of all users come back."""
 _AND = r"(?:and then|and|then|finally|y|e|et|puis|und|dann|oraz|i)"
+_ORDER = (
+    r"(?:(?:and|also|please|bitte|first(?:ly| of all)?|second(?:ly)?|third(?:ly)?|then|next|after that|afterwards|"
+    r"finally|lastly|last|zuerst|danach|schließlich|d'abord|ensuite|puis|enfin|primero|luego|después|najpierw|potem|"
+    r"na koniec),?\s+)+"
+)
+"""What stands before a request to say when its turn is: "First …", "and finally …"."""
+_ORDER_WORDS = re.compile(rf"^{_ORDER}", re.I)
+_NEXT = re.compile(
+    rf",\s+(?={_AND}\s|\w)|(?<!\band)(?<!^first)\s+(?=(?:and\s+)?(?:then|finally|lastly|after that)\s)", re.I
+)
+"""Where the next request of a sentence may begin; whether one does is for its words to say."""
+_ONE_THING = re.compile(
+    r"(?:add|introduce|support|implement|provide|offer)\s+(?:an?|the|one)\s+(?:\S+\s+){0,3}"
+    r"(?:options?|flags?|switch|parameters?|arguments?|fields?|buttons?|settings?|commands?|endpoints?|headers?|columns?)",
+    re.I,
+)
+"""Before a colon: one thing, of which the rest of the sentence tells what it does."""
 _CJK_NEXT = re.compile(rf"[，、,。]\s*(?:并且|并|然后|以及|最后)?(?={CHINESE_VERBS})")
 _CJK_INCLUDING = re.compile("[，,]?(?:包括|包含|具有|支持)")
 """Before a list of what a thing shall have, whose items may begin with verbs."""
@@ -67,7 +90,8 @@ _BESIDES = re.compile(
 
 _MODAL = re.compile(r"\b(?:can|could|should|must|is|are|was|will|would|but|which|that|because)\b", re.I)
 _FOLLOWS = re.compile(
-    r"^(?:and )?(?:then|finally|afterwards|after that|once|luego|después|ensuite|danach|następnie)\b|^(?:然后|最后)",
+    r"^(?:and )?(?:then|finally|afterwards|after that|next|second(?:ly)?|third(?:ly)?|last(?:ly)?|once|luego|después|"
+    r"ensuite|puis|enfin|danach|schließlich|następnie|potem|na koniec)\b|^(?:然后|最后)",
     re.I,
 )
 
@@ -117,7 +141,7 @@ def read_goal(text: str) -> Reading:
     text = text.strip()[:GOAL_READ_LIMIT_CHARS]
     words = tuple(_WORD.findall(text.casefold()))
     lead = re.sub(r"^(?:\W*(?:urgent|please|todo|bug|feature|hotfix|\[[^\]]*\])\s*[:!,]?\s*)+", "", text, flags=re.I)
-    verb = next(iter(_WORD.findall(lead.casefold())), "")
+    verb = next(iter(_WORD.findall(unordered(lead).casefold())), "")
     small = verb in SMALL_VERBS
     form, head, parts, criteria = _parts(text, lead, small)
     return Reading(
@@ -134,10 +158,13 @@ def read_goal(text: str) -> Reading:
 
 def starts_with_request(text: str) -> bool:
     """Say whether *text* begins with a verb that asks for something."""
-    words = _WORD.findall(text.casefold())
-    if words[:1] and (words[0] in VERBS or re.match(CHINESE_VERBS, words[0])):
-        return True
-    return bool(words[1:]) and words[0] in {"please", "also", "then", "finally", "bitte"} and words[1] in VERBS
+    words = _WORD.findall(unordered(text).casefold())
+    return bool(words) and (words[0] in VERBS or re.match(CHINESE_VERBS, words[0]) is not None)
+
+
+def unordered(text: str) -> str:
+    """Return *text* without the words in front that only say when its turn is, and with its first letter as it is."""
+    return _ORDER_WORDS.sub("", text.strip())
 
 
 def is_english(text: str) -> bool:
@@ -161,6 +188,14 @@ def things_named(text: str) -> tuple[str, ...]:
         if len(kept) >= 3:
             return _with_shared_noun(kept)
     return ()
+
+
+def unmarked(text: str) -> str:
+    """Return *text* without Markdown's marks for bold and code around words; names such as ``__init__`` keep theirs.
+
+    What stands between marks of code is left as it is: there ``**`` and ``__`` are the author's.
+    """
+    return _MARKED.sub(lambda found: found["code"] or unmarked(found["bold"] or found["low"]), text)
 
 
 def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], list[str]]:
@@ -231,7 +266,7 @@ def _section(heading: str) -> str:
 
 
 def _part(content: str, details: list[str]) -> Part:
-    plain = _STORY.sub("", re.sub(r"\*\*|__|`{1,3}", "", content)).strip()
+    plain = _STORY.sub("", unmarked(content)).strip()
     return Part(text=plain, details="\n".join(details), follows=bool(_FOLLOWS.match(plain)))
 
 
@@ -250,6 +285,8 @@ def _requests(text: str) -> tuple[str, list[Part]]:
     head, body = "", text
     before, colon, after = text.partition(": ")
     first = _WORD.findall(re.split(r"[,;]", after, maxsplit=1)[0])
+    if colon and starts_with_request(before) and (_ONE_THING.fullmatch(before) or not starts_with_request(after)):
+        return "", []  # "Add a --retry option: retry …, show each try": one thing, and what it does
     if colon and starts_with_request(after) and len(first) > 1 and len(before.split()) <= 12:
         head, body = before, after
     pieces = [piece.strip() for piece in re.split(r"[;；]\s*", body) if piece.strip()]
@@ -261,7 +298,9 @@ def _requests(text: str) -> tuple[str, list[Part]]:
         split = sentences
     if len(split) < 2:
         return "", []
-    return head, [Part(text=_bare(part).rstrip(". "), follows=bool(_FOLLOWS.match(part))) for part in split]
+    return head, [
+        Part(text=_capital(unordered(_bare(part)).rstrip(". ")), follows=bool(_FOLLOWS.match(part))) for part in split
+    ]
 
 
 def _coordinated(piece: str) -> list[str]:
@@ -272,11 +311,15 @@ def _coordinated(piece: str) -> list[str]:
         requests = [part for part in _CJK_NEXT.split(asked) if part.strip()]
         return [*requests[:-1], requests[-1] + piece[len(asked) :]] if requests else [piece]
     parts: list[str] = []
-    for chunk in re.split(rf",\s+(?={_AND}\s|\w)", piece):
-        if _asks_for_more(_bare(chunk)) or not parts:
-            parts.append(chunk)
+    at, before = 0, len(piece) - len(unordered(piece))
+    for found in (*_NEXT.finditer(piece, before), None):
+        end = found.start() if found else len(piece)
+        chunk = piece[at:end]
+        if not parts or _asks_for_more(unordered(_bare(chunk))):
+            parts.append(chunk.strip(" ,"))
         else:
-            parts[-1] += f", {chunk}"
+            parts[-1] += piece[before:end]
+        before, at = end, found.end() if found else end
     return parts
 
 
@@ -290,6 +333,10 @@ def _asks_for_more(chunk: str) -> bool:
 
 def _bare(chunk: str) -> str:
     return re.sub(rf"^{_AND}\s+", "", chunk.strip(), flags=re.I)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _things(text: str) -> list[str]:
@@ -309,7 +356,11 @@ def _things(text: str) -> list[str]:
 def _with_shared_noun(things: list[str]) -> tuple[str, ...]:
     """Give "user, order, payment services" its noun back: user service, order service, payment service."""
     last = things[-1].split()
-    if len(last) == 2 and last[1].endswith("s") and all(len(thing.split()) == 1 for thing in things[:-1]):
+    if (
+        len(last) == 2
+        and last[1].endswith("s")
+        and all(len(thing.split()) == 1 and not thing.endswith("s") for thing in things[:-1])
+    ):
         noun = last[1].removesuffix("s")
         return tuple(f"{thing} {noun}" for thing in (*things[:-1], last[0]))
     return tuple(things)

@@ -30,6 +30,7 @@ from agent_orchestrator.planning.vocabulary import (
     ENGLISH_VERBS,
     PRONOUNS,
     ROLE_WORDS,
+    words_of,
 )
 from agent_orchestrator.planning.words import Phrase, normal, normal_words, spellings
 
@@ -98,6 +99,19 @@ _EXPRESSIONS = (
 )
 """A percent sign signs nothing, and neither does who signs in. A user story asks for what its user wants, not for a
 user story."""
+_ISSUE = re.compile(r"(?<![\w/])(?:\w+/\w+)?#\d+\b|\bGH-\d+\b")
+_CODE_FILE = re.compile(
+    r"(?:[\w.@-]+/)*[\w.@-]+\.(?:py|pyi|js|jsx|mjs|cjs|ts|tsx|go|rs|rb|java|kt|kts|scala|swift|c|cc|cpp|h|hpp|cs|php|ex|exs|"
+    r"erl|hs|lua|pl|pm|r|jl|sh|bash|zig|dart|clj|ml|vue|svelte)\b"
+)
+"""A file of a program. What it is called is not what is to be done: ``docs_tool/model.py`` asks for no writer."""
+_NO_CODE = re.compile(r"^What you do not do\s*\n(?:- .*\n)*?- (?:Change|Write|Touch|Edit) code\b", re.M)
+"""What the role of somebody says who leaves programs alone."""
+_CODE_VERBS = words_of(
+    "rework refactor implement handle optimize optimise speed support port migrate cache parse compute validate build "
+    "rebuild expose extract keep harden mend repair debug develop deprecate paginate normalize serve stream store"
+)
+"""A title that begins so asks for a program's work, unless it says otherwise."""
 _FIRST_WORD = re.compile(r"\w+")
 _PATH = re.compile(r"(?:[\w.@-]+/)+[\w.@*-]+|\.?[\w-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\b")
 
@@ -120,7 +134,7 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     title, description = (
         _BESIDES_MORE.sub(" with", _BESIDES.sub("", text[:TEXT_LIMIT_CHARS])) for text in (title, description)
     )
-    whole = title
+    whole, described = title, description
     title, description = _head(_as_meant(title), _as_meant(description), index)
     in_title = _found(title, index)
     for phrase in in_title:
@@ -131,13 +145,13 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
     own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
     # Nothing was learned of the user's and the project's specialists: beside them only words are fair.
-    for name, (weight, told) in learned.evidence(whole, description).items() if not own_ones else ():
+    for name, (weight, told) in learned.evidence(_unnamed(whole), description).items() if not own_ones else ():
         if name in index.nearness:
             scores[name] += weight * LEARNED_WEIGHT
-            if weight > 0 and not reasons[name]:
+            if weight > 0 and told and not reasons[name]:
                 reasons[name].append((0.0, told))
-    named = dict.fromkeys(_PATH.findall(description)[:20], BODY_WEIGHT)
-    named |= dict.fromkeys(_PATH.findall(title)[:20], TITLE_WEIGHT)
+    named = dict.fromkeys(_PATH.findall(described)[:20], BODY_WEIGHT)
+    named |= dict.fromkeys(_PATH.findall(whole)[:20], TITLE_WEIGHT)
     for path, share in named.items():
         owners = index.owners(path)
         for name in owners:
@@ -150,11 +164,23 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     ranked = sorted(
         scores.items(), key=lambda item: (-owned.get(item[0], 0.0), -item[1], index.nearness[item[0]], item[0])
     )
-    return _decided(ranked, reasons)
+    decided = _decided(ranked, reasons)
+    if not decided.is_guess:
+        return decided
+    if not decided.reason:  # only what is in titles of every kind: "Fix … when …"
+        return _decided([], reasons)
+    spoken = {name for phrase in in_title for name, _ in index.words[phrase]}
+    if _CODE_FILE.search(whole):  # likeness to other titles is no reason to give a program's file to a role
+        spoken |= {name for path in (*named, *paths[:20]) for name in index.owners(path)}
+        return _decided([one for one in ranked if one[0] in spoken - index.no_code], reasons)
+    if decided.specialist in index.no_code - spoken and _first_word(whole) in _CODE_VERBS:
+        return _decided([one for one in ranked if one[0] not in index.no_code], reasons)
+    return decided
 
 
 def _as_meant(text: str) -> str:
-    """Return *text* without expressions whose words mean something else by themselves."""
+    """Return *text* without names, and without expressions whose words mean something else by themselves."""
+    text = _unnamed(text)
     for expression, meaning in _EXPRESSIONS:
         text = expression.sub(meaning, text)
     return text
@@ -165,12 +191,21 @@ def _head(title: str, description: str, index: "_Index") -> tuple[str, str]:
 
     A thing that says nothing of who builds it, such as a script, is told apart by its purpose only.
     """
-    first = _FIRST_WORD.match(title)
     found = _BUILT.search(title)
-    if first is None or found is None or first.group().casefold() not in BUILD_VERBS:
+    if found is None or _first_word(title) not in BUILD_VERBS:
         return title, description
     thing, purpose = title[: found.start()], title[found.end() :]
     return (thing, f"{purpose}\n{description}") if _found(thing, index) else (title, description)
+
+
+def _unnamed(text: str) -> str:
+    """Return *text* without names of programs' files and numbers of issues."""
+    return _ISSUE.sub(" ", _CODE_FILE.sub(" ", text))
+
+
+def _first_word(text: str) -> str:
+    found = _FIRST_WORD.match(text)
+    return found.group().casefold() if found else ""
 
 
 def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[float, str]]]) -> Routing:
@@ -195,6 +230,7 @@ class _Index:
         derived: defaultdict[Phrase, dict[str, float]] = defaultdict(dict)
         self.shown: dict[Phrase, str] = {}
         self.paths: list[tuple[str, str]] = []
+        self.no_code = frozenset(member.name for member in roster if _NO_CODE.search(member.prompt))
         self.nearness = {member.name: -ORIGINS.index(member.origin) for member in roster}
         for member in roster:
             for entry in member.words:
@@ -215,7 +251,12 @@ class _Index:
     def owners(self, path: str) -> list[str]:
         """Return the specialists whose most specific glob fits *path*; a glob may begin at any folder of it."""
         plain = "/" + re.sub(r"\*+", "x", path).casefold().strip("/")
-        fits = [(len(glob.replace("*", "")), name) for glob, name in self.paths if fnmatchcase(plain, f"*/{glob}")]
+        last = plain.rpartition("/")[2]  # "README*" is the name of a file, not of a folder
+        fits = [
+            (len(glob.replace("*", "")), name)
+            for glob, name in self.paths
+            if (fnmatchcase(plain, f"*/{glob}") if "/" in glob else fnmatchcase(last, glob))
+        ]
         longest = max((length for length, _ in fits), default=0)
         return list(dict.fromkeys(name for length, name in fits if length == longest))
 

@@ -19,6 +19,7 @@ from agent_orchestrator.planning.prompt import (
     planning_prompt,
     repair_prompt,
 )
+from agent_orchestrator.planning.quoting import of_failed, own_text
 from agent_orchestrator.planning.reading import Form, read_goal
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, short_title
@@ -126,7 +127,8 @@ def parts_by_rules(whole: PlannedTask) -> tuple[PlannedTask, ...]:
     A list of things to do gives a part each, in its order. Else plain files of its own give a part each; else its
     acceptance statements do, one after the other, for they are about the same files.
     """
-    reading = read_goal(_CODE.sub("", whole.description))  # lines of code are no list of things to do
+    own = own_text(whole.description)  # what it quotes is the work of others, and lists it
+    reading = read_goal(_CODE.sub("", own))  # lines of code are no list of things to do
     if reading.form in {Form.LIST, Form.REQUESTS} and 2 <= len(reading.parts) <= PARTS_LIMIT:
         parts = [(part.text, f"{part.text}\n{part.details}".strip(), whole.owns, ()) for part in reading.parts]
         return _chained(whole, parts)
@@ -145,10 +147,7 @@ def _chained(
     """Return one task for each part, one after the other: the next finds the work of the one before."""
     made: list[PlannedTask] = []
     for at, (title, what, owns, acceptance) in enumerate(parts, 1):
-        description = (
-            f"{what}\n\nThis is part {at} of {len(parts)} of the following task, which failed as a whole; do only this "
-            f"part.\n\n{whole.title}\n{whole.description}"
-        )
+        description = f"{what}\n\n{of_failed(at, len(parts))}\n\n{whole.title}\n{whole.description}"
         made.append(
             PlannedTask(
                 id=f"{whole.id[:40]}-{at}",

@@ -13,6 +13,13 @@ ITEMS_LIMIT = 20
 VERIFY_LIMIT = 2_000
 ANSWER_LIMIT = 4_000
 
+SENTENCE_WORDS = 3
+"""A first sentence of fewer words, such as "Hi." or "Urgent!", does not name the work."""
+LABEL_WORDS = 4
+"""Words before a colon from which they name the work: "Add a --retry option" does, "Fix the crash" could be any."""
+
+_SENTENCE_END = re.compile(r"(?<=[.;:!?])\s+|(?<=[。；：])\s*")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _UNSEEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
@@ -20,14 +27,21 @@ _UNSEEN = re.compile(
 
 
 def short_title(text: str, limit: int = TITLE_LIMIT) -> str:
-    """Return the first sentence of *text*, white space folded, cut at a word to at most *limit* characters."""
+    """Return *text* in one line of at most *limit* characters: its first sentence, else cut at a word.
+
+    What stands before a colon is taken for the whole only when it says what is to be done: "Sessions" does not.
+    """
     words = " ".join(text.split())
     if len(words) <= limit:
         return words
-    sentence = re.split(r"(?<=[.;:!?。；])\s+|(?<=[。；])", words, maxsplit=1)[0].rstrip(".;:。；")
-    if len(sentence) <= limit:
-        return sentence
-    head = sentence[: limit - 1]
+    for end in _SENTENCE_END.finditer(words):
+        sentence = words[: end.start()].rstrip(".;:。；")
+        if len(sentence) > limit:
+            break
+        enough = LABEL_WORDS if words[end.start() - 1] in ":：" else SENTENCE_WORDS
+        if len(sentence.split()) >= enough or len(_WIDE.findall(sentence)) >= 2 * enough:
+            return sentence
+    head = words[: limit - 1]
     return (head[: head.rfind(" ")] if " " in head[limit // 2 :] else head).rstrip(" ,;:(-") + "…"
 
 

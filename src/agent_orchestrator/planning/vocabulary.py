@@ -19,6 +19,7 @@ reorganize replace report research reset resolve restructure restrict return rev
 sanitize save scaffold schedule secure send serve set setup share ship show simplify sort speed split
 standardize start stop store stream support switch sync test track train transform translate triage tune unify
 update upgrade upload use validate verify visualize wire wrap write
+rework mend repair simplify
 """
 _SPANISH = """
 añadir añade agregar agrega crear crea construir construye implementar implementa desarrollar desarrolla
@@ -58,6 +59,8 @@ TITLE_VERBS = VERBS | words_of(
     """
     accept answer ask assign browse call cancel choose click edit enter find follow get give invite keep let open pay
     pick play react remember reply reserve see select skip subscribe switch turn undo vote wait warn watch
+    pass put bring raise reject treat compare ignore preserve correct count honour honor respect escape quote detach
+    attach inline adapt align clarify shorten retire
     """
 )
 """Verbs that an item of a list may begin with as a title. In running words they do not begin a request."""
@@ -83,7 +86,8 @@ BUILD_VERBS = words_of(
 
 APP_NOUNS = words_of(
     """
-    app application webapp platform website site portal store shop marketplace saas product aplicación aplicacion
+    app application webapp platform website site portal store shop marketplace saas product blog forum wiki cms crm
+    webshop storefront intranet guestbook aplicación aplicacion
     app plataforma aplicativo aplicação sistema sitio site application plateforme anwendung webanwendung web-app
     plattform aplikacja aplikację platformę serwis system
     """
@@ -92,7 +96,8 @@ CHINESE_APP = "系统|应用|平台|网站|小程序|商城"
 NOT_WEB = words_of(
     """
     cli command-line terminal library sdk package plugin extension bot game script tool compiler operating
-    embedded desktop file logging build type ci design monitoring plugin-system cache alert
+    embedded desktop file logging build type ci design monitoring plugin-system cache alert static session object key
+    key-value
     """
 )
 """Beside an app noun these mean another kind of thing: a CLI app, a plugin system, a build system."""
@@ -113,7 +118,8 @@ PROGRAMS = words_of(
 
 NOUN_LIKE_VERBS = words_of(
     """
-    audit benchmark cache change check cover design display document download draft drop export format guard handle hook
+    audit benchmark cache change check count cover design display document download draft drop escape export format
+    guard handle hook pass put quote repair respect turn
     import index launch limit link lint load log measure model monitor patch plan port print profile prototype record
     release report research return review run schedule set sort speed stream support switch sync test track train upload
     use wire wrap view

@@ -16,7 +16,7 @@ from agent_orchestrator.domain.replan import DEPTH_LIMIT, DIVISIBLE, POLICY, Kin
 from agent_orchestrator.domain.task import CHANGEABLE, Task, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent_orchestrator.domain.attempt import Attempt, Outcome
     from agent_orchestrator.domain.clock import Clock
@@ -172,6 +172,9 @@ class Replanning:
     def thought(self, replan: Replan, parts: Parts) -> Replan:
         """Decide on a split whose parts somebody has thought of, or has found that there are none."""
         task = self.store.tasks.get(replan.task)
+        parts = self.without_repeats(task, parts)
+        if parts.tasks and parts.source == "rules" and self._is_part(task):
+            parts = replace(parts, tasks=(), notice="it is a part of a split itself, and rules do not divide it again")
         if not parts.tasks:
             return self.give_up(replan, f"it was not split: {parts.notice}")
         from agent_orchestrator.planning.document import task_to_json
@@ -181,6 +184,31 @@ class Replanning:
         why = f"{replan.why}; divided {by}{notice}"
         thought_of = replace(replan, tasks=tuple(task_to_json(one) for one in parts.tasks), why=why)
         return self._by_policy(thought_of, task)
+
+    def without_repeats(self, task: Task, parts: Parts) -> Parts:
+        """Return *parts* of *task* without those that another task of its goal does, did, or failed at already.
+
+        Empty, with the reason, when fewer than two are left: that is no division any more.
+        """
+        from agent_orchestrator.planning.lint import same_work
+
+        others = [one for one in self.store.tasks.of_goal(task.goal) if one.id != task.id]
+        gone = {
+            part.id: next((one.key for one in others if same_work(one.title, part.title)), "") for part in parts.tasks
+        }
+        gone = {id: key for id, key in gone.items() if key}
+        if not gone:
+            return parts
+        needs = {part.id: part.depends_on for part in parts.tasks}
+        kept = tuple(
+            replace(part, depends_on=_standing(part.depends_on, needs, gone))
+            for part in parts.tasks
+            if part.id not in gone
+        )
+        titles = {part.id: part.title for part in parts.tasks}
+        told = ", ".join(f"{titles[id]!r} is the work of {key}" for id, key in gone.items())
+        notice = f"{parts.notice}; {told}".removeprefix("; ")
+        return replace(parts, tasks=kept if len(kept) > 1 else (), notice=notice)
 
     def give_up(self, replan: Replan, reason: str) -> Replan:
         """Leave a task that was to be split to a person."""
@@ -383,6 +411,11 @@ class Replanning:
                 return f"{asks.name}: {', '.join(asks.limits)}"
         return ""
 
+    def _is_part(self, task: Task) -> bool:
+        """Say whether *task* came of another that was split."""
+        parent = self.store.replans.parents(task.goal).get(task.id)
+        return parent is not None and self.store.tasks.get(parent).state is TaskState.REPLACED
+
     def _decline(self, replan: Replan, reason: str, *, by: str) -> bool:
         now = self.clock.now()
         if not self.store.replans.move(replan.id, State.DECLINED, was=replan.state, now=now, reason=reason, by=by):
@@ -396,6 +429,18 @@ def _documents(parts: Sequence[PlannedTask]) -> tuple[dict[str, object], ...]:
     from agent_orchestrator.planning.document import task_to_json
 
     return tuple(task_to_json(one) for one in parts)
+
+
+def _standing(ids: Sequence[str], needs: Mapping[str, Sequence[str]], gone: Mapping[str, str]) -> tuple[str, ...]:
+    """Return *ids* with, in the place of each that is gone, what that one waited for."""
+    found: dict[str, None] = {}
+    waiting = list(ids)
+    for id in waiting:  # grows while it is walked; parts form no cycle
+        if id in gone:
+            waiting += needs[id]
+        else:
+            found[id] = None
+    return tuple(found)
 
 
 def _texts(value: object) -> list[str]:

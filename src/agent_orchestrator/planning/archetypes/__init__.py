@@ -1,5 +1,6 @@
 """What is known about projects of a kind: which parts they have, who makes them, and what waits for what."""
 
+from agent_orchestrator.planning.archetypes.besides import with_tests_and_docs
 from agent_orchestrator.planning.archetypes.data import machine_learning, pipeline
 from agent_orchestrator.planning.archetypes.extras import with_extras
 from agent_orchestrator.planning.archetypes.moves import infrastructure, migration
@@ -16,7 +17,7 @@ from agent_orchestrator.planning.archetypes.steps import Step
 from agent_orchestrator.planning.layers import Layer, layers_in
 from agent_orchestrator.planning.reading import Reading
 
-__all__ = ["Step", "steps_for"]
+__all__ = ["Step", "steps_for", "with_tests_and_docs"]
 
 
 def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
