@@ -153,6 +153,8 @@ def _together(goal: Json) -> list[str]:
 def _standing(goal: Json) -> str:
     counts = render.counts(goal["counts"])
     match goal["state"], goal["verdict"]:
+        case "completed", "rejected" if goal["delivery"] == "delivered":
+            return "Completed, and broken: the check fails on everything landed together, and it is in your branch."
         case "completed", "rejected":
             return "Completed, and broken: the check fails on everything landed together, so it was not delivered."
         case "completed", "verified":

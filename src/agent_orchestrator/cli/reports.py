@@ -37,7 +37,9 @@ BATCH = 500
 @click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
 def status(only_failed: bool, as_json: bool) -> None:
     """What is going on: goals, agents, what waits and why, spend."""
-    reports = doors.app(create=False).reports
+    app = doors.app(create=False)
+    app.notice_taken_in()
+    reports = app.reports
     if only_failed:
         dead = reports.failed()
         if as_json:
@@ -333,6 +335,7 @@ def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) ->
     app = doors.app(create=False)
     if goal is None and page is not None and app.store.goals.find(page):
         raise BadInput(f"{page} is a goal, and --html takes a file", hint=f"orchestrate report {page} --html FILE")
+    app.notice_taken_in()
     found = app.goals.resolve(goal or "last", loosely=True)
     document = app.reports.goal(found)
     if goal is None:

@@ -26,6 +26,7 @@ def review(name: str | None, accept: bool, reject: bool, comment: str | None, as
     if accept and (reject or comment is not None):
         raise click.UsageError("--accept excludes --reject and --comment.")
     app = doors.app(create=False)
+    app.notice_taken_in()
     if accept or reject or comment is not None:
         if name is None:
             raise click.UsageError("Name the task that is decided on.")

@@ -65,6 +65,7 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         if doors.interactive() and not as_json and not detach:
             return _look_on(click.get_current_context(), said)
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
+    app.notice_taken_in()
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')

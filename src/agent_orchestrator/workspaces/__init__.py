@@ -260,6 +260,8 @@ class Delivered:
     done: bool
     note: str
     """One line for a person. When not done: why, and the one command that takes the work in."""
+    why: str = ""
+    """When not done, why, without a command."""
     moved_from: str | None = None
     moved_to: str | None = None
 
