@@ -3,7 +3,14 @@ import pytest
 from agent_orchestrator.cli import render
 from looking import HOSTILE, is_harmless
 
-USAGE = {"cost_usd": 0.0, "cost_is_estimate": False, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0}
+USAGE = {
+    "cost_usd": None,
+    "cost_is_estimate": False,
+    "cost_is_partial": False,
+    "input_tokens": 0,
+    "cached_tokens": 0,
+    "output_tokens": 0,
+}
 
 
 def test_a_hostile_text_becomes_one_short_harmless_line() -> None:
@@ -36,6 +43,7 @@ def test_a_price_that_nobody_reported_is_not_called_free() -> None:
     assert "no price" in render.money({**USAGE, "input_tokens": 1000})
     assert render.money({**USAGE, "cost_usd": 1.234}) == "$1.23"
     assert "estimate" in render.money({**USAGE, "cost_usd": 1.2, "cost_is_estimate": True})
+    assert render.money({**USAGE, "cost_usd": 1.234, "cost_is_partial": True}) == "at least $1.23"
     assert render.money({**USAGE, "cost_usd": 0.0004}) == "$0.0004"
 
 

@@ -235,7 +235,8 @@ def figures(goal: Json) -> list[tuple[str, list[list[str]]]]:
 
 
 def _dollars(found: Json) -> str:
-    about = "about " if found["cost_is_estimate"] else ""
+    about = "at least " if found["cost_is_partial"] else ""
+    about += "about " if found["cost_is_estimate"] else ""
     return f"{about}${found['cost_usd']:,.2f}" if found["cost_usd"] else "-"
 
 

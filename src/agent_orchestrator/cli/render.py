@@ -224,11 +224,15 @@ def between(start: str | None, end: str | None) -> str:
 
 
 def money(usage: Json) -> str:
-    """Return a cost in dollars. An estimate is marked; work that reported tokens and no price is not called free."""
+    """Return a cost in dollars. An estimate is marked, and so is a sum of which a part is unknown.
+
+    Work that reported tokens and no price is not called free.
+    """
     cost = usage["cost_usd"]
     if cost:
         shown = f"${cost:,.2f}" if cost >= 0.01 else f"${cost:.4f}"
-        return f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
+        shown = f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
+        return f"at least {shown}" if usage["cost_is_partial"] else shown
     tokens = usage["input_tokens"] + usage["cached_tokens"] + usage["output_tokens"]
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
 

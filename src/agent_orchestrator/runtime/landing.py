@@ -372,11 +372,10 @@ def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidenc
     check = evidence.checks[-1]
     said = task.summary.strip()
     body = f"{said}\n\n" if said else ""
-    cost = attempt.usage.cost_micro_usd / 1_000_000
+    cost = _cost(attempt)
     doubts = "".join(f", but {kind}" for kind in dict.fromkeys(one.kind for one in evidence.concerns if one.lowers))
     shown = f"{check.result}{doubts}"
     verified = f"{check.command} ({shown})" if judged is Verdict.VERIFIED else f"nothing ({shown})"
-    estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
     demo = " (scripted demo)" if provider.is_demo else ""
     return (
         f"{task.title}\n\n{body}"
@@ -385,8 +384,16 @@ def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidenc
         f"Specialist: {task.specialist}\n"
         f"Agent: {attempt.agent} ({attempt.provider} {attempt.cli_version or 'unknown'}){demo}\n"
         f"Verified-by: {' '.join(verified.split())}\n"
-        f"Cost-USD: {cost:.4f}{estimate}\n"
+        f"{cost}"
     )
+
+
+def _cost(attempt: Attempt) -> str:
+    """Return the trailer with what the attempt cost, or nothing when nobody knows."""
+    if not attempt.usage.cost_micro_usd:
+        return ""
+    estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
+    return f"Cost-USD: {attempt.usage.cost_micro_usd / 1_000_000:.4f}{estimate}\n"
 
 
 def _joined(before: str, more: str) -> str:

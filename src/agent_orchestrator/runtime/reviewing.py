@@ -108,7 +108,13 @@ class Reviewing:
         if self.store.tasks.get(id).state is TaskState.FAILED:
             return self._again("commented", id, comment)
         task = self.reviews.follow_up(id, comment)
-        said = "back in the queue with your comment; what is landed stays, and its agent goes on in its session"
+        last = self.store.attempts.of_task(id)[-1]
+        how = (
+            f"{last.provider} goes on in its session"
+            if last.session
+            else f"{last.provider} has no session to go on in, so its agent begins anew with your words in its prompt"
+        )
+        said = f"back in the queue with your comment; what is landed stays, and {how}"
         return Decided(what="commented", task=task, said=said)
 
     def _again(self, what: str, id: TaskId, comment: str) -> Decided:
