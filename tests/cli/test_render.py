@@ -89,3 +89,22 @@ def test_markdown_shows_markup_instead_of_obeying_it() -> None:
         "see http:\\//e.x",
         "www\\.e.x",
     ]
+
+
+@pytest.mark.parametrize("room", [20, 40, 80])
+def test_a_line_is_broken_between_words_and_loses_none(room: int) -> None:
+    said = (
+        "  - The check of the goal, which \x1b[31mwas cancelled\x1b[0m, is to be run again by `git merge a/b` in main."
+    )
+
+    found = render.fold(said, room)
+
+    assert all(render.width(one) <= room for one in found)
+    assert " ".join(" ".join(found).split()) == said.strip()
+    assert all(one.startswith("  ") for one in found)
+    assert any("`git merge a/b`" in one for one in found), "a command in a sentence stays whole"
+
+
+def test_a_line_that_is_a_command_can_be_copied_whole() -> None:
+    command = "      orchestrate review t4xk2 --comment more of it"
+    assert render.fold(command, 30) == [command]

@@ -341,9 +341,7 @@ def test_a_sum_of_costs_says_when_an_ended_attempt_told_none(store: Store) -> No
         id=attempt_id(task.id, 1), task=task.id, goal=goal.id, number=1, token=Token(7), agent=ADA, provider="claude",
         run_dir="/run", usage=Usage(cost_micro_usd=700), outcome=Outcome.FAILED, started_at=NOW,
     )  # fmt: skip
-    limited = replace(
-        told, id=attempt_id(task.id, 2), number=2, token=Token(8), usage=Usage(), outcome=Outcome.LIMITED
-    )
+    limited = replace(told, id=attempt_id(task.id, 2), number=2, token=Token(8), usage=Usage(), outcome=Outcome.LIMITED)
     silent = replace(told, id=attempt_id(task.id, 3), number=3, token=Token(9), usage=Usage())
     sums = []
     for one in told, limited, silent:

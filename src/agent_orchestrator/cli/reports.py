@@ -45,13 +45,13 @@ def status(only_failed: bool, as_json: bool) -> None:
         if as_json:
             doors.answer({"failed": dead})
         else:
-            render.say(failed_lines(dead))
+            render.say(failed_lines(dead), folded=True)
         return
     snapshot = reports.snapshot()
     if as_json:
         doors.answer(snapshot)
     else:
-        render.say(status_lines(snapshot))
+        render.say(status_lines(snapshot), folded=True)
 
 
 def failed_lines(dead: list[Json]) -> list[str]:
@@ -144,6 +144,10 @@ def _goal_lines(snapshot: Json) -> list[str]:
     for goal in ended:
         lines += goal_head(goal)
         lines.append(f"    {render.counts(goal['counts'])}; {render.goal_spend(goal)}; orchestrate report {goal['id']}")
+    if ended and snapshot["ended_before"]:
+        lines.append(
+            f"  … and {snapshot['ended_before']} before; a goal's id is in the log: orchestrate events --type goal"
+        )
     return lines
 
 
@@ -348,7 +352,10 @@ def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) ->
         return
     from agent_orchestrator.cli import morning
 
-    render.say(morning.as_markdown(document) if markdown else morning.as_text(document))
+    if markdown:
+        render.say(morning.as_markdown(document))
+    else:
+        render.say(morning.as_text(document), folded=True)
 
 
 def _write_page(document: Json, place: str) -> None:

@@ -46,7 +46,7 @@ def review(name: str | None, accept: bool, reject: bool, comment: str | None, as
 
         walk(app, found)
     else:
-        render.say(_lines(goal, found))
+        render.say(_lines(goal, found), folded=True)
     if name is None and not as_json:
         for one in app.reports.others(goal):
             doors.tell(f"of the last day too: orchestrate review {one['id']}  {line(one['title'], 60)}")
@@ -157,7 +157,8 @@ def _decide(app: App, task: Task, *, accept: bool, reject: bool, comment: str, a
         left = [item_json(one) for one in to_look_at(app, goal)]
         doors.answer({"goal": goal.id, "decided": told, "items": left})
         return
-    render.say(f"{task.id} ({line(task.key)}): {line(decided.said, morning.LINE_LIMIT)}{then(app, decided.what)}")
+    said = line(decided.said, morning.LINE_LIMIT)
+    render.say(f"{task.id} ({line(task.key)}): {said}{then(app, decided.what)}", folded=True)
 
 
 def then(app: App, what: str) -> str:

@@ -187,7 +187,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     if as_json:
         doors.answer({**running.as_json(app, ran), "folder": str(place)})
     else:
-        render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
+        render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))), folded=True)
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
         doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")

@@ -50,6 +50,10 @@ class GoalRows(Protocol):
         """Return goals whose id starts with *text*."""
         ...
 
+    def count(self, states: Iterable[GoalState]) -> int:
+        """Return how many goals are in one of *states*."""
+        ...
+
     def undelivered(self) -> list[Goal]:
         """Return the goals whose result waits for the user to take it in."""
         ...
