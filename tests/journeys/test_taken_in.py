@@ -76,7 +76,11 @@ def test_undo_takes_out_what_the_user_merged_and_nothing_else(waiting: Caller, h
     assert undone.code == 0, undone
     assert not (waiting.folder / "work.txt").exists() and (waiting.folder / "other.txt").exists()
     assert (waiting.folder / "mine.txt").exists() is gone_on
-    assert gone_on or waiting.git("rev-parse", "main") == before
+    if gone_on:
+        message = waiting.git("log", "-1", "--format=%B")
+        assert message.startswith("Undo: one") and f"Goal: {goal}" in message
+    else:
+        assert waiting.git("rev-parse", "main") == before
 
 
 def test_undo_keeps_what_the_user_committed_before_they_merged(begin: Begin) -> None:

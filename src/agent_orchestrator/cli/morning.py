@@ -16,6 +16,8 @@ SAID_LIMIT = 400
 FILES_SHOWN = 8
 LINE_LIMIT = 600
 """Columns of one sentence of the report."""
+WORDS_SHOWN = 12
+"""Lines of the goal as it was given that a report on a terminal begins with."""
 NEEDS_SHOWN = 3
 """Things that one goal of several needs, named one by one; its own report has all."""
 LOOK_FIRST = "Look at first"
@@ -35,6 +37,10 @@ def as_text(goal: Json) -> list[str]:
             lines += [f"      {line(one, LINE_LIMIT)}" for one in wants]
         lines.append("")
     lines += [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
+    if goal["text"].strip() != goal["title"]:
+        words = render.block(goal["text"])
+        more = f"  … and {len(words) - WORDS_SHOWN} more lines: orchestrate report {goal['id']} --html FILE has all"
+        lines += [*words[:WORDS_SHOWN], *([more] if len(words) > WORDS_SHOWN else []), ""]
     lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
     needs = needs_you(goal)
     lines += ["", render.heading("Needs you" if needs else nothing(goal))]

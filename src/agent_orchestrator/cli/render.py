@@ -183,16 +183,16 @@ def fold(text: str, room: int | None) -> list[str]:
     """Return one line as lines of at most *room* columns, broken between words and indented below the first.
 
     What stands in backticks is kept together, and a line that is nothing but a command is left to the terminal, which
-    lets it be copied whole. So is a word that is longer than the line.
+    lets it be copied whole. So is a row of a table, and a word that is longer than the line.
     """
     said = text.lstrip()
-    if room is None or width(text) <= room or _COMMAND.match(said):
+    if room is None or width(text) <= room or _COMMAND.match(said) or len(_GAPS.findall(said)) > 1:
         return [text]
     indent = " " * (len(text) - len(said))
     below = indent + "  " if room > NARROW else indent
     found, current = [], indent
     for word in _PIECES.findall(said):
-        if current.strip() and width(current) + 1 + width(word) > room:
+        if current.strip() not in {"", "-"} and width(current) + 1 + width(word) > room:
             found.append(current)
             current = below + word
         else:
@@ -201,6 +201,7 @@ def fold(text: str, room: int | None) -> list[str]:
 
 
 _PIECES = re.compile(r"(?:`[^`]*`|[^\s`])+|`")
+_GAPS = re.compile(r"\S {2,}\S")
 _COMMAND = re.compile(r"(orchestrate|git|cp) ")
 
 

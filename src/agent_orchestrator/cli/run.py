@@ -1,6 +1,7 @@
 """Run on the command line: run, demo, stop."""
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -166,7 +167,10 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
     if place.is_dir() and any(place.iterdir()):
-        raise BadInput(f"{place} is not empty", hint="give a folder that does not exist yet")
+        remove = f"rm -r {shlex.quote(str(place))}"
+        raise BadInput(
+            f"{place} is not empty", hint=f"give a folder that does not exist yet, or remove this one: {remove}"
+        )
     plan = begin_demo(place / "project")
     doors.tell(f"DEMO: a scripted show in {place}; no model is asked. Processes, checks and commits are real.")
     environ = _demo_environ(place)

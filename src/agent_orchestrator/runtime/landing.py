@@ -259,7 +259,13 @@ class Landing:
             WorkspaceProblem: their tree is not clean, or git cannot take it out; nothing was changed.
         """
         assert goal.delivered_from is not None and goal.delivered_to is not None
-        done = self.workspaces.undo(into=goal.base_branch, moved_from=goal.delivered_from, moved_to=goal.delivered_to)
+        done = self.workspaces.undo(
+            into=goal.base_branch,
+            moved_from=goal.delivered_from,
+            moved_to=goal.delivered_to,
+            message=f"Undo: {goal.title}\n\nThis takes the result of the goal back out: "
+            f"{goal.delivered_from[:12]}..{goal.delivered_to[:12]}.\n\nGoal: {goal.id}\n",
+        )
         if not done.done:
             raise WorkspaceProblem(done.note)
         return goal._replace(delivery=Delivery.UNDONE, delivery_note=done.note)

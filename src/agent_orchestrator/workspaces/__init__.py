@@ -266,6 +266,10 @@ class Delivered:
     moved_to: str | None = None
 
 
+UNDO = "Take a delivered result back out\n"
+"""The message of a commit that reverts a result, where nobody has a better one."""
+
+
 class Workspaces(Protocol):
     """All checkouts and all git work of one project."""
 
@@ -378,8 +382,11 @@ class Workspaces(Protocol):
         """Take the result into the user's branch when that is a fast-forward and their tree is clean; never push."""
         ...
 
-    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
-        """Take a delivered result back out: reset when nothing came after it and the tree is clean, else a revert."""
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
+        """Take a delivered result back out: reset when nothing came after it and the tree is clean, else a revert.
+
+        *message* is that of the commit that reverts.
+        """
         ...
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent_orchestrator.workspaces import Delivered, submodules
+from agent_orchestrator.workspaces import UNDO, Delivered, submodules
 from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
@@ -75,7 +75,7 @@ def _newest(repository: Repository, commits: Sequence[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
     """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it."""
     if into is None or (now := repository.tip(into)) is None:
         return Delivered(done=False, note=f"the branch {into or 'it was delivered to'} is gone; nothing was undone")
@@ -87,7 +87,7 @@ def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to:
         return _reset(repository, into, moved_from=moved_from, moved_to=moved_to)
     if not repository.is_ancestor(moved_to, now):
         return Delivered(done=False, note=f"{into} no longer contains the result; nothing was undone")
-    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to)
+    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to, message=message)
 
 
 def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str) -> Delivered:
@@ -109,7 +109,7 @@ def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str)
     return Delivered(done=True, note=note, moved_from=moved_to, moved_to=moved_from)
 
 
-def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str) -> Delivered:
+def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str, message: str) -> Delivered:
     # A commit on top of the delivery that undoes it, merged with what came after. One three-way merge, so it works
     # for a result with merge commits too, where `git revert` wants to be told a main line for each.
     command = _reverting(repository, moved_from=moved_from, moved_to=moved_to)
@@ -121,7 +121,6 @@ def _revert(repository: Repository, into: str, *, now: str, moved_from: str, mov
         return Delivered(done=False, note=f"later work in {into} builds on the result ({paths}); try `{command}`")
     if union.tree == repository.tree(now):
         return Delivered(done=True, note=f"the result has been taken out of {into} already")
-    message = f"Revert the delivered result\n\nThis undoes {moved_from}..{moved_to}.\n"
     new = repository.commit_tree(union.tree, parents=(now,), message=message)
     refusal = _forward(repository, into, old=now, new=new)
     if refusal:
