@@ -44,7 +44,7 @@ class Plain:
 
     def say(self, lines: Sequence[str]) -> None:
         """Print *lines*, cleaned: much of it was written by models and other people."""
-        render.say([part for one in lines for part in _harmless(one)])
+        render.say([part for one in lines for part in _harmless(one)], folded=True)
 
     def ask(self, question: str, *, default: str = "") -> str:
         """Return the answer to *question*. Ctrl-C breaks it off; the end of the input ends the session."""
@@ -57,7 +57,7 @@ class Plain:
     def show(self, what: str, argument: str) -> None:
         """Print a view."""
         lines = list(self._show(what, argument))
-        render.say([click.unstyle(one) for one in lines] if self.plain else lines)
+        render.say([click.unstyle(one) for one in lines] if self.plain else lines, folded=True)
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
