@@ -98,6 +98,45 @@ def test_a_limit_holds_the_provider_costs_nothing_and_is_waited_out(begin: Begin
     assert (hold["provider"], hold["stated"]) == ("generic", True)
 
 
+def test_a_task_that_had_to_give_way_lands_before_others_that_change_the_same_files(begin: Begin) -> None:
+    project = begin(**{"f.txt": "base\n"})
+    app = build(project.folder, environ=project.environ)
+    landed = f"while ! git -C {project.folder} log --all | grep -q 'Task: .*first'; do sleep 0.1; done"
+    asked = (
+        f"XDG_STATE_HOME={project.environ['XDG_STATE_HOME']} {sys.executable} -m agent_orchestrator task third --json"
+    )
+    handed_in = f'cd {project.folder}; until {asked} | grep -q \'"state": "verifying"\'; do sleep 0.1; done'
+    again = project.folder.parent / "again"
+    first = "write f.txt first"
+    # It conflicts with the first and is done again. Meanwhile the third is through, and must not land now.
+    second = (
+        f"unless_prompt_contains conflicts: sh {landed}\n"
+        f"if_prompt_contains conflicts: sh touch {again}; {handed_in}\n"
+        "append f.txt second"
+    )
+    third = f"unless_prompt_contains conflicts: wait_for {again} 60\nappend f.txt third"
+    scripts = {"first": first, "second": second, "third": third}
+    tasks = [
+        PlannedTask(id=name, title=name, description=job(name, script), agent_type="generalist")
+        for name, script in scripts.items()
+    ]
+    app.goals.accept(Plan(goal="Three of one file", source="file", tasks=tuple(tasks)), Submission(text="Three"))
+    app.store.close()
+
+    ran = project("run", "--max-agents", "3", timeout_s=200)
+
+    assert ran.code == 0, ran.err
+    ended = {name: project("task", name, "--json").json["attempts"] for name in scripts}
+    outcomes = {name: [one["outcome"] for one in attempts] for name, attempts in ended.items()}
+    assert outcomes == {
+        "first": ["succeeded"],
+        "second": ["conflict", "succeeded"],
+        "third": ["conflict", "succeeded"],
+    }
+    assert "waits to land" in ran.err
+    assert (project.folder / "f.txt").read_text() == "first\nsecond\nthird\n"
+
+
 def test_work_that_conflicts_with_what_landed_is_done_again_on_top_of_it(begin: Begin) -> None:
     project = begin(**{"f.txt": "base\n"})
     app = build(project.folder, environ=project.environ)

@@ -137,8 +137,8 @@ def test_a_run_that_goes_on_and_lacks_room_at_once_each_time_ends_with_that(
         room.run_while_there_is_room(
             cast("Any", Refused),
             RunOptions(providers=("demo",)),
-            leader=demo._leader(),
-            room=demo._room(),
+            leader=demo.assembly.leader(),
+            room=demo.assembly.room(),
             store=demo.store,
             events=demo.events,
             clock=demo.clock,

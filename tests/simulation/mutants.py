@@ -82,9 +82,9 @@ def _acknowledges_early(init: Any) -> Any:
 
 
 def _believes(process: Any) -> Any:
-    def believed(self: Any, attempt: Any, provider: Any, workspace: Any, collected: Any) -> Any:
+    def believed(self: Any, attempt: Any, provider: Any, workspace: Any, collected: Any, **more: Any) -> Any:
         if collected.files:
-            return process(self, attempt, provider, workspace, collected)
+            return process(self, attempt, provider, workspace, collected, **more)
         from agent_orchestrator.domain.evidence import Evidence
         from agent_orchestrator.domain.task import Verdict
 

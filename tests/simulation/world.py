@@ -31,6 +31,7 @@ from agent_orchestrator.domain.budget import MICRO, Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo, RefusedByState, StaleLease, WorkspaceProblem
 from agent_orchestrator.domain.evidence import Evidence
+from agent_orchestrator.domain.ids import ALPHABET
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.runtime import leadership
@@ -259,10 +260,14 @@ class World:
         moments = iter(range(10**9))
         still = SimpleNamespace(monotonic=lambda: next(moments) * 0.3, sleep=lambda _: None)
         make_threads = lambda max_workers, thread_name_prefix="": Threads(self, max_workers)  # noqa: E731
+        thread = lambda target, args, **_: SimpleNamespace(start=lambda: Threads(self, 1).submit(target, *args))  # noqa: E731
         tailer = lambda path, offset=0: Tailer(self, path, offset)  # noqa: E731
         found = {"state": processes.state, "sweep": processes.sweep}
+        ids = random.Random(self.random.random())  # what is of the same age goes in the order of its ids
+        draw = lambda letter, length=6: letter + "".join(ids.choices(ALPHABET, k=length))  # noqa: E731
         with (
             instead(
+                domain__ids={"_draw": draw},
                 runtime__supervisor={
                     "Inbox": lambda: Inbox(self),
                     "ThreadPoolExecutor": make_threads,
@@ -277,6 +282,7 @@ class World:
                     "Tailer": tailer,
                     **found,
                 },
+                runtime__replanner={"threading": SimpleNamespace(Thread=thread)},
                 runtime__recovery={"Process": processes, "state": processes.state},
                 runtime__follower={"exit_record": processes.record},
                 runtime__leadership={"time": still},

@@ -1,1 +1,18 @@
-"""The running system: the supervisor, the processes it starts, and what it does with their work."""
+"""The running system: the supervisor, the processes it starts, and what it does with their work.
+
+- Before a run: ``readiness`` looks for what would spoil it; ``lineup``, ``clis`` and ``roles`` know which agents work
+  here and by which models, ``trust`` what of the repository they may obey.
+- The run: ``supervisor`` is one loop on an ``inbox`` of ``happenings``, with ``run_options``; ``running`` is a run from
+  end to end, ``detaching`` one in the background. ``leadership`` lets one supervisor serve, ``recovery`` takes over
+  what a dead one left, ``room`` waits while the disk is full, ``vigil`` notifies the user who sleeps (``sinks``) and
+  keeps the machine ``awake``.
+- What starts: ``scheduling`` decides under limits, ``open_goals``, ``provider_watch`` and ``spending`` say of what and
+  by whom, ``replanner`` changes plans; ``asking`` puts one question to a model.
+- An attempt: ``spawner`` makes it ready (``prompt``, ``environment``, ``launcher``), ``process`` starts its ``minder``,
+  by a ``nursery`` where there is one, and ``sweeping`` ends what a dead minder left. ``follower`` reads its
+  ``transcript``, ``checkpointing`` keeps its work, ``endings`` says how it ended, ``masking`` takes secrets out.
+- Its work: ``merge_queue`` is the ``line`` before ``landing``, which has it checked by ``verification`` (``commands``,
+  ``failures``, ``counting``, ``check_memory``) and looked through by ``scrutiny`` (``tampering``, ``cases``,
+  ``check_edits``, ``unfinished``, ``asked``); ``resolutions`` looks at conflicts done again.
+- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``.
+"""

@@ -325,15 +325,16 @@ class Landing:
         return missing(diff(base, conflicted.commit), diff(base, onto), diff(base, tree))
 
     def _conflict(self, attempt: Attempt, union: Union, collected: Collected, evidence: Evidence) -> Outcome:
-        """Give the task back once with both sides of the conflict; the second conflict goes to a person."""
-        before = [one for one in self.store.attempts.of_task(attempt.task) if one.number < attempt.number]
-        again = any(one.outcome is Outcome.CONFLICT for one in before)
+        """Give the task back with both sides of the conflict, as long as it has attempts.
+
+        It is not the agent's failure that others were quicker, so the second conflict is not the end of it.
+        """
         reason = f"its work conflicts with what landed before it, in {', '.join(union.conflicts[:5])}"
         told = (
             f"{reason}. Your new checkout holds what landed. Do the task again on top of it.\n\n"
             f"The conflict:\n{union.detail}\n\nYour earlier patch:\n{collected.diff[:DIFF_IN_FEEDBACK]}"
         )
-        return self._give_back(attempt, Outcome.CONFLICT, reason, evidence, feedback=told, final=again)
+        return self._give_back(attempt, Outcome.CONFLICT, reason, evidence, feedback=told)
 
     def _give_back(
         self,
@@ -343,13 +344,12 @@ class Landing:
         evidence: Evidence,
         *,
         feedback: str,
-        final: bool = False,
     ) -> Outcome:
         record = exit_record(Path(attempt.run_dir))
         if record is not None and record.lacked_room:
             outcome, reason = with_room_in_mind(outcome, reason)
         told = replace(attempt, feedback=_joined(attempt.feedback, feedback))
-        self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence, final=final)
+        self.queue.ended(told, outcome=outcome, reason=reason, evidence=evidence)
         return outcome
 
 

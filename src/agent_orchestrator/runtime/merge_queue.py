@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, WorkspaceProblem, lacks_room
 from agent_orchestrator.domain.evidence import CheckResult
 from agent_orchestrator.domain.goal import Delivery, Goal, GoalState, Isolation
-from agent_orchestrator.domain.task import Verdict
+from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.providers import SESSION_LOST, Ending, Provider
 from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.follower import Follower
@@ -26,6 +28,7 @@ from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happen
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
 from agent_orchestrator.runtime.process import State, state
+from agent_orchestrator.runtime.right_of_way import RightOfWay
 from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.sweeping import sweep
@@ -43,6 +46,8 @@ FIRST: Rank = (0,)
 delivery of a goal in which nothing is left to land."""
 LAST: Rank = (2,)
 """What may wait until nothing else does: advice on work that is landed."""
+SOON = timedelta(minutes=2)
+"""How long work waits for a task that conflicted before it to be started again: it may have to wait for a limit."""
 SAVED_AT_ONCE = 4
 """Attempts whose work is saved at the same time; each is a few processes of git."""
 
@@ -64,14 +69,20 @@ class MergeQueue:
         default_factory=lambda: ThreadPoolExecutor(max_workers=SAVED_AT_ONCE, thread_name_prefix="save")
     )
     _line: Line = field(init=False)
+    _right_of_way: RightOfWay = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the line."""
         self._line = Line("merge-queue", self._failed)
+        self._right_of_way = RightOfWay(is_coming=self._is_coming)
 
     def take(self, follower: Follower, ending: Ending) -> None:
         """Save what an ended attempt left; then land it, or give its task back."""
         self._saving.submit(self._settle, follower, ending)
+
+    def look(self, *, hurry: bool) -> None:
+        """Let land what waited for others to land first; with *hurry*, whether they have or not."""
+        self._right_of_way.release(everyone=hurry)
 
     def take_again(self, attempt: Attempt) -> None:
         """Take work that was in the queue when an earlier supervisor died."""
@@ -113,12 +124,20 @@ class MergeQueue:
                 self._save_and_give_back(follower, ending)
                 return True
             collected = self.landing.save(attempt, workspace)
-            self._line.put(self._rank(attempt), lambda: self._stage(attempt, lambda: land(workspace, collected)))
+            line_up(workspace, collected)
             return False
 
+        def line_up(workspace: Workspace, collected: Collected) -> None:
+            self._line.put(self._rank(attempt), lambda: self._stage(attempt, lambda: land(workspace, collected)))
+
         def land(workspace: Workspace, collected: Collected) -> bool:
-            landing = self.landing
+            landing, right_of_way = self.landing, self._right_of_way
+            first = right_of_way.wait(attempt, collected.files, lambda: line_up(workspace, collected))
+            if first is not None:
+                self.log(f"{attempt.task} waits to land: {first} changes the same files, and had to give way before")
+                return False
             outcome = landing.process(attempt, follower.provider, workspace, collected, later=self._when_idle)
+            right_of_way.settled(attempt, outcome, collected.files)
             if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
                     self._saving.submit(landing.give_back, workspace, collected)
@@ -139,6 +158,15 @@ class MergeQueue:
             self.log(f"{attempt.id}: processes {_listed(swept.survivors)} could not be ended")
         if swept.unreadable:
             self.log(f"{attempt.id}: processes {_listed(swept.unreadable)} may be its own; who began them is hidden")
+
+    def _is_coming(self, task: TaskId) -> bool:
+        """Say whether a task that conflicted is being done again, or its next attempt starts in a moment."""
+        found = self.store.tasks.get(task)
+        if found.state in HELD:
+            return True
+        due = found.not_before or found.updated_at
+        waits = found.state is TaskState.READY or (found.state is TaskState.BLOCKED and found.not_before is not None)
+        return waits and due is not None and self.queue.clock.now() - due < SOON
 
     def _rank(self, attempt: Attempt) -> Rank:
         """Return an attempt's place in the line: the oldest and most urgent goal, then what blocks the most.
@@ -185,6 +213,7 @@ class MergeQueue:
         if reason.startswith(SESSION_LOST) or (follower.did_nothing and attempt.resumes is None):
             attempt = replace(attempt, session=None)
         attempt = replace(attempt, feedback=f"{attempt.feedback}\n{reason}".strip())
+        self._right_of_way.settled(attempt, outcome)
         self.give_back(attempt, outcome, reason)
 
     def _recover(self, attempt: Attempt) -> None:

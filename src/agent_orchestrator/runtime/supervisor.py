@@ -330,6 +330,7 @@ class Supervisor:
         due = self.pieces.store.tasks.next_due()
         if due is not None and due <= self.pieces.clock.now():
             self.pieces.queue.release_due()
+        self._merge_queue.look(hurry=bool(self.outlook.stopping))
         self._replanner.look(may_ask=not self.outlook.stopping)
         self._fill()
         if self.outlook.stopping < 2:  # else the next run ends them

@@ -34,6 +34,8 @@ class Retries:
             budget, used = found
             if passed := budget.passed(used):
                 return Step(give_up=f"its budget is used up: {passed}")
+        if outcome is Outcome.CONFLICT:
+            return Step()  # others were quicker: no other model or agent would have been
         earlier = [
             one
             for one in self.store.attempts.of_task(task.id)
