@@ -399,3 +399,15 @@ def test_status_says_how_many_ended_goals_it_leaves_out(here: App, clock: HandCl
 
     assert "… and 2 before" in said
     assert told["ended_before"] == 2 and len(told["goals"]) == RECENT_GOALS + 1
+
+
+def test_a_long_goal_is_in_the_report_and_on_the_page_and_below_what_was_tried(here: App) -> None:
+    text = "Write the ledger.\n" + "It has accounts. " * 90 + "\nIt ends here."
+    _, (task,) = here.goals.accept(
+        Plan(goal=text, source="file", tasks=(replace(planned("a"), description=text),)), Submission(text=text)
+    )
+
+    for shown in orchestrate("report").out, orchestrate("report", "--html").out:
+        assert "It ends here." in shown
+    lines = orchestrate("task", task.id).out
+    assert lines.index("not been started") < lines.index("Description") < lines.index("It ends here.")

@@ -103,9 +103,8 @@ class InteractivePlanner:
             if len(text.split()) < 2:
                 raise BadInput(f"there is no command {word[:40]!r}", hint=self._meant(word) or "? lists the commands")
             if (meant := self._meant(word)) and (not self.models or self._names_task(rest)):
-                raise BadInput(
-                    f"there is no command {word[:40]!r}", hint=f"{meant} To say it to a model: d {text[:60]}"
-                )
+                talk = f" To say it to a model: d {text[:60]}" if self.models else ""
+                raise BadInput(f"there is no command {word[:40]!r}", hint=meant + talk)
             self._discuss(text)
             return Outcome.GO_ON
         rest = rest.strip()
