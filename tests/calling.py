@@ -11,7 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from journeys.forked import Forks
 
 T = TypeVar("T")
 
@@ -39,6 +42,8 @@ class Caller:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environ = {**os.environ, **environ}
+        self.forks: Forks | None = None
+        """Makes its commands by forking, where many are called."""
         self.timeout_s: float = 60
         """How long one command may take, unless a call says otherwise."""
 
@@ -49,6 +54,8 @@ class Caller:
         self, *words: str, stdin: bytes | None = None, timeout_s: float | None = None, **environ: str
     ) -> Answer:
         """Run one command to its end. Without *stdin* its standard input is empty. A traceback is a failure."""
+        if self.forks is not None and stdin is None:
+            return self.killed_at(0, *words, timeout_s=timeout_s, **environ)
         ran = subprocess.run(
             self.argv(*words),
             cwd=self.folder,
@@ -60,6 +67,15 @@ class Caller:
         answer = Answer(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
         assert "Traceback" not in answer.err, answer.err
         return answer
+
+    def killed_at(self, step: int, *words: str, timeout_s: float | None = None, **environ: str) -> Answer:
+        """Run one forked command until its durable step number *step*; 0: to its end."""
+        assert self.forks is not None
+        wait_s = self.timeout_s if timeout_s is None else timeout_s
+        folder = self.folder.parent
+        ran = self.forks(words, self.folder, {**self.environ, **environ}, folder, timeout_s=wait_s, step=step)
+        assert "Traceback" not in ran[2], ran[2]
+        return Answer(*ran)
 
     def on_terminal(self, *words: str, typed: bytes) -> tuple[int, str]:
         """Run one command on a terminal of its own, where *typed* is typed; return exit code and all it showed."""

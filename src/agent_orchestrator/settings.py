@@ -234,6 +234,12 @@ class Settings:
         "GiB that all of a project's checkouts, transcripts and checkpoints may take before cleanup takes checkpointed "
         "checkouts that are not old, the oldest first. Twenty is forty checkouts of half a GiB.",
     )
+    auto_cleanup: bool = _setting(
+        True,
+        _yes_no,
+        "Let a run free what needs nobody's consent: what is older than the two times above, or beyond disk_gib, and "
+        "never work that is on no branch. What stays is said with the command that takes it.",
+    )
     hold_minutes: int = _setting(
         15,
         _whole(1, 1440),

@@ -308,7 +308,26 @@ def test_a_tier_whose_model_has_a_price_has_a_cost_and_it_is_never_told_as_nothi
 
     assert cost["from_tasks"] == 0
     assert 0.01 <= cost["p50_usd"] < cost["p90_usd"]
-    assert "(assumed tokens)" in call("plan", GOAL).err
+    assert cost["assumed"] == "tokens"
+    assert "(assumed: tokens)" in call("plan", GOAL).err
+
+
+def test_a_cost_by_the_clis_own_choice_of_model_is_assumed_and_one_of_a_users_model_without_a_price_not(
+    call: Caller,
+) -> None:
+    told = {}
+    for name in ("claude", "codex", "gemini"):
+        call.environ["ORCHESTRATE_PROVIDER"] = name
+        told[name] = call("plan", GOAL, "--planner", "rules", "--json").json["forecast"]
+    chosen = call("plan", GOAL, "--planner", "rules", "--json", ORCHESTRATE_PROVIDER="codex",
+                  ORCHESTRATE_CODEX_MODEL="mine").json["forecast"]  # fmt: skip
+
+    assert told["claude"]["cost"]["assumed"] == "tokens, and claude-opus-5-5 by claude's own choice"
+    assert told["codex"]["cost"]["assumed"] == (
+        "tokens, and gpt-6.1-sol by codex's own choice, at the price of the dearest model known"
+    )
+    assert told["gemini"]["cost"] is None and "gemini" in told["gemini"]["cost_unknown"]
+    assert chosen["cost"] is None and chosen["cost_unknown"] == "no price is known of codex's model"
 
 
 WISHES = ("--priority", "high", "--budget", "5,8h", "--verify", "make check", "--context", "We like it short.")

@@ -355,6 +355,8 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     assert code(done, failed) == 6
     assert code(failed, stopped_by="limit") == 6
     assert code(left, stopped_by="user") == 130
+    assert running.exit_code(Ran(goals=(done,), stopped_by="", asking={done.id: 1})) == 6
+    assert running.exit_code(Ran(goals=(done, left), stopped_by="budget", asking={done.id: 1})) == 7
 
 
 def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,25 @@ def test_doctor_says_which_test_command_would_judge_and_who_says_so(call: Caller
     detail = checks(call)["tests"]["detail"]
     assert "cargo test" in detail and "Cargo.toml" in detail
     assert "make check" in checks(call, ORCHESTRATE_VERIFY="make check")["tests"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("command", "lacks"),
+    [
+        ("no-such-runner --all", "there is no no-such-runner"),
+        (f"CI=1 {sys.executable} -m no_such_runner -q", "has no module no_such_runner"),
+        (f"{sys.executable} -m unittest", ""),
+        ("./check.sh", ""),
+        ("no-such-runner && echo whatever a shell makes of that", ""),
+    ],
+)
+def test_doctor_names_what_the_test_command_needs_and_is_not_here(call: Caller, command: str, lacks: str) -> None:
+    (call.folder / "check.sh").touch()
+
+    found = checks(call, ORCHESTRATE_VERIFY=command)["tests"]
+
+    assert found["level"] == ("warn" if lacks else "ok")
+    assert lacks in found["detail"]
 
 
 def test_doctor_notices_a_supervisor_that_died(call: Caller, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """A real repository, the installed command as a user calls it, and agents that do as a script says."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from calling import Caller
+
+from .forked import Forks
 
 SCRIPTED_AGENT = Path(__file__).parent.parent / "doubles" / "scripted_agent.py"
 
@@ -37,6 +39,13 @@ def begin(tmp_path: Path) -> Begin:
         return caller
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What makes commands by forking. Its own environment is nobody's: each command brings one."""
+    with Forks() as opened:
+        yield opened
 
 
 def job(name: str, script: str) -> str:

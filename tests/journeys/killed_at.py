@@ -30,8 +30,8 @@ PIECES = ("index-", ".pyc", "supervisor.lock", "shm", "wal", "journal")
 """Of names: scratch files, and what Python and SQLite do for themselves."""
 
 
-def main() -> None:
-    last, words = int(sys.argv[1]), sys.argv[2:]
+def live(last: int, words: list[str]) -> None:
+    """Run the command that *words* are until its step *last*."""
     steps = itertools.count(1)
 
     def step(what: str) -> None:
@@ -73,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    live(int(sys.argv[1]), sys.argv[2:])

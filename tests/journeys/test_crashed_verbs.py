@@ -1,13 +1,7 @@
-"""Verbs that change something are killed at their durable steps; asked again, they do what they should.
+"""Verbs that change something are killed at each of their durable steps; asked again, they do what they should."""
 
-With ORCHESTRATE_EVERY_STEP at each of them; without at the first six and every fifth.
-"""
-
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,20 +10,21 @@ import pytest
 from calling import Caller
 
 from .conftest import Begin, job
-from .test_crashes import EVERY_STEP, KILLED_AT
+from .forked import Forks
+from .starting import Start
 
 MOST_STEPS = 80
-STEPS = [step for step in range(1, MOST_STEPS) if os.environ.get(EVERY_STEP) or step <= 6 or step % 5 == 0]
-pytestmark = pytest.mark.timeout(600)  # some twenty times kill, mend and judge
+pytestmark = pytest.mark.timeout(900)  # some fifty times kill, mend and judge
 WORK = "write work.txt work"
 AT_ONCE = "0.0001m"
 """Shorter than any command takes, so that what ended before it is old enough."""
 
 
 @pytest.fixture
-def project(begin: Begin) -> Caller:
+def project(begin: Begin, forks: Forks) -> Caller:
     """One goal that is delivered, and one whose task failed: its work is on no branch and in a checkpoint."""
     project = begin()
+    project.forks = forks
     project("submit", job("good", WORK), "--verify", "true")
     project("submit", job("bad", "write bad.txt bad"), "--verify", "false", "--max-attempts", "1")
     assert project("run").code == 6
@@ -38,35 +33,19 @@ def project(begin: Begin) -> Caller:
     return project
 
 
-def copied(start: Path, to: Path) -> None:
-    bell = shutil.ignore_patterns("bell")  # a pipe, made anew by whoever listens
-    shutil.copytree(start, to, symlinks=True, ignore=bell)
-
-
 def killed_at_every_step(project: Caller, tmp_path: Path, words: tuple[str, ...], judge: Callable[[], None]) -> int:
-    """Kill the command at its first step, at its second, and so on, each from the same start; return about how many."""
-    places = [project.folder, tmp_path / "state"]
-    for place in places:
-        copied(place, place.with_name(f"{place.name}.before"))
-    for step in STEPS:
-        for place in places:
-            shutil.rmtree(place)
-            copied(place.with_name(f"{place.name}.before"), place)
-        ended = subprocess.run(
-            [sys.executable, str(KILLED_AT), str(step), *words],
-            cwd=project.folder,
-            env=project.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-        )
-        if ended.returncode != -signal.SIGKILL:
-            assert ended.returncode in {0, 3}, ended.stderr
+    """Kill the command at its first step, at its second, and so on, each from the same start; return how many."""
+    start = Start(project.folder, tmp_path / "state")
+    for step in range(1, MOST_STEPS):
+        start.put_back()
+        ended = project.killed_at(step, *words)
+        if ended.code != -signal.SIGKILL:
+            assert ended.code in {0, 3}, ended.err
             return step - 1
         try:
             judge()
         except AssertionError as error:
-            raise AssertionError(f"{' '.join(words)}: {ended.stderr.decode()[-200:]}: {error}") from error
+            raise AssertionError(f"{' '.join(words)}: {ended.err[-200:]}: {error}") from error
     raise AssertionError("it has more steps than anybody thought")
 
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from calling import Caller
 from doubles.scripted_agent import read_witness
 
 from .conftest import Begin, job
+from .forked import Forks
+from .starting import Start
 
 WORK = """write started-{n}.txt <<EOF
 {n}
@@ -200,40 +201,45 @@ def test_work_of_a_provider_that_was_taken_away_meanwhile_is_given_back(begin: B
     until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 20)
 
 
-KILLED_AT = Path(__file__).parent / "killed_at.py"
+CHUNKS = 8
+"""Tests that the steps are dealt out to: each begins with a project of its own, and puts that back for each step."""
+MOST_STEPS = 400
+"""More than a run of two tasks has (some 140)."""
 
 
-EVERY_STEP = "ORCHESTRATE_EVERY_STEP"
-"""Set: the run is killed at each of its durable steps, which takes ten minutes. Not set: at every tenth."""
-LAST_STEP = 165
-"""A run of two tasks has some 140 durable steps; a number beyond the last kills nobody."""
-
-
-@pytest.mark.parametrize("step", range(1, LAST_STEP) if os.environ.get(EVERY_STEP) else range(3, LAST_STEP, 10))
-def test_a_run_killed_at_a_durable_step_is_finished_by_the_next(begin: Begin, tmp_path: Path, step: int) -> None:
-    assert_survives_step(begin, tmp_path, step)
-
-
-def assert_survives_step(begin: Begin, tmp_path: Path, step: int) -> None:
-    """Kill a run at its *step*-th commit or program start, let another finish; git and the witness judge."""
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("first", range(1, CHUNKS + 1))
+def test_a_run_killed_at_a_durable_step_is_finished_by_the_next(
+    begin: Begin, forks: Forks, tmp_path: Path, first: int
+) -> None:
     project = begin()
+    project.forks = forks
     queue(project, 2, "say working")
-    first = subprocess.run(
-        [sys.executable, str(KILLED_AT), str(step), "run", "--max-agents", "1"],
-        cwd=project.folder,
-        env=project.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-    )
-    died = first.returncode == -signal.SIGKILL
-    assert died or first.returncode == 0, first.stderr
+    start = Start(project.folder, tmp_path / "state")
+    for step in range(first, MOST_STEPS, CHUNKS):
+        start.put_back()
+        (tmp_path / "witness").unlink(missing_ok=True)
+        if not survives_step(project, tmp_path, step):
+            assert step > 60, "a run has many steps"
+            return
+    raise AssertionError("it has more steps than anybody thought")
+
+
+def survives_step(project: Caller, tmp_path: Path, step: int) -> bool:
+    """Kill a run at its *step*-th commit or program start, let another finish; git and the witness judge.
+
+    False says that it has no such step: it ended by itself.
+    """
+    first = project.killed_at(step, "run", "--max-agents", "1")
+    died = first.code == -signal.SIGKILL
+    assert died or first.code == 0, first.err
 
     again = project("run")
 
-    assert again.code in {0, 3}, (first.stderr[-200:], again.err)
+    assert again.code in {0, 3}, (first.err[-200:], again.err)
     assert_finished(project, tmp_path, 2)
     for n in range(2):
         attempts = project("task", f"job-{n}", "--json").json["attempts"]
         charged = [one for one in attempts if one["outcome"] not in {"succeeded", "cancelled"}]
-        assert not charged, (first.stderr[-200:], [(one["outcome"], one["reason"]) for one in attempts])
+        assert not charged, (first.err[-200:], [(one["outcome"], one["reason"]) for one in attempts])
+    return died

@@ -155,3 +155,16 @@ def accept(project: Caller, **tasks: tuple[str, str]) -> None:
         Plan(goal="All of it", source="file", tasks=tuple(planned)), Submission(text="All of it", verify=UNITTEST)
     )
     app.close()
+
+
+def test_an_answer_is_vouched_for_by_a_check_of_its_own_and_not_by_tests_that_passed_before(begin: Begin) -> None:
+    project = begin(**PROJECT)
+    ask = ("submit", job("What is one and one?", "say two"), "--no-change")
+    project(*ask)
+    project(*ask, "--verify", "true")
+
+    ran = project("run", "--json")
+
+    assert ran.code == 0
+    verdicts = [(one["verdict"], one["tasks"][0]["verdict"]) for one in ran.json["goals"]]
+    assert verdicts == [("unverified", "unverified"), ("verified", "verified")]

@@ -1,12 +1,14 @@
 """Whole goals with the real ``claude`` and the real ``codex``, against a model server on loopback."""
 
 import json
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calling import wait_for
 from doubles.model_scripts import Answer, Failure, Shell, Turn, Usage, Write
 from doubles.model_server import ModelServer
 
@@ -136,8 +138,6 @@ def test_a_usage_limit_is_waited_out_and_the_same_session_goes_on_within_a_minut
 
 
 def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Path, cli: str) -> None:
-    if cli == "codex":
-        pytest.skip("codex tells what it used when it has ended, and has no ceiling of its own")
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
         look = Shell(command="ls")
@@ -151,8 +151,37 @@ def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Pat
     task = ran.json["goals"][0]["tasks"][0]
     (attempt,) = task["attempts"]
     assert (ran.code, attempt["outcome"]) == (6, "failed")
-    assert "budget" in attempt["reason"]
+    assert {"claude": "budget", "codex": "more than an attempt may"}[cli] in attempt["reason"]
     assert attempt["usage"]["cost_usd"] >= 1
+
+
+def test_what_codex_has_used_is_seen_while_it_works_and_its_ceiling_of_tokens_ends_it(tmp_path: Path) -> None:
+    """It prints what it used only as it ends; it writes it down before."""
+    wanted("codex")
+    go_on = threading.Event()
+    with ModelServer() as server:
+        here = project(tmp_path, server, "codex")
+        look = Shell(command="ls")
+        first = Turn(text="I look.", actions=(look,), usage=Usage(input_tokens=60_000, output_tokens=1_000))
+        held = Turn(text="Again.", actions=(look,), usage=Usage(input_tokens=60_000), hold=go_on)
+        server.when("Add multiplication", [first, held, Turn(text="And again.", actions=(look,))])
+        here.environ["ORCHESTRATE_ATTEMPT_BUDGET"] = "100k tokens"
+        here("submit", "Add multiplication", "--max-attempts", "1")
+        here("run", "--detach")
+
+        def used() -> int:
+            return int(here("status", "--json").json["spend"]["input_tokens"])
+
+        wait_for(lambda: used() == 60_000, timeout_s=90)
+        go_on.set()
+        wait_for(lambda: here("status", "--json").json["counts"]["failed"] == 1, timeout_s=90)
+        (attempt,) = here("task", "add-multiplication", "--json").json["attempts"]
+        asked = len(server.requests)
+
+    assert attempt["outcome"] == "failed"
+    assert attempt["reason"].endswith(" of 100,000 tokens"), attempt["reason"]
+    assert attempt["usage"]["input_tokens"] >= 120_000
+    assert asked < 100, "it would have gone on for ever"
 
 
 @pytest.mark.parametrize(

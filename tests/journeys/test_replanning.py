@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,13 @@ from calling import Caller
 from schemas import wrong
 
 from .conftest import Begin, job
+from .forked import Forks
+from .starting import Start
 from .test_crashed_verbs import killed_at_every_step
-from .test_crashes import EVERY_STEP, KILLED_AT
 
 pytestmark = pytest.mark.timeout(600)
+EVERY_STEP = "ORCHESTRATE_EVERY_STEP"
+"""Set: that run is killed at each of its durable steps. Not set: at a few; test_crashes does all of another run."""
 LAST_STEP = 130
 FEW_STEPS = (41, 45, 53)
 """Around the end of the first task and the change of its plan, of about 110."""
@@ -106,7 +107,12 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
 
     ran = project("run")
 
-    assert ran.code == 0, ran
+    assert ran.code == 6, ran
+    asks = "1 change of its plan waits for you"
+    assert ran.err.splitlines()[-1] == f"needs you: {asks}; look: orchestrate plan-continue {goal}"
+    assert f"completed (unverified)\tparser\tneeds you: {asks}; " in ran.out
+    again = project("run")
+    assert again.code == 3 and f"waits for you: orchestrate plan-continue {goal}" in again.err, again
     assert "needs you: the report of parser would add 1 task" in ran.err + ran.out
     assert (project.folder / "first.txt").exists(), "what is done is delivered"
     assert f"needs you: its plan is to be changed; look: orchestrate plan-continue {goal}" in project("status").out
@@ -118,12 +124,14 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
     assert wrong("report", project("report", goal, "--json").json) == ""
     (waiting,) = document["waiting"]
     assert (waiting["kind"], waiting["key"], waiting["reason"]) == ("more", "parser", "replan is ask")
+    assert f"To agree to, number {waiting['number']}, after parser" in shown
 
     agreed = project("plan-continue", goal, "--agree")
 
     assert agreed.code == 0 and "1 task is added" in agreed.err, agreed
     assert project("plan-continue", goal, "--agree").code == 3, "once"
     assert project("run").code == 0
+    assert "needs you" not in project("status").out
     assert (project.folder / "more.txt").read_text() == "two\n"
     diff = project("plan-continue", goal, "--diff", "--json").json
     assert wrong("plan-continue", diff) == ""
@@ -132,6 +140,54 @@ def test_who_wants_to_be_asked_is_asked_and_one_command_agrees(begin: Begin) -> 
         ("edit", "", ""), ("replan", "parser", "Nobody describes it."),
     ]  # fmt: skip
     assert "Re-planned while it ran (version 2, parser): added describe-the-format" in project("report", goal).out
+
+
+def test_single_changes_are_agreed_to_and_refused_by_their_numbers(begin: Begin) -> None:
+    project = begin()
+    project.environ["ORCHESTRATE_REPLAN"] = "ask"
+    lines = []
+    for name, title in (("parser", "Describe the format"), ("printer", "Draw the logo")):
+        report = json.dumps([task(title, why="It has none.")])
+        lines.append(f'if_prompt_contains "({name}): {name}": sh "$ORCHESTRATE_CLI" context more --json \'{report}\'')
+    one = goal_of(project, job("parser", "\n".join([*lines, "sh date +%N >> work.txt"])))
+    parser = project("report", one, "--json").json["tasks"][0]["id"]
+    assert project("submit", "--depends-on", parser, "--", "printer").code == 0
+    assert project("run").code == 6
+    numbers = {wished["key"]: wished["number"] for wished in project("plan-continue", one, "--json").json["waiting"]}
+    assert set(numbers) == {"parser", "printer"}
+    shown = project("plan-continue", one)
+    assert f"--agree {numbers['parser']}" in shown.err, "how to say it of one"
+
+    refused = project("plan-continue", one, "--refuse", str(numbers["printer"]), "--why", "no logo", "--json").json
+
+    assert wrong("plan-continue", refused) == ""
+    assert [(each["number"], each["state"], each["reason"]) for each in refused["decided"]] == [
+        (numbers["printer"], "declined", "no logo"),
+    ]  # fmt: skip
+    assert [each["number"] for each in refused["waiting"]] == [numbers["parser"]]
+    assert project("plan-continue", one, "--agree", str(numbers["printer"])).code == 5
+    assert project("plan-continue", one, "--agree", "99").code == 4
+    agreed = project("plan-continue", one, "--agree", str(numbers["parser"]))
+    assert agreed.code == 0 and "still waits" not in agreed.err, agreed
+    assert project("run").code == 0
+    titles = [each["title"] for each in project("report", one, "--json").json["tasks"]]
+    assert titles == ["parser", "printer", "Describe the format"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--agree", "the first"), "--agree takes numbers"),
+        (("--agree", "1,x"), "--agree takes numbers"),
+        (("--agree", "1", "--refuse", "2"), "choose one of"),
+        (("--agree", "1", "--why", "good"), "--why is for --refuse"),
+        (("--refuse", "not now", "--why", "really"), "say the reason once"),
+    ],
+)
+def test_what_cannot_be_meant_of_a_change_is_refused_in_words(begin: Begin, words: tuple[str, ...], told: str) -> None:
+    refused = begin()("plan-continue", "g1", *words)
+
+    assert refused.code == 2 and told in refused.err, refused
 
 
 BIG = """
@@ -173,6 +229,26 @@ def test_a_task_that_fails_again_and_again_is_split_by_its_own_list_and_its_depe
     assert project("retry", whole["id"]).code == 5
 
 
+def test_where_the_chosen_planner_is_not_installed_the_rules_split_and_that_is_said(begin: Begin) -> None:
+    project = begin()
+    project.environ["PATH"] = "/usr/bin:/bin"
+    project.environ["ORCHESTRATE_PLANNER"] = "codex"
+    steps = """
+        unless_prompt_contains "which failed as a whole": sh test -e back.txt || echo wrong > front.txt
+        if_prompt_contains "This is part 1 of 2": write front.txt right
+        if_prompt_contains "This is part 2 of 2": write back.txt right
+    """
+    goal = goal_of(project, big(steps), "--verify", "grep -q right front.txt && grep -q right back.txt",
+                   "--max-attempts", "2")  # fmt: skip
+
+    ran = project("run", "--json")
+
+    assert ran.code == 0, ran
+    (change,) = project("report", goal, "--json").json["plan_changes"]
+    assert "divided by rules (codex is not installed (codex is not on PATH); asked instead: the rules)" in change["why"]
+    assert ran.json["goals"][0]["planners_asked"] == []
+
+
 def test_a_person_splits_a_failed_task_by_hand(begin: Begin) -> None:
     project = begin()
     project.environ["ORCHESTRATE_REPLAN"] = "never"
@@ -193,29 +269,31 @@ def test_a_person_splits_a_failed_task_by_hand(begin: Begin) -> None:
     assert project("plan-continue", goal, "--diff", "1..3", "--json").json["versions"][-1]["who"] == "user"
 
 
-def test_a_run_that_is_killed_adds_what_was_reported_once(begin: Begin, tmp_path: Path) -> None:
+@pytest.mark.timeout(2400)
+def test_a_run_that_is_killed_adds_what_was_reported_once(begin: Begin, forks: Forks, tmp_path: Path) -> None:
+    project = begin()
+    project.forks = forks
+    goal = goal_of(project, reporting("parser", task("Describe the format")))
+    start = Start(project.folder, tmp_path / "state")
     for step in range(1, LAST_STEP) if os.environ.get(EVERY_STEP) else FEW_STEPS:
-        project = begin(f"project-{step}")
-        goal = goal_of(project, reporting("parser", task("Describe the format")))
-        killed = subprocess.run(
-            [sys.executable, str(KILLED_AT), str(step), "run"],
-            cwd=project.folder, env=project.environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-        )  # fmt: skip
-        assert killed.returncode in {0, -signal.SIGKILL}, killed.stderr
+        start.put_back()
+        killed = project.killed_at(step, "run", timeout_s=120)
+        assert killed.code in {0, -signal.SIGKILL}, killed.err
 
         project("run", timeout_s=120)
 
-        told = f"step {step}: {killed.stderr.decode()[-200:]}"
+        told = f"step {step}: {killed.err[-200:]}"
         report = project("report", goal, "--json").json
         assert [one["state"] for one in report["tasks"]] == ["done", "done"], told
         assert len(events(project, goal, "task.added")) == 1 == len(report["plan_changes"]), told
 
 
-def test_an_agreement_that_is_killed_is_made_once_or_still_waits(begin: Begin, tmp_path: Path) -> None:
+def test_an_agreement_that_is_killed_is_made_once_or_still_waits(begin: Begin, forks: Forks, tmp_path: Path) -> None:
     project = begin()
+    project.forks = forks
     project.environ["ORCHESTRATE_REPLAN"] = "ask"
     goal = goal_of(project, reporting("parser", task("Describe the format")))
-    assert project("run").code == 0
+    assert project("run").code == 6
 
     def judge() -> None:
         assert project("plan-continue", goal, "--agree").code in {0, 3}

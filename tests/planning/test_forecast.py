@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from agent_orchestrator.cli.expectations import cost as cost_told
 from agent_orchestrator.domain.finished import Finished
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.task import SIZE_MINUTES, Size, Tier
@@ -171,6 +172,24 @@ def test_without_a_history_the_cost_is_of_assumed_tokens_by_the_price_of_the_tie
     minutes = sum(SIZE_MINUTES[task.size] for task in FORK.tasks)
     assert costs(found)[0] == pytest.approx(minutes * 10_000 * 2 / 1e6, rel=0.3)
     assert found.cost is not None and found.cost.from_tasks == 0
+
+
+def test_a_model_that_the_cli_chooses_itself_is_assumed_until_three_tasks_have_told_their_cost() -> None:
+    assumed = {"assumed": by_price, "assumed_model": "opus by its own choice"}
+    known, guessed = (forecast(FORK, 3, History(provider="claude", **more)) for more in ({"priced": by_price}, assumed))
+    some, many = (forecast(FORK, 3, history(count, lambda size: 5.0, cost=9_000_000, **assumed)) for count in (0, 60))
+    one = history(1, lambda size: 5.0, cost=9_000_000, **assumed)
+    few = forecast(FORK, 3, replace(one, finished=one.finished[:2]))
+
+    assert known.cost and guessed.cost and few.cost and many.cost and some.cost
+    assert (known.cost.assumed, guessed.cost.assumed) == ("tokens", "tokens, and opus by its own choice")
+    assert costs(guessed)[0] == pytest.approx(costs(known)[0], rel=0.2)
+    assert costs(guessed)[1] > 1.3 * costs(known)[1], "less is known, and that shows"
+    assert (few.cost.from_tasks, few.cost.assumed) == (2, guessed.cost.assumed)
+    assert (many.cost.from_tasks, many.cost.assumed) == (180, "") and costs(many)[0] == pytest.approx(36, rel=0.25)
+    assert cost_told(guessed).endswith("(assumed: tokens, and opus by its own choice)")
+    assert cost_told(few).endswith("(mostly assumed: tokens, and opus by its own choice)")
+    assert "assumed" not in cost_told(many)
 
 
 def test_a_tier_without_a_price_leaves_the_whole_cost_unknown() -> None:

@@ -283,3 +283,87 @@ def test_the_same_goal_gives_the_same_plan() -> None:
     goal = "Create a photo sharing platform with albums, comments, and likes"
 
     assert planned(goal) == TaskDecomposer(roster=Roster()).decompose(goal)
+
+
+PRD = """# Meal planner
+
+## Goals
+- Save time
+- Waste less food
+
+## Features
+1. Import recipes from a URL
+2. Weekly calendar with drag and drop
+3. Ask before a recipe is deleted
+
+## Non-goals
+- Payments
+
+## Success metrics
+- 30% of users plan two weeks in a row
+"""
+
+
+def test_only_what_a_document_lists_as_work_is_work() -> None:
+    assert titles(planned(PRD)) == [
+        "Import recipes from a URL", "Implement weekly calendar with drag and drop",
+        "Ask before a recipe is deleted", "Verify that the finished parts work together",
+    ]  # fmt: skip
+    aims = planned("# Q3\n\n## Goals\n- Add a search page\n- Migrate the orders table\n- Write the manual")
+    assert len(aims.tasks) >= 3, "where nothing else is listed, the goals are the work"
+
+
+def test_the_steps_that_show_a_fault_are_no_tasks() -> None:
+    goal = "Reminders come an hour late\n\nSteps to reproduce:\n1. Create a reminder\n2. Set the zone\n3. Wait a day"
+
+    assert len(planned(goal).tasks) == 1
+    assert len(planned("1. Create a page 2. Write its tests 3. Deploy it").tasks) >= 3, "in running words they are"
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Write a research report comparing three approaches to offline sync: CRDTs, operational transforms, and diffs",
+        "Compare message queues for us:\n- RabbitMQ\n- Kafka\n- NATS",
+        "Evaluate three vendors: Acme, Globex, Initech",
+    ],
+)
+def test_one_inquiry_into_several_things_is_one_task(goal: str) -> None:
+    assert len(planned(goal).tasks) == 1
+
+
+def test_a_store_of_keys_or_objects_is_no_shop() -> None:
+    plan = planned("Implement a key-value store in Rust with persistence, replication, and a benchmark suite")
+
+    assert not {"Build the user interface", "Design the data model and database schema"} & set(titles(plan))
+    assert len(planned("Build an object store").tasks) == 1
+    assert "Build the user interface" in titles(planned("Build an online store"))
+
+
+def test_a_program_with_listed_parts_has_a_core_that_they_wait_for() -> None:
+    plan = planned("Build a 2D platformer game with levels, enemies, and sound")
+
+    assert titles(plan)[:4] == ["Build the core of the 2D platformer game", "Add levels", "Add enemies", "Add sound"]
+    assert before(plan, "Add enemies") == {"Build the core of the 2D platformer game"}
+    assert {task.agent_type for task in plan.tasks[:4]} == {"generalist"}, "no word speaks for anybody"
+    assert len(planned("Write a script with logging, retries, and a dry run").tasks) == 1
+
+
+def test_documentation_that_is_asked_for_by_a_verb_is_a_part_too() -> None:
+    plan = planned("Train a churn model on the events table, expose it as an API, and document how to retrain it")
+
+    assert "Write the documentation" in titles(plan)
+
+
+def test_what_an_app_shall_have_is_no_request_of_its_own_in_chinese() -> None:
+    plan = planned("实现一个在线投票系统，包括用户注册、创建投票、统计结果")
+
+    assert titles(plan)[0] == "Design the data model and database schema"
+    assert "Build the user interface" in titles(plan)
+
+
+def test_moving_from_one_database_to_another_is_a_migration() -> None:
+    plan = planned("Move from MySQL to PostgreSQL: schema, data, and the application code")
+
+    assert before(plan, "Prepare the cut-over") >= {"Take stock of what exists and pin its behaviour", "Migrate data"}
+    assert "project-delivery-manager" not in {task.agent_type for task in plan.tasks}

@@ -183,7 +183,8 @@ def test_a_hundred_roles_of_others_leave_the_words_of_ours_their_weight(tmp_path
     ):
         before, after = route(title, "", ROSTER), route(title, "", roster)
         assert before.specialist == after.specialist == specialist
-        assert after.confidence > before.confidence - 0.05
+        # What was learned does not count beside roles of others, and that is all that is lost.
+        assert after.confidence > before.confidence - 0.1
 
 
 def test_between_equals_the_project_goes_before_us(tmp_path: Path) -> None:
@@ -204,3 +205,59 @@ def test_what_is_new_is_no_news() -> None:
     title = "Write a technical specification for the new search service"
 
     assert route(title, title, Roster()).specialist == "specifications-engineer"
+
+
+@pytest.mark.parametrize(
+    ("title", "specialist"),
+    [
+        ("Build a Chrome extension that blocks distracting sites", "frontend-ui-engineer"),
+        ("Write a Slack bot that reminds people of standups and deadlines", "backend-systems-engineer"),
+        ("Create a Telegram bot for planning the sprint", "backend-systems-engineer"),
+        ("Build a command line tool that renames photos by date", "backend-systems-engineer"),
+        ("Write an iOS app which shows the training plan of a gym", "frontend-ui-engineer"),
+        ("Write a Python script that scrapes job postings", "data-pipeline-engineer"),
+    ],
+)
+def test_what_a_thing_is_for_makes_nobody_its_builder_unless_the_thing_itself_says_nothing(
+    title: str, specialist: str
+) -> None:
+    assert route(title, "", ROSTER).specialist == specialist
+
+
+def test_how_one_asks_is_no_evidence_of_what_is_asked_for() -> None:
+    for title in ("Build a thing", "Create the thing for our people", "Write me a thing that is good"):
+        assert route(title, "", ROSTER).confidence == 0.0, title
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Escape the percent sign in CSV export",
+        "Show a plus-sign before gains",
+        "Fix the dollar sign in the invoice",
+        "Sign in with Google",
+        "Let people sign up by phone number",
+    ],
+)
+def test_a_sign_and_signing_in_are_no_signature(title: str) -> None:
+    assert route(title, "", ROSTER).specialist != "security-engineer"
+    assert route("Sign JWT tokens with a new signing key", "", ROSTER).specialist == "security-engineer"
+    assert route("Escape HTML in comments", "", ROSTER).specialist == "security-engineer"
+
+
+@pytest.mark.parametrize(
+    ("goal", "never"),
+    [
+        (
+            "As a shop owner I want to see my daily revenue.\n\nAcceptance criteria:\n- per day",
+            "specifications-engineer",
+        ),
+        ("Users get mails twice. Reproduce it, fix it, and add a regression test.", "qa-test-engineer"),
+        ("Schreibe einen Parser für unsere Logdateien und Tests dazu", "qa-test-engineer"),
+        ("Write a Python library for EXIF data with docs, examples, and a release", "documentation-writer"),
+        ("Bug: the zone of reminders is wrong\n\n1. Create a reminder\n2. Wait for it", "project-delivery-manager"),
+    ],
+)
+def test_the_form_of_a_goal_says_nothing_of_its_subject(goal: str, never: str) -> None:
+    assert route(goal.partition("\n")[0], goal, ROSTER).specialist != never
+    assert route("Write user stories with acceptance criteria", "", ROSTER).specialist == "specifications-engineer"

@@ -58,6 +58,15 @@ def test_a_start_is_paid_for_before_it_happens() -> None:
     assert (running.slots, running.stopped_by) == (0, "")
 
 
+def test_what_a_planner_may_use_is_set_aside_and_takes_no_agents_place() -> None:
+    budget = Budget(limit_micro_usd=1_000_000, reserve_micro_usd=400_000)
+
+    assert decide(replace(EVENING, asking=2)).slots == 3
+    waits = decide(replace(EVENING, budget=budget, spent_micro_usd=300_000, asking=1))
+    assert (waits.slots, waits.stopped_by) == (0, ""), "it may use less, and then an agent may start"
+    assert decide(replace(EVENING, exhausted=frozenset(GOALS), asking=1)).stopped_by == ""
+
+
 def test_a_goal_whose_budget_is_used_up_waits_while_others_go_on() -> None:
     assert decide(replace(EVENING, exhausted=frozenset({GoalId("g1")}))).goals == (GoalId("g2"),)
     assert decide(replace(EVENING, exhausted=frozenset(GOALS))).stopped_by == "budget"

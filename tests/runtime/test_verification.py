@@ -141,6 +141,15 @@ def test_a_check_that_finds_no_room_each_time_has_failed(verification: Verificat
     assert (run.result, run.failures) == (CheckResult.FAILED, (name("a"),))
 
 
+def test_a_runner_that_is_not_installed_judges_nothing(verification: Verification, repository: Repository) -> None:
+    command = project(f"{sys.executable} -m no_such_runner -q")
+
+    run = verification.check(command, tree=repository.tree(suite(a="pass")), base=repository.commit(suite()))
+
+    assert run.result is CheckResult.NOT_AVAILABLE
+    assert "No module named no_such_runner" in run.tail
+
+
 def test_work_whose_check_passes_is_verified(verification: Verification, repository: Repository) -> None:
     tree = repository.tree(suite(a="pass"))
 

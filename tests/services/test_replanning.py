@@ -2,23 +2,39 @@
 
 import json
 import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agent_orchestrator.app import App, build
+from agent_orchestrator.cli.morning import verdict
 from agent_orchestrator.domain.attempt import Attempt, Outcome
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
-from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NothingToDo, RefusedByState
+from agent_orchestrator.domain.errors import (
+    BadInput,
+    InvalidPlan,
+    LimitReached,
+    NotFound,
+    NothingToDo,
+    NotReady,
+    RefusedByState,
+)
 from agent_orchestrator.domain.goal import Goal, GoalState
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.replan import DEPTH_LIMIT, Replan, State
 from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.planning.editing import edited
 from agent_orchestrator.planning.splitting import Parts, Splitter
+from agent_orchestrator.runtime.replanner import Replanner
+from agent_orchestrator.services.questions import Questions
 from agent_orchestrator.services.running_plans import Cause
 from steps import accept, claim, land, planned
 
@@ -299,7 +315,7 @@ def test_one_who_agrees_adds_it_also_to_a_goal_that_has_ended(having: With, cloc
     app.goals.update(goal.id, state=GoalState.COMPLETED, ended_at=clock.now())
     (entry,) = app.reports.goal(app.store.goals.get(goal.id))["needs_you"][:1]
     assert entry["what"] == "plan_change" and "Write the docs" in entry["why"]
-    assert entry["command"] == f"orchestrate plan-continue {goal.id} --agree"
+    assert entry["command"] == f"orchestrate plan-continue {goal.id} --agree {app.replanning.waiting()[0].id}"
 
     app.replanning.agree(goal.id)
 
@@ -320,6 +336,99 @@ def test_one_who_refuses_leaves_the_plan_as_it_is(having: With) -> None:
     assert len(by_key(app, goal)) == 1 and not app.replanning.waiting()
     declined = app.events.last(1, types=("replan.declined",))[0]
     assert (declined.data["reason"], declined.data["by"]) == ("not now", "user")
+
+
+def waiting(app: App, *titles: str) -> tuple[Goal, list[int]]:
+    """Return a goal of which a change waits for each of *titles*, each wished by another task, and their numbers."""
+    goal, _ = accept(app, *(planned(f"t{at}") for at, _ in enumerate(titles)))
+    for title in titles:
+        attempt = claim(app)
+        app.tasks.started(attempt)
+        app.replanning.report(app.store.tasks.get(attempt.task), [more(title)])
+        finish(app, attempt)
+    decided(app)
+    return goal, [one.id for one in app.replanning.waiting(goal.id)]
+
+
+def test_one_of_several_changes_is_agreed_to_or_refused_and_the_others_wait_under_their_numbers(having: With) -> None:
+    app = having(replan="ask")
+    goal, (first, second, third) = waiting(app, "Write the docs", "Draw the logo", "Print the cards")
+
+    (made,) = app.replanning.agree(goal.id, [second])
+    (declined,) = app.replanning.refuse(goal.id, "no cards", [third])
+
+    assert (made.id, made.state) == (second, State.APPLIED)
+    assert (declined.id, declined.state, declined.reason) == (third, State.DECLINED, "no cards")
+    assert [one.id for one in app.replanning.waiting(goal.id)] == [first]
+    assert set(by_key(app, goal)) == {"t0", "t1", "t2", "draw-the-logo"}
+
+
+def test_a_number_that_does_not_wait_is_refused_with_all_that_was_said_beside_it(having: With) -> None:
+    app = having(replan="ask")
+    goal, (first, second) = waiting(app, "Write the docs", "Draw the logo")
+    other, (third,) = waiting(app, "Print the cards")
+    app.replanning.refuse(goal.id, numbers=[first])
+
+    for number, error, told in (
+        (first, RefusedByState, "it is declined"),
+        (third, NotFound, f"no change {third}"),
+        (999, NotFound, "no change 999"),
+    ):
+        with pytest.raises(error, match=told) as raised:
+            app.replanning.agree(goal.id, [second, number])
+        assert raised.value.hint == f"what waits: {second}"
+    assert [one.id for one in app.replanning.waiting()] == [second, third]
+    assert other.id != goal.id
+
+
+def test_a_change_that_cannot_be_made_any_more_does_not_hold_up_the_others(having: With) -> None:
+    app = having(replan="ask")
+    goal, added = accept(app, planned("a"), planned("b"), planned("c", "a", "b"), planned("d", "a", "b"))
+    wishes = {"a": more("Write the docs", depends_on=["c"], before=["d"]), "b": more("Draw the logo")}
+    for _ in wishes:
+        attempt = claim(app)
+        app.tasks.started(attempt)
+        task = app.store.tasks.get(attempt.task)
+        app.replanning.report(task, [wishes[task.key]])
+        finish(app, attempt)
+    decided(app)
+    docs, logo = (next(one.id for one in app.replanning.waiting() if one.task == added[key].id) for key in wishes)
+    change(app, goal, {"op": "depend", "task": "c", "on": "d"})
+
+    with pytest.raises(RefusedByState, match=f"{logo} made; cannot be made any more: {docs}: .*cycle") as raised:
+        app.replanning.agree(goal.id)
+
+    assert raised.value.hint == f"orchestrate plan-continue {goal.id} --refuse {docs}"
+    assert [one.id for one in app.replanning.waiting()] == [docs]
+    assert set(by_key(app, goal)) == {"a", "b", "c", "d", "draw-the-logo"}
+
+
+def test_a_cancelled_goal_asks_nobody(having: With) -> None:
+    app = having(replan="ask")
+    goal, _ = accept(app, planned("a"), planned("b", "a"))
+    attempt = claim(app)
+    app.tasks.started(attempt)
+    app.replanning.report(app.store.tasks.get(attempt.task), [more("Write the docs")])
+    finish(app, attempt)
+    decided(app)
+    assert app.goals.asking() == {goal.id: 1}
+
+    app.goals.cancel(goal.id)
+
+    assert app.goals.asking() == {} and app.replanning.waiting() == []
+    assert app.events.last(1, types=("replan.declined",))[0].data["reason"] == "its goal was cancelled"
+
+
+def test_a_goal_that_asks_is_shown_however_many_others_have_ended_since(having: With) -> None:
+    app = having(replan="ask")
+    goal, _ = waiting(app, "Write the docs")
+    for id in [goal.id, *(accept(app, planned("x"))[0].id for _ in range(6))]:
+        app.goals.update(id, state=GoalState.EXECUTING)
+        app.goals.update(id, state=GoalState.COMPLETED, ended_at=app.clock.now())
+
+    shown = {one["id"]: one["changes_waiting"] for one in app.reports.snapshot()["goals"]}
+
+    assert shown[goal.id] == 1 and len(shown) == 6
 
 
 # What failed
@@ -423,6 +532,7 @@ def test_a_split_that_a_person_must_see_waits_and_the_task_stays_failed(having: 
     assert by_key(app, goal)["big"].state is TaskState.FAILED
     (entry,) = [one for one in app.reports.goal(goal)["needs_you"] if one["what"] == "plan_change"]
     assert "Part one, Part two" in entry["why"] and entry["risk"] == "high"
+    assert entry["why"].endswith("divided by claude"), "who thought of the parts is told before they are agreed to"
     app.replanning.agree(goal.id)
     assert by_key(app, goal)["big"].state is TaskState.REPLACED and needs(app, goal, "later") == {"two"}
 
@@ -438,6 +548,151 @@ def test_who_tries_a_task_again_does_not_have_it_split_too(app: App, clock: Hand
     parts = Parts(tasks=(planned("one"), planned("two")), source="claude")
     assert app.replanning.thought(due, parts).state is State.DECLINED, "who had begun to think comes too late"
     assert app.store.tasks.get(failed.id).state is TaskState.READY
+
+
+# What planners are paid
+
+
+def asking(app: App, task: Task, *, uses: Usage, answer: str = "{}", short: Callable[[], str] = str) -> Any:
+    """Return how a planner is asked about *task* who uses *uses* and answers *answer*, after a minute each time."""
+    assert isinstance(app.clock, HandClock)
+    clock = app.clock
+
+    def ask(prompt: str, schema: object, tell: Callable[[Usage], None]) -> str:
+        clock.advance(timedelta(minutes=1))
+        tell(uses)
+        if answer == "":
+            raise LimitReached("claude: usage limit reached")
+        return answer
+
+    questions = Questions(store=app.store, clock=clock, events=app.events)
+    return questions.counted(task, "claude", ask, short)
+
+
+def test_what_a_planner_used_counts_in_its_goal_and_in_its_run_and_in_no_other(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("big"))
+    other, _ = accept(app, planned("beside"))
+    fail(app, clock)
+    task = by_key(app, goal)["big"]
+    before = app.budgets.used(goal=goal.id)
+    began = clock.now()
+    uses = Usage(input_tokens=1_000, cached_tokens=7, output_tokens=30, cost_micro_usd=400_000, cost_is_estimate=True)
+
+    assert asking(app, task, uses=uses, answer="[1]")("divide", {}) == "[1]"
+    with pytest.raises(LimitReached, match="usage limit"):
+        asking(app, task, uses=uses, answer="")("divide", {})
+
+    used = app.budgets.used(goal=goal.id)
+    assert (used.micro_usd - before.micro_usd, used.tokens - before.tokens, used.seconds - before.seconds) == (
+        800_000, 2_060, 120,
+    )  # fmt: skip
+    assert app.budgets.used(since=began) == (800_000, 2_060, 120)
+    assert app.budgets.used(since=clock.now() + timedelta(seconds=1)).micro_usd == 0
+    assert app.budgets.used(goal=other.id).micro_usd == 0
+    report = app.reports.goal(goal)
+    assert report["spend"]["cost_usd"] == 0.8 and report["spend"]["cost_is_estimate"]
+    assert [(one["planner"], one["key"], one["trouble"]) for one in report["planners_asked"]] == [
+        ("claude", "big", None), ("claude", "big", "claude: usage limit reached"),
+    ]  # fmt: skip
+    assert "In it: claude, asked 2 times how to divide big, about $0.80 (estimate)." in verdict(report)[-1]
+    assert app.reports.snapshot()["spend"]["cost_usd"] == 0.8
+
+
+def test_a_planner_who_is_asked_by_hand_is_paid_too(having: With) -> None:
+    app = having(replan="never")
+    goal, added = accept(app, planned("big"))
+
+    asking(app, added["big"], uses=Usage(cost_micro_usd=50_000))("divide", {})
+
+    assert app.budgets.used(goal=goal.id).micro_usd == 50_000
+    assert app.replanning.due() == [] and app.replanning.waiting() == []
+
+
+def test_a_planner_is_not_asked_again_once_the_budget_is_used_up(app: App) -> None:
+    goal, added = accept(app, planned("big"))
+    with app.store.transaction():
+        app.store.budgets.put(goal.id, Budget(limit_micro_usd=1_000_000))
+    splitter_asks = asking(
+        app, added["big"], uses=Usage(cost_micro_usd=600_000), answer="no plan",
+        short=lambda: app.budgets.short(goal.id, 0),
+    )  # fmt: skip
+
+    parts = Splitter(roster=app.roster, models=[("claude", splitter_asks)]).split(
+        app.replanning.planned(added["big"]), ""
+    )
+
+    assert "not asked: $0.60 of $1.00 is spent" in parts.notice
+    assert app.budgets.used(goal=goal.id).micro_usd == 600_000, (
+        "the second try, which would mend the first, is not made"
+    )
+
+
+def test_who_could_not_be_asked_is_not_paid(app: App) -> None:
+    goal, added = accept(app, planned("big"))
+
+    def ask(prompt: str, schema: object, tell: Callable[[Usage], None]) -> str:
+        raise NotReady("codex is not installed")
+
+    questions = Questions(store=app.store, clock=app.clock, events=app.events)
+    with pytest.raises(NotReady):
+        questions.counted(added["big"], "codex", ask, str)("divide", {})
+
+    assert app.reports.goal(goal)["planners_asked"] == []
+
+
+def splits(app: App, short: str = "", exhausted: bool = False, **parts: Any) -> tuple[Replanner, list[str]]:
+    """Return a run's replanner, whose splitter finds *parts*, and what it logs."""
+    log: list[str] = []
+
+    def splitter(task: Task, why: Callable[[], str]) -> Any:
+        return SimpleNamespace(split=lambda whole, told: Parts(**parts))
+
+    replanner = Replanner(
+        replanning=app.replanning, splitter=splitter, short=lambda *_: short, exhausted=lambda _: exhausted,
+        log=log.append,
+    )  # fmt: skip
+    return replanner, log
+
+
+def test_a_split_waits_while_those_at_work_may_use_up_the_budget_and_is_given_up_when_it_is(
+    app: App, clock: HandClock
+) -> None:
+    accept(app, planned("big"))
+    failed = fail(app, clock)
+
+    replanner, log = splits(app, short="$0.90 of $1.00 is spent")
+    replanner.look(may_ask=True)
+    assert (len(app.replanning.due()), replanner.thinking, log) == (1, (), [])
+
+    replanner, log = splits(app, short="$1.00 of $1.00 is spent", exhausted=True)
+    replanner.look(may_ask=True)
+    assert app.replanning.due() == []
+    assert "its goal's budget is used up" in app.store.tasks.get(failed.id).reason
+
+
+def test_what_a_planner_may_use_is_set_aside_while_it_thinks(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("big"))
+    fail(app, clock)
+    thinking, go_on = threading.Event(), threading.Event()
+
+    def split(whole: object, told: str) -> Parts:
+        thinking.set()
+        assert go_on.wait(60)
+        return Parts(notice="nothing divides it")
+
+    replanner = Replanner(
+        replanning=app.replanning, splitter=lambda task, why: SimpleNamespace(split=split),  # type: ignore[arg-type,return-value]
+        short=lambda *_: "", exhausted=lambda _: False, log=lambda _: None,
+    )  # fmt: skip
+    replanner.look(may_ask=True)
+
+    assert thinking.wait(60) and replanner.thinking == (goal.id,)
+    go_on.set()
+    end = time.monotonic() + 60
+    while replanner.is_thinking and time.monotonic() < end:
+        replanner.look(may_ask=True)
+        time.sleep(0.01)
+    assert replanner.thinking == ()
 
 
 # What never changes, and what is kept

@@ -192,6 +192,39 @@ def test_a_landing_that_was_cut_short_is_begun_again_by_its_own_attempt_only(app
         app.tasks.landing(replace(attempt, token=Token(attempt.token + 1)), Evidence())
 
 
+def test_what_an_agent_said_it_did_is_kept_as_it_hands_in_and_not_of_one_that_came_too_late(app: App) -> None:
+    accept(app, planned("a"))
+    attempt = app.tasks.started(claim(app))
+
+    with pytest.raises(StaleLease):
+        app.tasks.handed_in(replace(attempt, token=Token(attempt.token + 1), summary="I was first"))
+    assert app.store.tasks.get(attempt.task).summary == ""
+    app.tasks.handed_in(replace(attempt, summary="It parses dates now"))
+
+    assert app.store.tasks.get(attempt.task).summary == "It parses dates now"
+    assert app.store.attempts.get(attempt.id).summary == "It parses dates now"
+
+
+def test_an_answer_is_done_in_one_step_and_work_with_a_commit_only_after_its_landing(app: App) -> None:
+    accept(app, planned("a"), planned("b", "a"))
+    attempt = app.tasks.started(claim(app))
+    with pytest.raises(StaleLease):
+        app.tasks.finished(attempt, verdict=Verdict.UNVERIFIED, commit=None, evidence=Evidence())
+    app.tasks.handed_in(attempt)
+
+    with pytest.raises(StaleLease):
+        app.tasks.finished(attempt, verdict=Verdict.VERIFIED, commit="abc", evidence=Evidence())
+    assert state(app, attempt) is TaskState.VERIFYING
+    app.tasks.finished(attempt, verdict=Verdict.UNVERIFIED, commit=None, evidence=Evidence(notes=("an answer",)))
+
+    assert state(app, attempt) is TaskState.DONE
+    found = app.store.attempts.evidence(attempt.id)
+    assert found is not None and found.notes == ("an answer",)
+    assert app.store.tasks.counts(attempt.goal)[TaskState.READY] == 1, "what waited for it may start"
+    with pytest.raises(StaleLease):
+        app.tasks.finished(attempt, verdict=Verdict.UNVERIFIED, commit=None, evidence=Evidence())
+
+
 def test_where_an_attempt_will_work_is_known_before_it_starts(app: App) -> None:
     accept(app, planned("a"))
     attempt = replace(claim(app), workspace="/checkouts/a", base_commit="abc")

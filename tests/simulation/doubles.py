@@ -42,6 +42,7 @@ class Agent:
     cost: int
     minder_lives: bool = True
     tree_lives: bool = True
+    asked_to_stop: bool = False
     record: ExitRecord | None = None
     lines: list[str] = field(default_factory=list)
 
@@ -72,10 +73,18 @@ class Handle:
         return self._agent.record
 
     def stop(self) -> None:
+        self._asked()
         self.world.at(self.world.random.uniform(0, 2), "stopped", self._agent)
 
     def kill(self) -> None:
+        self._asked()
         self.world.at(0.01, "stopped", self._agent)
+
+    def _asked(self) -> None:
+        """Take note that however it ends, or has ended unseen, is put down to the stop: it may go on at once."""
+        self._agent.asked_to_stop = True
+        if not self._agent.minder_lives:
+            self.world.rests_until.pop(self._agent.attempt.task, None)
 
     def close(self) -> None:
         pass

@@ -63,8 +63,8 @@ def _ignores(**fields: Any) -> Callable[[Any], Any]:
 
 
 def _acknowledges_early(init: Any) -> Any:
-    def made(self: World, *arguments: Any) -> None:
-        init(self, *arguments)
+    def made(self: World, *arguments: Any, **more: Any) -> None:
+        init(self, *arguments, **more)
         struck = self.app.store.transaction
 
         @contextmanager

@@ -29,7 +29,14 @@ from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.budget import MICRO, Budget
 from agent_orchestrator.domain.clock import HandClock
-from agent_orchestrator.domain.errors import AlreadyRunning, NothingToDo, RefusedByState, StaleLease, WorkspaceProblem
+from agent_orchestrator.domain.errors import (
+    AlreadyRunning,
+    NotFound,
+    NothingToDo,
+    RefusedByState,
+    StaleLease,
+    WorkspaceProblem,
+)
 from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.ids import ALPHABET
 from agent_orchestrator.domain.plan import Plan, PlannedTask
@@ -57,6 +64,7 @@ from simulation.doubles import (
     Virtual,
     instead,
 )
+from simulation.remembering import Remembering
 
 MAX_AGENTS = 4
 MAX_ATTEMPTS = 3
@@ -157,8 +165,11 @@ def _side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def history(seed: int, number: int, folder: Path, events: int) -> Counts:
-    """Live one history and return what happened in it, in a form that another process can be sent."""
+def history(seed: int, number: int, folder: Path, events: int, *, remembers: bool = True) -> Counts:
+    """Live one history and return what happened in it, in a form that another process can be sent.
+
+    The store *remembers* what it has answered, unless somebody wants to see that this changes nothing.
+    """
     counts = Counts(histories=number)
     place = folder / f"history-{number}"
     place.mkdir(parents=True)
@@ -166,7 +177,7 @@ def history(seed: int, number: int, folder: Path, events: int) -> Counts:
     before = gc.get_threshold()
     gc.set_threshold(100_000)
     try:
-        World(seed * 1_000_003 + number, place, counts, events).live()
+        World(seed * 1_000_003 + number, place, counts, events, remembers=remembers).live()
     finally:
         gc.set_threshold(*before)
     shutil.rmtree(place)
@@ -177,8 +188,8 @@ def history(seed: int, number: int, folder: Path, events: int) -> Counts:
 class World:
     """One history."""
 
-    def __init__(self, seed: int, folder: Path, counts: Counts, events: int) -> None:
-        self.folder, self.counts, self.last_event = folder, counts, events
+    def __init__(self, seed: int, folder: Path, counts: Counts, events: int, *, remembers: bool = True) -> None:
+        self.folder, self.counts, self.last_event, self.remembers = folder, counts, events, remembers
         self.random = random.Random(seed)
         self.clock = HandClock()
         self.steps = 0
@@ -219,6 +230,9 @@ class World:
         """Provider to when its limit was told and when it ends."""
         self.spent: Counter[int] = Counter()
         self.life_of: dict[str, int] = {}
+        self.set_back_in = -1
+        """The life in which the clock was set back: what began after that seems older than the run, and its budget
+        does not count it."""
         self.last_ring_lost = -1e9
         self.app = self._app()
 
@@ -243,9 +257,11 @@ class World:
             spawner=lambda nursery: Spawner(self),
             landing=lambda stop_wished, start: landing,
             room=lambda: Nothing(),
+            tidying=lambda log: Nothing(),
         )
-        # A process of ours dies at a commit, the machine's power does not fail: nothing need be flushed.
-        app.store._connections.rows("PRAGMA synchronous=OFF")  # type: ignore[attr-defined]
+        app.store._connections._redact = None  # type: ignore[attr-defined] # nobody has a secret here
+        if self.remembers:
+            Remembering(app.store)  # type: ignore[arg-type]
         object.__setattr__(landing, "queue", app.tasks)
         app.store.transaction = self._striking(app.store.transaction)  # type: ignore[method-assign,assignment]
         return app
@@ -473,13 +489,16 @@ class World:
         else:
             self.charges[task] += 1
         agent.ended(1 if agent.work in {"limited", "fails"} else 0)
-        if agent.work == "fails":
+        if agent.work == "fails" and not agent.asked_to_stop:
             self.rests_until[task] = self.clock.now() + timedelta(seconds=0.8 * PAUSE_S)
 
     def _spends(self, agent: Agent) -> None:
         agent.lines.append(f"spent {agent.cost}")
         life = self.life_of[agent.attempt.id]
         self.spent[life] += agent.cost
+        limit = self.options.budget.limit_micro_usd if self.options is not None and self.options.budget else None
+        if limit is not None and self.spent[self.life] > limit and self.life != self.set_back_in:
+            self.violated("a run spent more than it may")
 
     def _stopped(self, agent: Agent) -> None:
         if agent.minder_lives:
@@ -544,7 +563,10 @@ class World:
             agent.ended(-9, self.random.choice([Why.SILENCE, Why.WALL_CLOCK, Why.MEMORY]))
 
     def _clock_jumps(self) -> None:
-        self.clock.at += timedelta(seconds=self.random.choice([-7200, -90, 90, 7200]))
+        seconds = self.random.choice([-7200, -90, 90, 7200])
+        self.clock.at += timedelta(seconds=seconds)
+        if seconds < 0:
+            self.set_back_in = self.life
         self.rests_until.clear()
         self.limits.clear()
 
@@ -596,6 +618,8 @@ class World:
                 getattr(self, f"_{kind}")()
             except SubmitterDied:
                 self.happened("submitter died")
+            except NotFound:
+                self.violated("something that was acknowledged is not there")
             finally:
                 self.strikes_user = 0
 
@@ -762,9 +786,6 @@ class World:
         for row in self.app.store._connections.rows("SELECT id, attempts FROM tasks"):  # type: ignore[attr-defined]
             if row["attempts"] > self.charges[row["id"]]:
                 self.violated("a task was charged for what was not its fault")
-        limit = self.options.budget.limit_micro_usd if self.options is not None and self.options.budget else None
-        if limit is not None and self.spent[self.life] > limit:
-            self.violated("a run spent more than it may")
 
     def _could_start(self) -> bool:
         """Say whether a supervisor that goes to sleep now has something to do, and nothing is in its way."""

@@ -118,7 +118,7 @@ def test_a_chain_that_was_computed_anew_does_not_end_where_the_anchor_says(path:
 def test_what_an_older_version_wrote_stays_and_the_chain_begins_behind_it(tmp_path: Path) -> None:
     path = tmp_path / "tasks.db"
     connection = apsw.Connection(str(path))
-    for file in sorted(migrate.FOLDER.glob("*.sql")):
+    for file in sorted(Path(migrate.FOLDER).glob("*.sql")):
         if "event_chain" not in file.name:
             connection.execute(file.read_text())
     connection.pragma("user_version", migrate.LATEST - 1)

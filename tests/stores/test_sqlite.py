@@ -17,7 +17,7 @@ from agent_orchestrator.stores.sqlite import SqliteStore
 
 
 def test_the_latest_schema_number_is_the_highest_file() -> None:
-    assert max(int(file.name.split("_")[0]) for file in migrate.FOLDER.glob("*.sql")) == migrate.LATEST
+    assert max(int(file.name.split("_")[0]) for file in Path(migrate.FOLDER).glob("*.sql")) == migrate.LATEST
 
 
 def test_only_the_user_can_read_the_database(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_looking_at_an_untouched_project_leaves_no_file(tmp_path: Path) -> None:
 def test_what_was_shared_before_there_were_versions_is_kept_by_the_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "tasks.db"
     connection = apsw.Connection(str(path))
-    connection.execute((migrate.FOLDER / "0001_start.sql").read_text())
+    connection.execute((Path(migrate.FOLDER) / "0001_start.sql").read_text())
     connection.execute(
         "INSERT INTO shared VALUES ('g1', 'api', 'a', '{\"port\": 1}', 5), ('g1', 'results/b', 'b', '2', 6)"
     )

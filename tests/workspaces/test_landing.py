@@ -1,11 +1,12 @@
 """Merging in memory, and moving branches."""
 
+import psutil
 import pytest
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.repository import DETAIL_LIMIT
-from workspaces.scenes import GOAL, Repo, Start, write
+from workspaces.scenes import GOAL, Repo, Start, ends, write
 
 
 def attempt_with(start: Start, id: str, **files: str) -> str:
@@ -116,3 +117,48 @@ def test_a_patch_is_given_whole_or_as_a_summary(workspaces: CheckoutWorkspaces, 
     assert "a.txt" in workspaces.diff(base, one, stat=True)
     assert "-two\n+TWO\n" in workspaces.diff(base, one)
     assert len(workspaces.diff(base, one)) <= 64 * 1024
+
+
+def test_work_on_the_tip_itself_needs_no_merging_and_has_the_same_tree(
+    workspaces: CheckoutWorkspaces, repo: Repo, start: Start
+) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="ONE\n")
+
+    assert workspaces.union(base, one).tree == repo.git("merge-tree", "--write-tree", base, one)
+    assert workspaces.union(base, one).tree == repo.git("rev-parse", f"{one}^{{tree}}")
+
+
+def test_moves_go_on_after_one_that_was_refused(workspaces: CheckoutWorkspaces, repo: Repo, start: Start) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="1\n")
+    branch = workspaces.result_branch(GOAL)
+
+    for _ in range(3):
+        assert workspaces.advance(branch, old=None, new=base)
+        assert not workspaces.advance(branch, old=one, new=one)
+        assert workspaces.advance(branch, old=base, new=one)
+        assert repo.git("reflog", "show", "--format=%H", branch).splitlines()[0] == one
+        repo.git("branch", "-D", branch)
+
+
+def test_gits_that_stay_may_be_ended_by_anybody_at_any_time(
+    workspaces: CheckoutWorkspaces, repo: Repo, start: Start
+) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    one = attempt_with(start, "t1.1", a__txt="1\n")
+    branch = workspaces.result_branch(GOAL)
+    for number in range(3):
+        old = workspaces.tip(branch)
+        commit = workspaces.commit_tree(workspaces.tree(one), parents=(old or base,), message=f"{number}\n")
+        assert workspaces.advance(branch, old=old, new=commit)
+        assert workspaces.tip(branch) == commit
+        assert [revision.path for revision in workspaces.revisions(base, commit)] == ["a.txt"]
+        assert not workspaces.advance(branch, old=base, new=one), "and a refused move is not lost in between"
+
+        children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        stay = [child for child in children if child.name() == "git"]
+        assert stay
+        for child in stay:
+            child.kill()
+            assert ends(child.pid)

@@ -19,7 +19,7 @@ def resolver(repo: Repo) -> Resolver:
 
 
 def own_gits() -> list[int]:
-    return [child.pid for child in psutil.Process().children() if "--batch-check" in " ".join(child.cmdline())]
+    return [child.pid for child in psutil.Process().children() if "--batch-command" in " ".join(child.cmdline())]
 
 
 def test_a_branch_that_moved_and_objects_that_were_packed_since_are_seen(repo: Repo, resolver: Resolver) -> None:

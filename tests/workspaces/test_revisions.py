@@ -6,7 +6,7 @@ from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces import Revision
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.repository import REVISION_LIMIT_BYTES
-from workspaces.scenes import Repo
+from workspaces.scenes import Repo, put
 
 
 def test_every_file_that_differs_is_told_with_its_text_before_and_after(
@@ -53,3 +53,14 @@ def test_files_are_put_back_as_they_were_and_what_was_not_there_goes(
 def test_what_cannot_be_put_back_is_said(workspaces: CheckoutWorkspaces) -> None:
     with pytest.raises(WorkspaceProblem):
         workspaces.put_back("no-such-commit", ["a.txt"], like="HEAD")
+
+
+def test_names_of_any_form_and_many_questions_are_told_apart(workspaces: CheckoutWorkspaces, repo: Repo) -> None:
+    first = repo.git("rev-parse", "HEAD")
+    for number, name in enumerate(("new\nline.txt", "end", "tab\there", "ünïcode", "d/" * 5 + "deep")):
+        put(repo.root / name, f"{number}\n")
+        second = repo.commit(str(number))
+        told = workspaces.revisions(first, second)
+        assert [(one.path, one.before, one.after) for one in told] == [(name, None, f"{number}\n")]
+        first = second
+    assert workspaces.revisions(first, first) == ()

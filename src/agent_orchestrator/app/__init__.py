@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator import places
@@ -17,6 +16,8 @@ from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.errors import NothingToDo, NotReady
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent_orchestrator.app.assembly import Assembly
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.ids import GoalId
@@ -68,7 +69,7 @@ class App:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str,
         environ: Mapping[str, str],
         flags: Mapping[str, object],
         *,
@@ -77,14 +78,20 @@ class App:
         attempt: str | None = None,
     ) -> None:
         """Hold what everything else is made from; use :func:`build`."""
-        self.folder = folder
-        """The project's folder, absolute."""
+        self._folder = folder
         self.attempt = attempt
         """The attempt from whose checkout we are called; None when it is none: then a person or a program calls."""
         self.environ = environ
         self._flags = flags
         self.clock = clock
         self._create = create
+
+    @cached_property
+    def folder(self) -> "Path":
+        """The project's folder, absolute."""
+        from pathlib import Path
+
+        return Path(self._folder)
 
     @cached_property
     def settings(self) -> "Settings":
@@ -94,17 +101,19 @@ class App:
         return load(self.folder, self.environ, self._flags)
 
     @cached_property
-    def home(self) -> Path:
+    def home(self) -> "Path":
         """The user's home folder."""
+        from pathlib import Path
+
         return Path(self.environ.get("HOME") or Path.home())
 
     @cached_property
-    def database(self) -> Path:
+    def database(self) -> "Path":
         """The project's database file."""
         return places.database_path(self.folder, self.environ)
 
     @cached_property
-    def state(self) -> Path:
+    def state(self) -> "Path":
         """The project's folder in the state directory: checkouts, transcripts, locks."""
         return places.project_state(self.folder, self.environ)
 
@@ -114,7 +123,8 @@ class App:
         from agent_orchestrator.stores.sqlite import SqliteStore
 
         # By a function of its own: looking at a project needs no secrets and loads nothing for them.
-        return SqliteStore(self.database, create=self._create, redact=lambda text: self.redact(text))
+        database = places.database_at(self._folder, self.environ)
+        return SqliteStore(database, create=self._create, redact=lambda text: self.redact(text))
 
     @cached_property
     def redact(self) -> "Redactor":
@@ -266,7 +276,7 @@ class App:
         """Views of everything."""
         from agent_orchestrator.services.reports import Reports
 
-        return Reports(self.store, self.clock, self.folder, self.database)
+        return Reports(self.store, self.clock, self._folder, places.database_at(self._folder, self.environ))
 
     @cached_property
     def supervision(self) -> "Supervision":
@@ -278,6 +288,8 @@ class App:
     @cached_property
     def roster(self) -> "Roster":
         """The specialists: built in, the project's and the user's."""
+        from pathlib import Path
+
         from agent_orchestrator.planning.roster import Roster
 
         claude = Path(self.environ.get("CLAUDE_CONFIG_DIR") or self.home / ".claude")
@@ -363,11 +375,15 @@ class App:
 
         return planning.asking(self, planner)
 
-    def splitter(self) -> "Splitter":
-        """Return what divides a task: the models that may plan here, the best first, else the rules."""
+    def splitter(self, task: "Task", short: "Callable[[], str]") -> "Splitter":
+        """Return what divides *task*: the models that may plan here, the best first, else the rules.
+
+        Each question is on the task's account, and refused while *short* says which budget forbids it. Where the
+        planner of the settings is not installed, those who work here anyway are asked instead, and that is told.
+        """
         from agent_orchestrator.app import planning
 
-        return planning.splitter(self)
+        return planning.splitter(self, task, short)
 
     @cached_property
     def forecasts(self) -> "Forecasts":
@@ -394,7 +410,7 @@ class App:
     @property
     def is_whole_home(self) -> bool:
         """Whether the project folder is the user's home folder, or all there is: nobody means that."""
-        return self.folder in {self.home.resolve(), Path("/")}
+        return self.folder == self.home.resolve() or self._folder == "/"
 
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
@@ -465,6 +481,7 @@ class App:
     def sandbox(self) -> "Sandbox":
         """What agents, set-up and checks are shut in here. Raises NotReady when ``strict`` cannot be had."""
         import sys
+        from pathlib import Path
 
         from agent_orchestrator.workspaces.reach import Reach
         from agent_orchestrator.workspaces.sandbox import choose
@@ -614,7 +631,7 @@ class App:
 
 
 def build(
-    start: Path | str | None = None,
+    start: "Path | str | None" = None,
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, object] | None = None,
@@ -629,13 +646,13 @@ def build(
     """
     given = os.environ if environ is None else environ
     if start is None and given.get("ORCHESTRATE_PROJECT"):
-        start = Path(given["ORCHESTRATE_PROJECT"]).expanduser()
-    place = Path.cwd() if start is None else Path(start)
+        start = os.path.expanduser(given["ORCHESTRATE_PROJECT"])  # noqa: PTH111
+    place = os.getcwd() if start is None else os.fspath(start)  # noqa: PTH109  in text, as in places.py
     checkout = places.checkout(place, given)
     attempt = given.get("ORCHESTRATE_ATTEMPT")
     if checkout is not None:
-        place, attempt = checkout.project, attempt or checkout.attempt
+        place, attempt = str(checkout.project), attempt or checkout.attempt
         given = {**given, "ORCHESTRATE_DB": str(checkout.database)}
-    folder = places.project_folder(place)
+    folder = places.project_at(place)
     variables = places.with_dot_env(folder, given)
     return App(folder, variables, flags or {}, create=create, clock=clock or SystemClock(), attempt=attempt)

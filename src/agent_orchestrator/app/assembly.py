@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.run_options import Outlook, RunOptions
     from agent_orchestrator.runtime.spawner import AgentSpawner
     from agent_orchestrator.runtime.supervisor import Supervisor
+    from agent_orchestrator.runtime.tidying import Tidying
 
 
 class Assembly:
@@ -111,6 +112,7 @@ class Assembly:
                 log=log,
             ),
             room=self.room(),
+            tidying=self.tidying(log),
             anchors=app.anchors,
             redact=app.redact,
         )
@@ -127,6 +129,14 @@ class Assembly:
         from agent_orchestrator.runtime.room import Room
 
         return Room(folders=(self.app.state, self.app.folder))
+
+    def tidying(self, log: Callable[[str], None]) -> "Tidying":
+        """Return what cleans up beside a run, unless the settings say that nothing does."""
+        from agent_orchestrator.runtime.tidying import Tidying
+
+        app = self.app
+        housekeeping = (lambda: app.housekeeping) if app.settings.auto_cleanup else None
+        return Tidying(housekeeping, store=app.store, events=app.events, log=log)
 
     def spawner(self, nursery: "Nursery") -> "AgentSpawner":
         """Return what makes attempts ready and starts their agents, through *nursery*."""
@@ -181,9 +191,7 @@ class Assembly:
 
     def _verification(self, stop_wished: Callable[[], bool], start: Callable[[Spawn], Process]) -> Verification:
         workspaces, settings = self.app.workspaces, self.app.settings
-        inherited = allowed(self.app.environ, settings.pass_env)
-        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
-            inherited.pop(name, None)
+        inherited = self._inherited()
         return Verification(
             clock=self.app.clock,
             folder=self.app.state / "checks",
@@ -198,6 +206,17 @@ class Assembly:
             stop_wished=stop_wished,
             has_room=self.room().is_back,
         )
+
+    def _inherited(self) -> dict[str, str]:
+        inherited = allowed(self.app.environ, self.app.settings.pass_env)
+        for name in ("VIRTUAL_ENV", "PYTHONHOME"):  # whose they are is decided per checkout
+            inherited.pop(name, None)
+        return inherited
+
+    def check_environment(self) -> dict[str, str]:
+        """Return what checks find in their environment in the project's own folder."""
+        inherited = self._inherited()
+        return {**inherited, **self.app.workspaces.check_environment(self.app.folder, inherited)}
 
     def _setup(self) -> Setup:
         settings = self.app.settings

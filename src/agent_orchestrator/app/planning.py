@@ -1,14 +1,19 @@
 """How plans are made in a project: which models are asked, in which order, and what they are told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from agent_orchestrator.domain.errors import NotReady
 
 if TYPE_CHECKING:
     from agent_orchestrator.app import App
     from agent_orchestrator.domain.plan import Plan
+    from agent_orchestrator.domain.task import Task, Tier
+    from agent_orchestrator.domain.usage import Usage
     from agent_orchestrator.planning.decomposer import Complete, TaskDecomposer
     from agent_orchestrator.planning.splitting import Splitter
     from agent_orchestrator.services.forecasts import Forecasts
+    from agent_orchestrator.services.questions import Ask, Tell
 
 
 def decomposer(app: "App", planner: str | None, *, look: bool) -> "TaskDecomposer":
@@ -46,28 +51,42 @@ def looked_over(app: "App", plan: "Plan") -> "Plan":
     return with_questions(doubted, None if verify else app.profile)
 
 
-def splitter(app: "App") -> "Splitter":
-    """Return what divides a task: the models that may plan here, the best first, else the rules."""
+def splitter(app: "App", task: "Task", short: Callable[[], str]) -> "Splitter":
+    """Return what divides *task*, on its account: the models that may plan here, the best first, else the rules."""
     from agent_orchestrator.planning.splitting import Splitter
+    from agent_orchestrator.services.questions import Questions
 
-    models = [(name, asking(app, name)) for name in app.lineup.planners()]
-    return Splitter(roster=app.roster, profile=app.profile, models=models)
+    questions = Questions(store=app.store, clock=app.clock, events=app.events)
+    told = ""
+    try:
+        names = app.lineup.planners()
+    except NotReady as error:
+        names = app.lineup.standing_in()
+        told = f"{error.message}; asked instead: {', '.join(names) or 'the rules'}"
+    models = [(name, questions.counted(task, name, _answering(app, name), short)) for name in names]
+    return Splitter(roster=app.roster, profile=app.profile, models=models, told=told)
 
 
 def forecasts(app: "App") -> "Forecasts":
     """Return what foretells a plan's time and cost, from the project's history and its prices."""
     from agent_orchestrator.providers.prices import with_own
-    from agent_orchestrator.providers.tiers import priced
+    from agent_orchestrator.providers.tiers import assumed, assumption, priced
     from agent_orchestrator.services.forecasts import Forecasts
 
     lineup, table = app.lineup, with_own(app.settings.own_prices())
+
+    def by_model(of: Callable[..., int | None]) -> "Callable[[str, Usage, Tier], int | None]":
+        return lambda name, usage, tier: of(
+            name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+        )
+
     return Forecasts(
         store=app.store,
         agents=app.settings.max_agents,
         provider=lambda: lineup.likely,
-        priced=lambda name, usage, tier: priced(
-            name, usage, tier, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
-        ),
+        priced=by_model(priced),
+        assumed=by_model(assumed),
+        assumption=lambda name: assumption(name, table),
     )
 
 
@@ -78,14 +97,19 @@ def asking(app: "App", planner: str) -> "Complete":
 
 def _model(app: "App", planner: str) -> "Complete":
     """Return how the model of *planner* is asked. Raises NotReady when its agent is not installed."""
-    from agent_orchestrator.runtime.asking import ask
+    app.lineup.installed(planner)
+    return lambda prompt, schema: _answering(app, planner)(prompt, schema, lambda _: None)
 
-    provider, installed = app.lineup.provider(planner), app.lineup.installed(planner)
 
-    def complete(prompt: str, schema: Mapping[str, object]) -> str:
+def _answering(app: "App", planner: str) -> "Ask":
+    """Return how the model of *planner* is asked by somebody who wants to know what that used."""
+
+    def answering(prompt: str, schema: Mapping[str, object], tell: "Tell") -> str:
+        from agent_orchestrator.runtime.asking import ask
+
         return ask(
-            provider,
-            installed,
+            app.lineup.provider(planner),
+            app.lineup.installed(planner),
             prompt,
             schema,
             environ=app.environ,
@@ -93,6 +117,7 @@ def _model(app: "App", planner: str) -> "Complete":
             model=app.lineup.chosen_models.get(planner),
             state=app.state,
             timeout_s=app.settings.planner_seconds,
+            tell=tell,
         )
 
-    return complete
+    return answering

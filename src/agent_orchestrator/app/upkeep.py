@@ -33,6 +33,7 @@ def readiness(app: "App") -> "Readiness":
         project=app.project,
         test=lambda: app.profile.test,
         verify=app.settings.verify,
+        check_environment=app.assembly.check_environment,
         store=lambda: app.store,
         chain=lambda: app.anchors.check(),
         distrusted=lambda: app.trust.asks(app.project().root or app.folder),

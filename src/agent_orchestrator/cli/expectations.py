@@ -25,7 +25,9 @@ def cost(expected: Forecast) -> str:
     if expected.cost is None:
         return f"cost not known: {expected.cost_unknown}"
     likely, most = (amount / 1_000_000 for amount in (expected.cost.p50_micro_usd, expected.cost.p90_micro_usd))
-    guessed = "" if expected.cost.from_tasks else " (assumed tokens)"
+    guessed = expected.cost.assumed
+    if guessed:
+        guessed = f" ({'mostly ' if expected.cost.from_tasks else ''}assumed: {guessed})"
     return f"cost likely ${likely:,.2f}, up to ${most:,.2f}{guessed}"
 
 
@@ -57,6 +59,7 @@ def to_json(expected: Forecast) -> dict[str, Any]:
         "p50_usd": cost.p50_micro_usd / 1_000_000,
         "p90_usd": cost.p90_micro_usd / 1_000_000,
         "from_tasks": cost.from_tasks,
+        "assumed": cost.assumed or None,
     }
     return {
         "agents": expected.agents,

@@ -164,8 +164,22 @@ def verdict(goal: Json) -> list[str]:
         asleep = render.age(sum(one["seconds"] for one in goal["slept"]))
         times = f"{len(goal['slept'])} times, " if len(goal["slept"]) > 1 else ""
         took += f", of which the machine slept {times}{asleep}"
-    found.append(f"Took {took}. Cost: {render.goal_spend(goal)}.")
+    found.append(f"Took {took}. Cost: {render.goal_spend(goal)}.{_asked(goal)}")
     return found
+
+
+def _asked(goal: Json) -> str:
+    """Say what of the cost went to planners who were asked while the goal was worked on."""
+    asked = goal["planners_asked"]
+    if not asked:
+        return ""
+    usages = [one["usage"] for one in asked]
+    spend = {name: sum(usage[name] for usage in usages) for name in usages[0]}
+    spend["cost_is_estimate"] = any(usage["cost_is_estimate"] for usage in usages)
+    who = ", ".join(dict.fromkeys(one["planner"] for one in asked))
+    keys = ", ".join(dict.fromkeys(one["key"] or one["task"] for one in asked))
+    times = "once" if len(asked) == 1 else f"{len(asked)} times"
+    return f" In it: {who}, asked {times} how to divide {keys}, {render.money(spend)}."
 
 
 def _doubts(task: Json) -> bool:

@@ -17,7 +17,11 @@ from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import SavedPlan
 
 if TYPE_CHECKING:
+    from agent_orchestrator.cli.running_plans import Answered
     from agent_orchestrator.planning.plan_file import PlanFile
+
+NUMBER_DIGITS = 12
+"""Of a change that waits: more than there will ever be."""
 
 
 @click.command()
@@ -105,10 +109,21 @@ def plan_list(as_json: bool) -> None:
     flag_value="",
     help="Show what changed: since the version before, since FROM, or between two versions.",
 )
-@click.option("--agree", is_flag=True, help="Of a goal in the queue: make the changes of its plan that wait for you.")
 @click.option(
-    "--refuse", metavar="[WHY]", is_flag=False, flag_value="", help="Of a goal in the queue: leave its plan as it is."
+    "--agree",
+    metavar="[N,…]",
+    is_flag=False,
+    flag_value="",
+    help="Of a goal in the queue: make the changes of its plan that wait for you; all, or those with these numbers.",
 )
+@click.option(
+    "--refuse",
+    metavar="[N,…|WHY]",
+    is_flag=False,
+    flag_value="",
+    help="Of a goal in the queue: leave its plan as it is, against all that waits, or against these numbers.",
+)
+@click.option("--why", metavar="TEXT", help="With --refuse: the reason, for the log.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
 @wording.as_json
@@ -117,8 +132,9 @@ def plan_continue(
     changes: str | None,
     target: str | None,
     span: str | None,
-    agree: bool,
+    agree: str | None,
     refuse: str | None,
+    why: str | None,
     yes: bool,
     plain: bool,
     as_json: bool,
@@ -129,13 +145,16 @@ def plan_continue(
     goes on where it was left. An option that shows or changes something does only that. The id of a goal means that
     goal's plan, even while agents work on it: whatever has not begun can still be changed.
     """
-    if sum(one is not None for one in (changes, target, span, refuse, agree or None)) > 1:
+    if sum(one is not None for one in (changes, target, span, refuse, agree)) > 1:
         raise click.UsageError("choose one of --apply, --export, --diff, --agree and --refuse")
+    if why is not None and refuse is None:
+        raise click.UsageError("--why is for --refuse")
+    answered = _answered(agree, refuse, why)
     app = doors.app(create=False)
     saved = _saved(app, id)
     if saved.goal is not None and target is None and not yes:
-        return _go_on(app, saved, changes, span, agree=agree, refuse=refuse, as_json=as_json)
-    if agree or refuse is not None:
+        return _go_on(app, saved, changes, span, answered, as_json=as_json)
+    if answered is not None:
         raise BadInput(f"plan {saved.id} is not in the queue: nothing of it waits for you", hint="see: plan-list")
     if target is not None:
         return _export(saved, target, as_json=as_json)
@@ -148,6 +167,32 @@ def plan_continue(
                 doors.answer(showing.saved_json(app, saved))
             return 0
     return _decide(app, saved, yes=yes, as_json=as_json, plain=plain, fresh=False)
+
+
+def _answered(agree: str | None, refuse: str | None, why: str | None) -> "Answered | None":
+    """Return what the user says to changes that wait; None when nothing is said to any."""
+    if agree is None and refuse is None:
+        return None
+    from agent_orchestrator.cli.running_plans import Answered
+
+    if agree is not None:
+        numbers = _numbers(agree)
+        if numbers is None:
+            raise click.UsageError(f"--agree takes numbers, such as 2 or 2,5, not {agree[:40]!r}; PLAN comes before it")
+        return Answered(agree=True, numbers=numbers)
+    assert refuse is not None, "one of both was said"
+    numbers = _numbers(refuse)
+    if numbers is None and why is not None:
+        raise click.UsageError("say the reason once: --refuse 2 --why TEXT, or --refuse WHY for all that waits")
+    return Answered(agree=False, numbers=numbers or (), why=(refuse if numbers is None else why) or "")
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    """Return the numbers that *text* lists, of nothing none; None when it is something else."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if all(part.isascii() and part.isdigit() and len(part) <= NUMBER_DIGITS for part in parts):
+        return tuple(map(int, parts))
+    return None
 
 
 def _saved(app: App, id: str) -> SavedPlan:
@@ -168,9 +213,8 @@ def _go_on(
     saved: SavedPlan,
     changes: str | None,
     span: str | None,
+    answered: "Answered | None",
     *,
-    agree: bool,
-    refuse: str | None,
     as_json: bool,
 ) -> int:
     """Go on with the plan of a goal that is in the queue."""
@@ -188,8 +232,8 @@ def _go_on(
         data, _ = read_data(text, format_of(changes))
         wanted = running_plans.Wanted(changes, data, lambda: _read(app, changes, text))
         running_plans.apply(app, goal, wanted, as_json=as_json)
-    elif agree or refuse is not None:
-        running_plans.decide(app, goal, agree=agree, why=refuse or "", as_json=as_json)
+    elif answered is not None:
+        running_plans.decide(app, goal, answered, as_json=as_json)
     else:
         running_plans.show(app, goal, as_json=as_json)
     return 0

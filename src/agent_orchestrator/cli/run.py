@@ -69,7 +69,9 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
     app.notice_taken_in()
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
-        raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
+        asking = next(iter(app.goals.asking()), None)
+        asks = f"a change of a plan waits for you: orchestrate plan-continue {asking}"
+        raise NothingToDo("no goal is open", hint=asks if asking else 'submit one: orchestrate submit "…"')
     running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
     if detach:
         return _detach(app, given, as_json=as_json)

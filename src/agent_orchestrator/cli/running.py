@@ -113,11 +113,18 @@ def tell(ran: "Ran") -> None:
     for goal in ran.goals:
         judged = f"{goal.state} ({goal.verdict})" if goal.verdict else str(goal.state)
         demo = "scripted demo: " if goal.demo else ""
-        note = f"{demo}{goal.reason or goal.delivery_note or 'not finished'}"
+        asks = f"needs you: {_changes(ran.asking[goal.id])} for you; " if goal.id in ran.asking else ""
+        note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
         rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
     columns.show(rows)
     if ran.stopped_by:
         doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: orchestrate run")
+    for id, count in ran.asking.items():
+        doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")
+
+
+def _changes(count: int) -> str:
+    return "1 change of its plan waits" if count == 1 else f"{count} changes of its plan wait"
 
 
 def exit_code(ran: "Ran") -> int:

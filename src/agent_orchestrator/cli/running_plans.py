@@ -1,7 +1,7 @@
 """The plan of a goal that is in the queue, on the command line: looked at, compared, changed, and what agents wish."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator.app import App
@@ -10,10 +10,11 @@ from agent_orchestrator.domain.errors import BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask
-from agent_orchestrator.domain.task import Task
+from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
+    from agent_orchestrator.domain.replan import Replan
     from agent_orchestrator.services.plans import SavedPlan
     from agent_orchestrator.services.running_plans import Scene
 
@@ -45,7 +46,7 @@ def _tell_waiting(app: App, goal: Goal) -> None:
     for one in waiting:
         wished = plan_changes.waiting_json(app.store, one)
         how = "after" if wished["kind"] == "more" else "instead of"
-        render.say([columns.one_line(f"To agree to, {how} {wished['key']}: {wished['why']}")])
+        render.say([columns.one_line(f"To agree to, number {one.id}, {how} {wished['key']}: {wished['why']}")])
         for task in wished["tasks"]:
             render.say([f"  + {columns.one_line(task['title'])}"])
             render.say(render.block(task["description"], "      ", 12))
@@ -55,34 +56,55 @@ def _tell_waiting(app: App, goal: Goal) -> None:
         doors.tell(columns.one_line(f"you are asked because {wished['reason']}"))
     if waiting:
         doors.tell(f"agree: orchestrate plan-continue {goal.id} --agree    or: --refuse")
+    if len(waiting) > 1:
+        doors.tell(f"to one of them: --agree {waiting[0].id}    or: --refuse {waiting[0].id}")
 
 
 def _after(needs: Sequence[str]) -> str:
     return f"after {', '.join(needs)}" if needs else ""
 
 
-def answer(app: App, saved: "SavedPlan") -> Json:
-    """Return what a program is told of a plan in the queue, with what waits for agreement."""
+def answer(app: App, saved: "SavedPlan", decided: "Sequence[Replan]" = ()) -> Json:
+    """Return what a program is told of a plan in the queue, with what waits for agreement and what was *decided*."""
     from agent_orchestrator.services import plan_changes
 
     assert saved.goal is not None
     waiting = [plan_changes.waiting_json(app.store, one) for one in app.replanning.waiting(saved.goal)]
-    return {**showing.saved_json(app, saved), "waiting": waiting}
+    over = [plan_changes.waiting_json(app.store, one) for one in decided]
+    return {**showing.saved_json(app, saved), "waiting": waiting, "decided": over}
 
 
-def decide(app: App, goal: Goal, *, agree: bool, why: str, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the user says to changes of a plan that wait for them."""
+
+    agree: bool
+    numbers: tuple[int, ...] = ()
+    """Of the changes that it is about; empty means all."""
+    why: str = ""
+
+
+def decide(app: App, goal: Goal, answered: Answered, *, as_json: bool) -> None:
     """Make what waits for the user, or leave the plan as it is."""
-    done = app.replanning.agree(goal.id) if agree else app.replanning.refuse(goal.id, why)
+    if answered.agree:
+        done = app.replanning.agree(goal.id, answered.numbers)
+    else:
+        done = app.replanning.refuse(goal.id, answered.why, answered.numbers)
     if as_json:
-        doors.answer(answer(app, app.running_plans.scene(goal.id).saved))
+        doors.answer(answer(app, app.running_plans.scene(goal.id).saved, done))
         return
-    count = sum(len(one.tasks) for one in done)
-    if not agree:
-        doors.tell(f"refused: the plan of goal {goal.id} stays as it is")
-        return
-    running = app.supervision.current() is not None
-    then = "the running supervisor takes them up" if running else "start them: orchestrate run"
-    doors.tell(f"{count} task{'s are' if count != 1 else ' is'} added to goal {goal.id}; {then}")
+    if answered.agree:
+        count = sum(len(one.tasks) for one in done)
+        running = app.supervision.current() is not None
+        then = "the running supervisor takes them up" if running else "start them: orchestrate run"
+        doors.tell(f"{count} task{'s are' if count != 1 else ' is'} added to goal {goal.id}; {then}")
+    else:
+        named = ", ".join(str(one.id) for one in done)
+        doors.tell(f"refused ({named}): the plan of goal {goal.id} stays as it is")
+    left = app.replanning.waiting(goal.id)
+    if left:
+        named = ", ".join(str(one.id) for one in left)
+        doors.tell(f"still waits for you: {named}; look: orchestrate plan-continue {goal.id}")
 
 
 def apply(app: App, goal: Goal, wanted: "Wanted", *, as_json: bool) -> None:
@@ -168,7 +190,10 @@ def split(app: App, task: Task, *, as_json: bool) -> None:
     Raises:
         NothingToDo: it cannot be divided.
     """
-    parts = app.splitter().split(app.replanning.planned(task), app.replanning.told(task))
+    at_work = app.store.tasks.counts(task.goal)
+    running = at_work[TaskState.CLAIMED] + at_work[TaskState.RUNNING]
+    splitter = app.splitter(task, lambda: app.budgets.short(task.goal, running))
+    parts = splitter.split(app.replanning.planned(task), app.replanning.told(task))
     if not parts.tasks:
         raise NothingToDo(
             f"task {task.id} cannot be split: {parts.notice}",

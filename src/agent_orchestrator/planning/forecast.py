@@ -16,7 +16,7 @@ from agent_orchestrator.domain.finished import Finished
 from agent_orchestrator.domain.plan import Plan, PlannedTask, order
 from agent_orchestrator.domain.task import SIZE_MINUTES, Size, Tier
 from agent_orchestrator.domain.usage import Usage
-from agent_orchestrator.planning.expecting import Expectation, Traits, expected
+from agent_orchestrator.planning.expecting import PROJECT_SPREAD, Expectation, Traits, expected
 
 NIGHTS = 400
 """Times a plan is played through. More change P90 by less than what is not known of it."""
@@ -31,7 +31,10 @@ USAGE_A_MINUTE = Usage(input_tokens=10_000, cached_tokens=200_000, output_tokens
 """What an agent is assumed to use in a minute of work, where nothing was measured: some three requests, each reading
 what was said so far from a cache. Costs are this times the minutes of the size times the price of the tier's model."""
 COSTS_NEEDED = 3
-"""Finished tasks with a cost that a forecast of cost needs where no price is known."""
+"""Finished tasks with a cost from which a forecast of cost is the project's own, and no assumption any more."""
+ASSUMED_MODEL_SPREAD = 0.9
+"""How far costs may lie from the assumption when the model is assumed too: a factor of 2.5, either way. The models that
+a CLI might choose instead cost half as much, or twice."""
 UNPRICED_SPREAD = 3.0
 """How far costs may lie from the assumption when it is not of the model at work: hardly an assumption."""
 SOME_COST_MICRO_USD = 60_000
@@ -50,6 +53,10 @@ class History:
     provider: str | None = None
     """Who will probably do the work. None: nobody who could is known."""
     priced: Priced = lambda usage, tier: None
+    assumed: Priced = lambda usage, tier: None
+    """The same where the model is only assumed, because the CLI chooses it."""
+    assumed_model: str = ""
+    """What ``assumed`` assumes, in words."""
     unpriced: str = "no price is known"
     """Why a cost cannot be told, in words, when it cannot."""
 
@@ -61,7 +68,9 @@ class Cost:
     p50_micro_usd: int
     p90_micro_usd: int
     from_tasks: int
-    """Finished tasks with a cost that it comes from. 0: only from assumed tokens and known prices."""
+    """Finished tasks with a cost that it comes from."""
+    assumed: str = ""
+    """What it rests on as long as those are fewer than COSTS_NEEDED, in words: tokens, perhaps the model too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,42 +150,52 @@ def _assumed_s(size: Size) -> float:
 def _cost(plan: Plan, traits: Mapping[str, Traits], known: History) -> tuple[Cost | None, str]:
     """Return what *plan* may cost, or why that cannot be told."""
 
-    def of_model(size: Size, tier: Tier) -> int | None:
+    def by(price: Priced, size: Size, tier: Tier) -> int | None:
         minutes = SIZE_MINUTES[size]
         used = Usage(
             input_tokens=USAGE_A_MINUTE.input_tokens * minutes,
             cached_tokens=USAGE_A_MINUTE.cached_tokens * minutes,
             output_tokens=USAGE_A_MINUTE.output_tokens * minutes,
         )
-        return known.priced(used, tier)
-
-    def of_some(size: Size) -> int:
-        return SIZE_MINUTES[size] * SOME_COST_MICRO_USD
+        return price(used, tier)
 
     with_cost = [(one, one.cost_micro_usd) for one in known.finished if one.cost_micro_usd]
     with_cost = [pair for pair in with_cost if pair[0].provider == known.provider]
     tiers = {task.tier for task in plan.tasks} | {one.tier for one, _ in with_cost}
-    is_priced = all(of_model(Size.M, tier) for tier in tiers)
-    if not is_priced and len(with_cost) < COSTS_NEEDED:
-        return None, known.unpriced
+
+    def knows(price: Priced) -> bool:
+        return all(by(price, Size.M, tier) for tier in tiers)
+
+    price, told, spread = known.priced, "tokens", PROJECT_SPREAD
+    if not knows(price):
+        if len(with_cost) >= COSTS_NEEDED:
+            price, spread = _some_price, UNPRICED_SPREAD
+        elif knows(known.assumed):
+            price, told, spread = known.assumed, f"tokens, and {known.assumed_model}", ASSUMED_MODEL_SPREAD
+        else:
+            return None, known.unpriced
 
     def assumed(size: Size, tier: Tier) -> float:
-        return float((of_model(size, tier) if is_priced else None) or of_some(size))
+        return float(by(price, size, tier) or CENT)
 
     seen = [
         (_traits(one.size, one.tier, one.specialist, one.provider), log(cost / assumed(one.size, one.tier)))
         for one, cost in with_cost
     ]
-    if is_priced:
-        learned = expected(seen, traits.values())
-    else:
-        learned = expected(seen, traits.values(), project_spread=UNPRICED_SPREAD)
+    learned = expected(seen, traits.values(), project_spread=spread)
     sums = [
         sum(assumed(task.size, task.tier) * multiples[task.id] for task in plan.tasks)
         for multiples in _nights(plan.tasks, traits, learned)
     ]
     p50, p90 = (max(CENT, round(_percentile(sums, percent))) for percent in (50, 90))
-    return Cost(p50_micro_usd=p50, p90_micro_usd=p90, from_tasks=len(seen)), ""
+    told = told if len(seen) < COSTS_NEEDED else ""
+    return Cost(p50_micro_usd=p50, p90_micro_usd=p90, from_tasks=len(seen), assumed=told), ""
+
+
+def _some_price(usage: Usage, tier: Tier) -> int:
+    """Return what *usage* costs by an imagined model: what was seen decides then."""
+    del tier
+    return SOME_COST_MICRO_USD * usage.input_tokens // USAGE_A_MINUTE.input_tokens
 
 
 def _nights(

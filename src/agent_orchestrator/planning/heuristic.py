@@ -26,7 +26,7 @@ from agent_orchestrator.planning.reading import Form, Part, Reading, is_english,
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import short_title, visible
-from agent_orchestrator.planning.vocabulary import COMMON_WORDS, VERBS
+from agent_orchestrator.planning.vocabulary import COMMON_WORDS, TITLE_VERBS, VERBS
 
 SOURCE = "rules"
 
@@ -40,6 +40,8 @@ BY_KIND = 0.75
 """Confidence in a specialist that a known kind of project names; not measured, above a guess and below certainty."""
 
 CLEAR_HEAD = 0.55
+GUESS = 0.3
+"""Below it a part's own words say next to nothing, and whatever its head says is better."""
 
 _BY_LAYER = {
     Layer.SETUP: BACKEND,
@@ -64,12 +66,22 @@ _VERB_OF_LAYER = {
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
 
 
+_INQUIRY = re.compile(
+    r"\b(?:research|compar(?:e|es|ing|ison)|evaluat(?:e|es|ing|ion)|investigat(?:e|es|ing|ion)|analy[sz](?:e|es|ing)|"
+    r"report|study|survey|recommendation|white ?paper)\b",
+    re.I,
+)
+"""A goal that begins so wants something found out and written down."""
+
+
 def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> Plan:
     """Return a plan for *goal*; not validated yet.
 
     With a *profile*, a project without any user interface gets no screens that the goal does not ask for.
     """
     reading = read_goal(goal)
+    if _is_inquiry(reading):
+        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
     if reading.form is Form.REQUESTS and len({_agent(step, reading, roster) for step in steps}) < len(steps) == 2:
         steps = []  # two requests to the same specialist: one agent does both
@@ -80,6 +92,13 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     if len(steps) < 2:
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster) for step in steps))
+
+
+def _is_inquiry(reading: Reading) -> bool:
+    """Say whether the parts are what an inquiry is about, not what to do: one report on three things is one task."""
+    if reading.form not in (Form.LIST, Form.THINGS) or any(starts_with_request(part.text) for part in reading.parts):
+        return False
+    return _INQUIRY.search(reading.head) is not None
 
 
 def single_task(goal: str, roster: Roster, *, criteria: tuple[str, ...] = ()) -> PlannedTask:
@@ -129,8 +148,10 @@ def _routed(step: Step, reading: Reading, roster: Roster) -> Routing:
     routing = route(step.title, step.what, roster)
     if routing.confidence >= 0.5:
         return routing
+    if reading.form is Form.NONE:  # a part of a program that says little by itself is for who would do the whole
+        return route(reading.text.partition("\n")[0], "", roster)
     by_head = route(reading.head, f"{step.title} {step.what}", roster)
-    if by_head.confidence > max(routing.confidence, CLEAR_HEAD):
+    if by_head.confidence > max(routing.confidence, CLEAR_HEAD if routing.confidence >= GUESS else 0.0):
         return by_head
     guessed = _BY_LAYER[layer_of(step.title)]
     if routing.confidence > 0.0:
@@ -202,7 +223,8 @@ def _imperative(text: str, layer: Layer) -> str:
     """Return a title that asks for something: the part's own verb, else the verb of its layer."""
     head = re.split(r"\s[—–-]\s|:\s|(?<=[a-z])\.\s", text, maxsplit=1)[0] if len(text) > 60 else text.rstrip(".")
     head = re.sub(r"^(?:and then|and|then|finally)\s+", "", head.strip(), flags=re.I)
-    if starts_with_request(head) or not is_english(head):
+    first = re.match(r"\w+", head.casefold())
+    if starts_with_request(head) or (first and first.group() in TITLE_VERBS) or not is_english(head):
         return short_title(head[:1].upper() + head[1:])
     keep = len(head) > 1 and head[1].isupper()
     return short_title(f"{_VERB_OF_LAYER[layer]} {head if keep else head[:1].lower() + head[1:]}")

@@ -7,12 +7,14 @@ It is the linear part of a logistic regression; no title is in it.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from agent_orchestrator.planning.words import normal_words
+from agent_orchestrator.planning.vocabulary import BUILD_VERBS, COMMON_WORDS, DETERMINERS, PRONOUNS, words_of
+from agent_orchestrator.planning.words import normal, normal_words
 
 UNIT = 16
 """Weights are stored as whole numbers of one UNIT-th: finer ones route no better, and take more room."""
@@ -22,6 +24,13 @@ BODY_SHARE = 0.35
 
 WORDS_LIMIT = 200
 """Words of a text that are looked at."""
+
+_ASKS = re.compile(r"(?:build|create|write|develop|make|implement|design)\s+(?:me\s+)?(?:an?|the|our|my|some)\s", re.I)
+"""How people ask for a thing. Titles of pull requests seldom begin so; there "build" is about builds, and "create"
+about plans. Of a title that does, only words that name something are looked up."""
+_EMPTY = frozenset(
+    map(normal, COMMON_WORDS | DETERMINERS | PRONOUNS | BUILD_VERBS | words_of("me my in on of to by at an or as is"))
+)
 
 Features = Mapping[str, float]
 
@@ -35,10 +44,14 @@ def features(title: str, description: str) -> Features:
 def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
     """Return for each specialist how much speaks for it (against it when below 0), and the words that say most.
 
-    The figures of one task add up to 0. Empty when nothing of the task is known.
+    What speaks for one speaks against the others. Nobody has evidence from how one asks alone. Empty when nothing of
+    the task is known.
     """
     roles, weights = _weights()
-    known = {gram: share for gram, share in features(title, description).items() if gram in weights}
+    found = features(title, description)
+    if _ASKS.match(title):
+        found = {gram: share for gram, share in found.items() if not _EMPTY.issuperset(gram.split())}
+    known = {gram: share for gram, share in found.items() if gram in weights}
     if not known:
         return {}
     scale = UNIT * math.sqrt(sum(share * share for share in known.values()))
@@ -48,7 +61,15 @@ def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
             parts[at].append((share * weight / scale, gram))
     sums = [sum(weight for weight, _ in found) for found in parts]
     mean = sum(sums) / len(sums)
-    return {role: (sums[at] - mean, _told(parts[at])) for at, role in enumerate(roles)}
+    return {
+        role: (sums[at] - mean if _says_what(parts[at]) else min(0.0, sums[at] - mean), _told(parts[at]))
+        for at, role in enumerate(roles)
+    }
+
+
+def _says_what(parts: list[tuple[float, str]]) -> bool:
+    """Say whether a word that names something speaks for a role, and not only how one asks: "create", "for"."""
+    return any(weight > 0 and not _EMPTY.issuperset(gram.split()) for weight, gram in parts)
 
 
 def _told(parts: list[tuple[float, str]]) -> str:

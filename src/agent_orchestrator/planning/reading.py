@@ -35,8 +35,23 @@ _CRITERIA = re.compile(
 _ASIDE = re.compile(
     r"reproduce|example|note|context|background|out of scope|non-goals?|constraints?|environment|links?", re.I
 )
+_WORK = re.compile(
+    r"features?|requirements?|stor(?:y|ies)|tasks?|scope|deliverables?|to-?dos?|functionality|changes|work|"
+    r"what to build",
+    re.I,
+)
+_AIM = re.compile(
+    r"goals?|objectives?|motivation|overview|summary|vision|(?:success )?metrics|success|kpis?|personas?|"
+    r"(?:target )?(?:users|audience)|stakeholders|risks?|assumptions|(?:open )?questions|"
+    r"tech(?:nolog(?:y|ies)| stack)?|stack|timeline|glossary|references",
+    re.I,
+)
+"""Headings of a requirements document that tell what for, by what and for whom. Where another heading names the work,
+what is listed under these is no part of it: nobody implements that a third of all users come back."""
 _AND = r"(?:and then|and|then|finally|y|e|et|puis|und|dann|oraz|i)"
 _CJK_NEXT = re.compile(rf"[，、,。]\s*(?:并且|并|然后|以及|最后)?(?={CHINESE_VERBS})")
+_CJK_INCLUDING = re.compile("[，,]?(?:包括|包含|具有|支持)")
+"""Before a list of what a thing shall have, whose items may begin with verbs."""
 _WORD = re.compile(r"[^\W_][\w'-]*")
 _LINK = re.compile(
     r"\b(?:with|for|including|covering|into|handling|con|para|com|avec|pour|mit|für|z|dla)\s+([^.;:\n]{5,200})|(?:包括|包含|支持|具有|含)([^。；\n]{4,200})",
@@ -156,7 +171,9 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
         lead = f"{head} {items[0].text}".strip()
     if criteria:
         lead = head or lead
-    numbered = _inline_items(lead)
+    listed = [line for line in lead.splitlines() if _ITEM.match(line)]
+    running = "\n".join(line for line in lead.splitlines() if line not in listed) if len(listed) > 1 else lead
+    numbered = _inline_items(running)  # of lines that were a list it was decided above that they are no parts
     if numbered:
         return Form.LIST, numbered[0], numbered[1], criteria
     head, requests = _requests(lead)
@@ -173,7 +190,7 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
 
 def _list_items(text: str) -> tuple[str, list[Part], list[str]]:
     head: list[str] = []
-    items: list[tuple[str, list[str]]] = []
+    items: list[tuple[str, list[str], str]] = []
     criteria: list[str] = []
     heading, indent = "", None
     for line in text.splitlines():
@@ -200,9 +217,17 @@ def _list_items(text: str) -> tuple[str, list[Part], list[str]]:
             items[-1][1].append(content)
         else:
             indent = depth if indent is None else indent
-            items.append((content, []))
-    parts = [_part(content, details) for content, details in items]
+            items.append((content, [], _section(heading)))
+    if any(_WORK.search(section) for _, _, section in items):
+        items = [item for item in items if not _AIM.fullmatch(item[2])]
+    parts = [_part(content, details) for content, details, _ in items]
     return "\n".join(head), parts, criteria
+
+
+def _section(heading: str) -> str:
+    """Return the name of a section that *heading* begins, without its marks; empty when it begins none."""
+    is_one = heading.startswith("#") or heading.endswith((":", "："))
+    return re.sub(r"^[#\s\d.]+|[\s:：*]+$", "", heading) if is_one else ""
 
 
 def _part(content: str, details: list[str]) -> Part:
@@ -243,7 +268,9 @@ def _coordinated(piece: str) -> list[str]:
     if not starts_with_request(piece):
         return [piece]
     if re.search(r"[\u4e00-\u9fff]", piece):
-        return [part for part in _CJK_NEXT.split(piece) if part.strip()]
+        asked = _CJK_INCLUDING.split(piece, maxsplit=1)[0]
+        requests = [part for part in _CJK_NEXT.split(asked) if part.strip()]
+        return [*requests[:-1], requests[-1] + piece[len(asked) :]] if requests else [piece]
     parts: list[str] = []
     for chunk in re.split(rf",\s+(?={_AND}\s|\w)", piece):
         if _asks_for_more(_bare(chunk)) or not parts:

@@ -23,7 +23,14 @@ from agent_orchestrator.domain.plan import Routing
 from agent_orchestrator.domain.specialist import GENERALIST, Specialist
 from agent_orchestrator.planning import learned
 from agent_orchestrator.planning.roster import ORIGINS, Roster
-from agent_orchestrator.planning.vocabulary import COMMON_WORDS, DETERMINERS, ENGLISH_VERBS, PRONOUNS, ROLE_WORDS
+from agent_orchestrator.planning.vocabulary import (
+    BUILD_VERBS,
+    COMMON_WORDS,
+    DETERMINERS,
+    ENGLISH_VERBS,
+    PRONOUNS,
+    ROLE_WORDS,
+)
 from agent_orchestrator.planning.words import Phrase, normal, normal_words, spellings
 
 TITLE_WEIGHT = 1.0
@@ -66,12 +73,32 @@ TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
 _BESIDES = re.compile(
-    r"(?<=\w)\s*,?\s+(?:with|including|plus|and)\s+(?:its\s+|unit\s+|some\s+|full\s+)?(?:tests?|docs|documentation)"
+    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write)\s+)?"
+    r"(?:(?:its|an?|unit|regression|some|full|des|les)\s+){0,2}(?:tests?|docs|documentation)(?:\s+(?:dazu|for it))?"
     r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",
     re.I,
 )
 """The end of a title that asks for what every change should have: "… with tests and docs" makes nobody its tester."""
+_BESIDES_MORE = re.compile(
+    r"\s+(?:with|including|plus)\s+(?:unit\s+)?(?:tests?|docs|documentation|examples)"
+    r"(?:\s*,\s*(?:unit\s+)?(?:tests?|docs|documentation|examples))*(?=\s*,)",
+    re.I,
+)
+"""The same at the head of a list: "… with docs, examples, and a release"."""
 
+_BUILT = re.compile(r"\s+(?:that|which|who|whose|where|for|so that|to)\s+", re.I)
+"""Where the title of something to be built goes on to say what it is for. "Build a bot that reminds people of meetings"
+asks for a bot: what it speaks of is its purpose, and weighs like a description."""
+
+_EXPRESSIONS = (
+    (re.compile(r"\b(?:percent|dollar|euro|pound|currency|plus|minus|equals?|hash|at)[ -]signs?\b", re.I), "character"),
+    (re.compile(r"^\W*as an? [\w' -]{1,60}?,? i (?:want|would like|need)(?: to)?\b", re.I), ""),
+    (re.compile(r"^\W*acceptance criteria\s*:", re.I | re.M), ""),
+    (re.compile(r"\bsign(?:s|ed|ing)?[ -](?:in|on|up|out)\b", re.I), "login"),
+)
+"""A percent sign signs nothing, and neither does who signs in. A user story asks for what its user wants, not for a
+user story."""
+_FIRST_WORD = re.compile(r"\w+")
 _PATH = re.compile(r"(?:[\w.@-]+/)+[\w.@*-]+|\.?[\w-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\b")
 
 
@@ -90,7 +117,11 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         scores[name] += weight
         reasons[name].append((weight, evidence))
 
-    title, description = _BESIDES.sub("", title[:TEXT_LIMIT_CHARS]), description[:TEXT_LIMIT_CHARS]
+    title, description = (
+        _BESIDES_MORE.sub(" with", _BESIDES.sub("", text[:TEXT_LIMIT_CHARS])) for text in (title, description)
+    )
+    whole = title
+    title, description = _head(_as_meant(title), _as_meant(description), index)
     in_title = _found(title, index)
     for phrase in in_title:
         for name, weight in index.words[phrase]:
@@ -100,7 +131,7 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
     own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
     # Nothing was learned of the user's and the project's specialists: beside them only words are fair.
-    for name, (weight, told) in learned.evidence(title, description).items() if not own_ones else ():
+    for name, (weight, told) in learned.evidence(whole, description).items() if not own_ones else ():
         if name in index.nearness:
             scores[name] += weight * LEARNED_WEIGHT
             if weight > 0 and not reasons[name]:
@@ -120,6 +151,26 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         scores.items(), key=lambda item: (-owned.get(item[0], 0.0), -item[1], index.nearness[item[0]], item[0])
     )
     return _decided(ranked, reasons)
+
+
+def _as_meant(text: str) -> str:
+    """Return *text* without expressions whose words mean something else by themselves."""
+    for expression, meaning in _EXPRESSIONS:
+        text = expression.sub(meaning, text)
+    return text
+
+
+def _head(title: str, description: str, index: "_Index") -> tuple[str, str]:
+    """Return *title* without what the thing to be built is for, which stands before *description* then.
+
+    A thing that says nothing of who builds it, such as a script, is told apart by its purpose only.
+    """
+    first = _FIRST_WORD.match(title)
+    found = _BUILT.search(title)
+    if first is None or found is None or first.group().casefold() not in BUILD_VERBS:
+        return title, description
+    thing, purpose = title[: found.start()], title[found.end() :]
+    return (thing, f"{purpose}\n{description}") if _found(thing, index) else (title, description)
 
 
 def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[float, str]]]) -> Routing:

@@ -51,13 +51,15 @@ class Splitter:
     profile: Profile | None = None
     models: Sequence[tuple[str, Complete]] = ()
     """Who may be asked, by name, the best first. Empty means rules."""
+    told: str = ""
+    """What a person should know of who is asked, such as that the planner they chose is not here."""
 
     def split(self, whole: PlannedTask, told: str) -> Parts:
         """Return the parts of *whole*; *told* is what its attempts showed. Every model is asked at most twice."""
-        problems = []
+        problems = [self.told] if self.told else []
         for source, complete in self.models:
             try:
-                return self._by_model(whole, told, source, complete)
+                return replace(self._by_model(whole, told, source, complete), notice="; ".join(problems))
             except OrchestratorError as error:
                 problems.append(f"{source}: {error.message}")
         found = parts_by_rules(whole)

@@ -54,6 +54,14 @@ CHINESE_VERBS = (
 VERBS = words_of(_ENGLISH + _SPANISH + _PORTUGUESE + _FRENCH + _GERMAN + _POLISH)
 ENGLISH_VERBS = words_of(_ENGLISH)
 
+TITLE_VERBS = VERBS | words_of(
+    """
+    accept answer ask assign browse call cancel choose click edit enter find follow get give invite keep let open pay
+    pick play react remember reply reserve see select skip subscribe switch turn undo vote wait warn watch
+    """
+)
+"""Verbs that an item of a list may begin with as a title. In running words they do not begin a request."""
+
 SMALL_VERBS = words_of(
     """
     fix rename bump revert correct tweak adjust stop prevent remove delete drop disable enable hide patch typo
@@ -88,6 +96,20 @@ NOT_WEB = words_of(
     """
 )
 """Beside an app noun these mean another kind of thing: a CLI app, a plugin system, a build system."""
+STORED = words_of(
+    """
+    value kv key-value data object blob document vector event feature session state secret secrets config log graph
+    metadata credential column block
+    """
+)
+"""Before "store" these make it one that nobody shops in."""
+PROGRAMS = words_of(
+    """
+    game extension add-on addon engine compiler interpreter simulator simulation emulator database store editor
+    framework kernel shell debugger
+    """
+)
+"""What is built of parts that stand on one core, and has neither endpoints nor pages by itself."""
 
 NOUN_LIKE_VERBS = words_of(
     """

@@ -284,3 +284,32 @@ class AnswersQuestions(Provider, Protocol):
     def answer(self, output: str, files: Mapping[str, str]) -> str | None:
         """Return the JSON text of the answer from standard output or from *files* the command wrote; None if absent."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLog:
+    """Where a CLI writes a session down for itself, while it works on it."""
+
+    folders: tuple[Path, ...]
+    """The file lies in one of these; they need not exist."""
+    ending: str
+    """How its name ends."""
+
+
+@runtime_checkable
+class LogsSessions(Provider, Protocol):
+    """A provider whose CLI writes into a file of its own, as it works, what it prints only as it ends.
+
+    Both methods are pure. Whoever runs the agent looks for the file; that there is none is no error.
+    """
+
+    def session_log(self, session: str) -> SessionLog | None:
+        """Return where the session's log would lie, or None when its id does not tell."""
+        ...
+
+    def read_log(self, line: str) -> Spent | None:
+        """Return what one line of the log says was used by the whole session so far, or None; never raises.
+
+        The last such line counts, so that a long log may be read from its end.
+        """
+        ...

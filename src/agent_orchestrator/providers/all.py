@@ -7,7 +7,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.providers import Provider, generic
 from agent_orchestrator.providers.api import Api
 from agent_orchestrator.providers.claude import ENVIRONMENT, Claude, cloud, logged_in
-from agent_orchestrator.providers.codex import Codex
+from agent_orchestrator.providers.codex import Codex, sessions_folder
 from agent_orchestrator.providers.demo import Demo
 from agent_orchestrator.providers.gemini import Gemini
 from agent_orchestrator.providers.opencode import OpenCode
@@ -52,7 +52,7 @@ def providers(
     )
     found: list[Provider] = [
         claude,
-        Codex(clock=clock, model=codex_model, table=table),
+        Codex(clock=clock, model=codex_model, table=table, sessions=sessions_folder(environ, home)),
         Gemini(clock=clock, table=table),
         OpenCode(clock=clock, model=opencode_model, table=table),
     ]

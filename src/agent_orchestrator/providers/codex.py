@@ -7,8 +7,9 @@ stand in ``tests/providers/recordings``.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from uuid import RFC_4122, UUID
 
 from agent_orchestrator.domain.attempt import Outcome, Usage
 from agent_orchestrator.domain.clock import Clock, SystemClock
@@ -24,6 +25,7 @@ from agent_orchestrator.providers import (
     Provider,
     Question,
     Said,
+    SessionLog,
     Spent,
     Started,
     UsedTool,
@@ -57,6 +59,9 @@ ENCLOSING = frozenset({"CODEX_SANDBOX", "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX
 ROLE_LIMIT = 32 * 1024
 """Bytes of a role that still travel as an argument. One argument may have 128 KiB on Linux; escaping can double it."""
 
+TIME_ORDERED = 7
+"""Version of the UUIDs that codex names its threads by: their first 48 bits are when it began, in milliseconds."""
+
 SCHEMA_FILE = "schema.json"
 ANSWER_FILE = "answer.json"
 
@@ -73,6 +78,8 @@ class Codex:
     does not say which model it used. None leaves the choice to codex and prices at the dearest known."""
     table: prices.Table = prices.KNOWN
     """What tokens cost where the CLI reports no dollars."""
+    sessions: Path | None = None
+    """The folder in which it writes its sessions down, ``$CODEX_HOME/sessions``. None: they are not looked at."""
     name: str = "codex"
     title: str = "Codex"
     binary: str | None = "codex"
@@ -122,13 +129,39 @@ class Codex:
             case "item.started" | "item.completed" as when:
                 return _item(fields.mapping(event.get("item")), is_start=when == "item.started")
             case "turn.completed":
-                return (*self._spent(fields.mapping(event.get("usage"))), Finished(ok=True, summary=""))
+                spent = self._spent(fields.mapping(event.get("usage")))
+                return (*((spent,) if spent else ()), Finished(ok=True, summary=""))
             case "turn.failed":
                 return self._failed(fields.mapping(event.get("error")))
             case _:
                 return ()
 
-    def _spent(self, usage: dict[str, object]) -> tuple[Meaning, ...]:
+    def session_log(self, session: str) -> SessionLog | None:
+        """Return where codex writes the thread down: ``YYYY/MM/DD/rollout-TIME-ID.jsonl``, of the day it began.
+
+        The id tells when that was, and the folder has the date of the machine's zone. A thread that goes on stays in
+        its file (measured).
+        """
+        try:
+            id = UUID(session)
+        except ValueError:
+            return None
+        if self.sessions is None or id.version != TIME_ORDERED or id.variant != RFC_4122:
+            return None
+        began = datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+        days = (began + timedelta(days=off) for off in (0, -1, 1))
+        return SessionLog(folders=tuple(self.sessions / f"{day:%Y/%m/%d}" for day in days), ending=f"-{id}.jsonl")
+
+    def read_log(self, line: str) -> Spent | None:
+        """Return the tokens of the whole thread from a ``token_count``, which codex writes after each answer."""
+        if '"token_count"' not in line:  # most lines are long and something else
+            return None
+        told = fields.mapping(fields.parse(line).get("payload"))
+        if told.get("type") != "token_count":
+            return None
+        return self._spent(fields.mapping(fields.mapping(told.get("info")).get("total_token_usage")))
+
+    def _spent(self, usage: dict[str, object]) -> Spent | None:
         """The figures count the whole thread, and ``input_tokens`` includes the cached ones."""
         cached = fields.count(usage.get("cached_input_tokens"))
         found = Usage(
@@ -137,8 +170,8 @@ class Codex:
             output_tokens=fields.count(usage.get("output_tokens")),
         )
         if found == Usage():
-            return ()
-        return (Spent(usage=self.table.estimated(found, self.model), whole_session=True),)
+            return None
+        return Spent(usage=self.table.estimated(found, self.model), whole_session=True)
 
     def _failed(self, error: dict[str, object]) -> tuple[Meaning, ...]:
         """Codex gives text only, no status, so the text decides. Its times have no seconds: they are cut off."""
@@ -205,6 +238,11 @@ class Codex:
         if (folder / "config.toml").exists():
             return "whoever its config.toml names"
         return "nobody (not logged in)"
+
+
+def sessions_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Return the folder of codex's sessions for agents with this environment."""
+    return Path(environ.get("CODEX_HOME") or home / ".codex") / "sessions"
 
 
 def toml_string(value: str) -> str:

@@ -7,6 +7,10 @@ from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.providers import api
 from agent_orchestrator.providers.prices import UNKNOWN_MODEL, Table
 
+OWN_CHOICE: Mapping[str, str] = {"claude": "claude-opus-5-5", "codex": "gpt-6.1-sol"}
+"""The model that a CLI asked for when it was told none: claude 2.1.329 and codex 0.169.0, both with a key and without
+settings, seen by a model server on loopback in November 2026. Another login or version may choose another."""
+
 
 def priced(
     provider: str,
@@ -30,3 +34,32 @@ def priced(
     if table.find(model) is None and table.unknown is UNKNOWN_MODEL:
         return None
     return table.estimated(usage, model).cost_micro_usd
+
+
+def assumed(
+    provider: str,
+    usage: Usage,
+    tier: Tier,
+    *,
+    chosen: str | None,
+    by_tier: Mapping[tuple[str, Tier], str],
+    table: Table,
+) -> int | None:
+    """Return the same where the CLI chooses the model itself, as if it chose what it was seen to choose.
+
+    A model that *table* has no price for costs like the dearest in it. None where nobody knows what is chosen, and for
+    a model of the user's without a price: what they chose is not guessed at.
+    """
+    known = priced(provider, usage, tier, chosen=chosen, by_tier=by_tier, table=table)
+    if known is not None or chosen or by_tier.get((provider, tier)) or provider not in OWN_CHOICE:
+        return known
+    return table.estimated(usage, OWN_CHOICE[provider]).cost_micro_usd
+
+
+def assumption(provider: str, table: Table) -> str:
+    """Say what :func:`assumed` takes for granted of *provider*; empty where it assumes nothing."""
+    model = OWN_CHOICE.get(provider)
+    if model is None:
+        return ""
+    has_price = table.find(model) is not None or table.unknown is not UNKNOWN_MODEL
+    return f"{model} by {provider}'s own choice" + ("" if has_price else ", at the price of the dearest model known")

@@ -4,11 +4,12 @@ import secrets
 import select
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import NotReady, OrchestratorError
-from agent_orchestrator.providers import AnswersQuestions, Finished, Provider, Question
+from agent_orchestrator.domain.usage import Usage
+from agent_orchestrator.providers import AnswersQuestions, Finished, Provider, Question, Spent
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.follower import tail
@@ -36,10 +37,12 @@ def ask(
     model: str | None,
     state: Path,
     timeout_s: float,
+    tell: Callable[[Usage], None] = lambda _: None,
 ) -> str:
     """Return the JSON text of *provider*'s answer to *prompt*.
 
     Runs in an empty folder: a question is answered from its own words, and nothing of the project can be changed.
+    *tell* is called once with what the question used as far as the provider said so, also when there is no answer.
 
     Raises:
         NoAnswer: it ended without one; the message says why in the provider's words.
@@ -77,7 +80,10 @@ def ask(
             limits=limits,
             orphan_ttl_s=5,
         )
-        _run(spawn, timeout_s)
+        try:
+            _run(spawn, timeout_s)
+        finally:
+            tell(_used(provider.for_model(model) if model else provider, run_dir))
         return _answer(provider, run_dir, timeout_s)
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -93,6 +99,18 @@ def _run(spawn: Spawn, timeout_s: float) -> None:
         except BaseException:
             process.kill()
             raise
+
+
+def _used(provider: Provider, run_dir: Path) -> Usage:
+    """Return what was reported as used: figures of the whole session replace each other, others add up."""
+    whole, added = Usage(), Usage()
+    for line in tail_text(run_dir / "stdout.log").splitlines():
+        for meaning in provider.read(line):
+            if isinstance(meaning, Spent) and meaning.whole_session:
+                whole = meaning.usage
+            elif isinstance(meaning, Spent):
+                added = added.plus(meaning.usage)
+    return whole.plus(added)
 
 
 def _answer(provider: AnswersQuestions, run_dir: Path, timeout_s: float) -> str:

@@ -6,7 +6,7 @@ enclosing agent run are never passed on: `claude` started with CLAUDECODE set
 believes that it runs inside another one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -56,10 +56,20 @@ NEVER = (
 
 def allowed(environ: Mapping[str, str], patterns: Iterable[str] = ()) -> dict[str, str]:
     """Return the part of *environ* that a child may have: the groups, and names that match *patterns*."""
-    wanted = [pattern for group in GROUPS.values() for pattern in group] + list(patterns)
-    return {
-        name: value
-        for name, value in environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in wanted)
-        and not any(fnmatchcase(name, pattern) for pattern in NEVER)
-    }
+    wanted = _matching([*(pattern for group in GROUPS.values() for pattern in group), *patterns])
+    unwanted = _matching(NEVER)
+    return {name: value for name, value in environ.items() if wanted(name) and not unwanted(name)}
+
+
+def _matching(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return what says whether a name matches one of *patterns*. Nearly all are names and beginnings of names."""
+    names, beginnings, others = set(), [], []
+    for pattern in patterns:
+        if any(sign in pattern.removesuffix("*") for sign in "*?["):
+            others.append(pattern)
+        elif pattern.endswith("*"):
+            beginnings.append(pattern[:-1])
+        else:
+            names.add(pattern)
+    begins = tuple(beginnings)
+    return lambda name: name in names or name.startswith(begins) or any(fnmatchcase(name, one) for one in others)

@@ -10,6 +10,7 @@ from agent_orchestrator.domain.text import clean
 from agent_orchestrator.providers import (
     Finished,
     Limited,
+    LogsSessions,
     Provider,
     Said,
     Spent,
@@ -18,6 +19,7 @@ from agent_orchestrator.providers import (
     still_limited,
 )
 from agent_orchestrator.runtime.process import ExitRecord, Process, exit_record
+from agent_orchestrator.runtime.session_log import SessionLogReader
 from agent_orchestrator.runtime.transcript import Line, Tailer
 from agent_orchestrator.workspaces import Workspace
 
@@ -63,10 +65,13 @@ class Follower:
     _acted: bool = False
     _parts: str = ""
     """What was said in parts since the last that was anything else."""
+    _log: SessionLogReader | None = None
+    """Reads what the CLI writes down for itself, where there is more in that than in what it prints."""
 
     def __post_init__(self) -> None:
         """Take an attempt that was read from before as one that did something: what it was is not remembered."""
         self._acted = self.attempt.stdout_offset > 0
+        self._log = SessionLogReader(self.provider) if isinstance(self.provider, LogsSessions) else None
 
     @property
     def did_nothing(self) -> bool:
@@ -75,6 +80,7 @@ class Follower:
 
     def read(self, now: float, *, to_end: bool = False) -> None:
         """Read what is new. With *to_end* read everything, the unfinished last line too; the process is gone."""
+        self._read_log(now, to_end=to_end)  # first: what is printed at last is the CLI's own sum
         lines = self.tailer.read()
         while lines or (to_end and self.tailer.behind):
             for line in lines:
@@ -88,6 +94,15 @@ class Follower:
             self.attempt = replace(self.attempt, stdout_offset=self.tailer.offset)
             self.changed = True
 
+    def _read_log(self, now: float, *, to_end: bool) -> None:
+        """Learn from the session's log what was used so far, until the agent has said its last word."""
+        if self._log is None or self.attempt.session is None or self.last is not None:
+            return
+        spent, before = self._log.read(self.attempt.session, now, to_end=to_end), self.attempt.usage
+        if spent is not None:
+            self._spent(spent)
+            self.changed = self.changed or self.attempt.usage != before
+
     def stderr(self) -> str:
         """Return the end of what it wrote to standard error, cleaned."""
         return self.redact(tail(Path(self.attempt.run_dir) / "stderr.log", STDERR_LIMIT))
@@ -99,6 +114,8 @@ class Follower:
     def close(self) -> None:
         """Let go of its files."""
         self.tailer.close()
+        if self._log is not None:
+            self._log.close()
         if self.process is not None:
             self.process.close()
 

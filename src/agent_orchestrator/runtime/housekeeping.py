@@ -11,7 +11,7 @@ import os
 import secrets
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery
+from agent_orchestrator.domain.ids import TaskId
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
 from agent_orchestrator.runtime import process
 from agent_orchestrator.runtime.restoring import chosen
@@ -84,7 +85,28 @@ class Leftover:
     """Set for a checkout."""
     waits_since: datetime | None = None
     """Set when it stays only because it is not old enough: when its attempt ended."""
+    needless_since: datetime | None = None
+    """Set for a checkout that holds nothing which the user's repository does not hold: when its attempt ended."""
+    in_use: bool = False
+    """Whether an agent works in it, or its task may go on there."""
+    tasks: tuple[TaskId, ...] = ()
+    """Whose checkout it was."""
+    is_warm: bool = False
+    """Whether the next attempt would be quicker for it."""
     checkpoints: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """What a run freed by itself."""
+
+    freed: tuple[Leftover, ...]
+    kept: tuple[Leftover, ...]
+    """Checkouts with work that lies nowhere else, each with the command that takes it."""
+
+
+class Abandoned(Exception):
+    """Somebody has no more time for this; what was freed until now is freed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +120,8 @@ class Housekeeping:
     workspaces: Callable[[], Workspaces]
     saves: Checkpoints
     retention: Retention
+    go_on: Callable[[], bool] = lambda: True
+    """Asked between two looks at the disk; what is going on raises Abandoned when it says no."""
 
     def leftovers(self, *, older_than: timedelta | None = None) -> list[Leftover]:
         """Return everything of ended work, what may go first. Removes nothing; takes checkpoints.
@@ -116,13 +140,49 @@ class Housekeeping:
 
     def free(self, *, older_than: timedelta | None = None) -> list[Leftover]:
         """Look anew, free what may go, and return what is gone."""
+        freed = self._freed(one for one in self.leftovers(older_than=older_than) if one.free)
+        if any(one.kind is Kind.CHECKOUT for one in freed):
+            for spare in self._spares():  # what was closed just now was kept as a spare
+                self._remove(spare.path)
+        return freed
+
+    def tidy(self) -> Tidied:
+        """Free what needs nobody's consent, and say which work stays and how to get it.
+
+        As `free`, but of checkouts only those that hold nothing which the user's repository does not hold, and warm
+        ones and those that are not old only while all is more than the disk budget.
+
+        Raises:
+            Abandoned: `go_on` said so before it was known what may go.
+        """
+        found = self.leftovers()
+        before = self.clock.now() - self.retention.checkouts
+        goes = [one for one in found if one.free and not one.is_warm and _is_needless(one, before)]
+        excess = self._size(self.state) - sum(one.bytes for one in goes) - self.retention.disk_bytes
+        spare = [one for one in found if one.is_warm] + sorted(
+            (one for one in found if one.needless_since and one not in goes), key=lambda one: str(one.needless_since)
+        )
+        for one in spare:
+            if excess > 0:
+                goes.append(one)
+                excess -= one.bytes
+        stays = [one for one in found if one.kind is Kind.CHECKOUT and one not in goes]
+        kept = [one for one in stays if one.command and not one.in_use]
+        return Tidied(freed=tuple(self._freed(goes)), kept=tuple(kept))
+
+    def _freed(self, goes: Iterable[Leftover]) -> list[Leftover]:
+        """Free each of them and return what is gone; ends early when it shall not go on."""
         freed = []
-        for leftover in self.leftovers(older_than=older_than):
-            if not leftover.free or not self._is_inside(leftover.path):
+        for leftover in goes:
+            if not self.go_on():
+                break
+            if not self._is_inside(leftover.path):
                 continue
             if leftover.kind is Kind.CHECKPOINTS:
                 freed.append(replace(leftover, bytes=self.saves.forget(leftover.checkpoints)))
                 continue
+            if any(self.store.tasks.get(id).state in OPEN for id in leftover.tasks):
+                continue  # it was sent back a moment ago, and may go on there
             if leftover.workspace is not None:
                 try:
                     self.workspaces().close(leftover.workspace)  # it takes a last checkpoint, and tells git
@@ -131,14 +191,11 @@ class Housekeeping:
             self._remove(leftover.path)
             if not leftover.path.exists():
                 freed.append(leftover)
-        if any(one.kind is Kind.CHECKOUT for one in freed):
-            for spare in self._spares():  # what was closed just now was kept as a spare
-                self._remove(spare.path)
         return freed
 
     def _within(self, disk_bytes: int, found: list[Leftover]) -> list[Leftover]:
         """Let checkouts that are kept, but not old, go too while all is more than *disk_bytes*, the oldest first."""
-        excess = _size(self.state) - sum(one.bytes for one in found if one.free) - disk_bytes
+        excess = self._size(self.state) - sum(one.bytes for one in found if one.free) - disk_bytes
         let_go = set()
         for one in sorted((one for one in found if one.waits_since), key=lambda one: one.waits_since or one.path):
             if excess > 0:
@@ -179,7 +236,7 @@ class Housekeeping:
             its_own = next((one for one in attempts if one.id == folder.name), None)
             if its_own is not None and its_own.outcome is not None and its_own.workspace is None:
                 about = f"attempt {its_own.id}: it was never begun; its checkout is half made"
-                yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
+                yield Leftover(kind=Kind.SPARE, path=folder, bytes=self._size(folder), about=about)
 
     def _judged(
         self, workspace: Workspace, users: list[tuple[Task, Attempt]], last: Attempt, before: datetime
@@ -188,16 +245,17 @@ class Housekeeping:
         stays = Leftover(
             kind=Kind.CHECKOUT,
             path=workspace.root,
-            bytes=_size(workspace.root),
+            bytes=self._size(workspace.root),
             about="",
             free=False,
             command=self._command(users),
+            tasks=tuple({task.id for task, _ in users}),
         )
         about = f"attempt {last.id}: "
         if any(attempt.outcome is None for _, attempt in users):
-            return replace(stays, about=f"{about}is still at work")
+            return replace(stays, about=f"{about}is still at work", in_use=True)
         if any(task.state in OPEN for task, _ in users):
-            return replace(stays, about=f"{about}its task may go on in it")
+            return replace(stays, about=f"{about}its task may go on in it", in_use=True)
         by_hand = f"cp -a {shlex.quote(str(workspace.root))} FOLDER"
         try:
             kept = self.workspaces().checkpoint(workspace, attempt=last.id, why="before its checkout may go")
@@ -210,7 +268,12 @@ class Housekeeping:
             told = "; ".join(missing[:3]) + ("; …" if len(missing) > 3 else "")
             return replace(stays, about=f"{about}no checkpoint holds all of it ({told})", command=by_hand)
         if not unsafe:
-            return replace(stays, about=about + self._why_it_goes(last), free=True, workspace=workspace, command="")
+            told = about + self._why_it_goes(last)
+            if not self._is_as_collected(last):
+                told += "; it was changed after that, and a checkpoint holds it"
+                return replace(stays, about=told, free=True, workspace=workspace)
+            ended = last.ended_at or self.clock.now()
+            return replace(stays, about=told, free=True, workspace=workspace, command="", needless_since=ended)
         command = self._command(users)
         about += f"{unsafe}; a checkpoint does" if command else "nothing differs from what it began with"
         goes = replace(stays, about=about, workspace=workspace, command=command)
@@ -240,13 +303,22 @@ class Housekeeping:
         assert attempt.commit is not None
         return attempt.branch is not None and self.workspaces().contains(attempt.branch, attempt.commit)
 
+    def _is_as_collected(self, last: Attempt) -> bool:
+        """Say whether the newest checkpoint of an attempt's files is what it was collected as, or began with."""
+        collected = last.commit or last.base_commit
+        if collected is None:
+            return False
+        tree = self.workspaces().tree(collected)
+        return all(one.tree == tree for one in self.saves.of(last.id)[-1:])
+
     def _why_it_goes(self, attempt: Attempt) -> str:
         return f"its work stands on {attempt.branch}" if attempt.commit else "nothing had changed in it"
 
     def _spares(self) -> Iterator[Leftover]:
         for folder in [*_folders(self.state / SPARE), *_folders(self.state / REMOVED)]:
             about = "a used checkout, its work collected, kept for the next attempt"
-            yield Leftover(kind=Kind.SPARE, path=folder, bytes=_size(folder), about=about)
+            is_warm = folder.parent.name == SPARE
+            yield Leftover(kind=Kind.SPARE, path=folder, bytes=self._size(folder), about=about, is_warm=is_warm)
 
     def _of_ended_goals(self, room: str, kind: Kind, before: datetime) -> Iterator[Leftover]:
         """Find what lies in the folder *room* of the state, by goal, of goals that ended *before* then."""
@@ -261,7 +333,7 @@ class Housekeeping:
                 continue
             about = f"goal {goal.id}, {goal.state} on {goal.ended_at:%Y-%m-%d}"
             count = len(_folders(folder)) if kind is Kind.TRANSCRIPTS else 1
-            yield Leftover(kind=kind, path=folder, bytes=_size(folder), about=about, count=count)
+            yield Leftover(kind=kind, path=folder, bytes=self._size(folder), about=about, count=count)
 
     def _of_ended_tasks(self, before: datetime) -> Iterator[Leftover]:
         """Find the transcripts of tasks that are over, in goals that still go on."""
@@ -272,7 +344,7 @@ class Housekeeping:
                 continue
             if self.store.goals.get(attempt.goal).state in GOAL_OPEN:
                 about = f"attempt {attempt.id}, ended on {ended:%Y-%m-%d}; its goal goes on"
-                yield Leftover(kind=Kind.TRANSCRIPTS, path=folder, bytes=_size(folder), about=about)
+                yield Leftover(kind=Kind.TRANSCRIPTS, path=folder, bytes=self._size(folder), about=about)
 
     def _checkpoints(self, before: datetime) -> Iterator[Leftover]:
         """Find checkpoints of ended goals that are not needed to bring unlanded work back."""
@@ -294,7 +366,7 @@ class Housekeeping:
             yield Leftover(
                 kind=Kind.CHECKPOINTS,
                 path=self.state / "saves.git",
-                bytes=min(sum(one.bytes for one in old), _size(self.state / "saves.git")),
+                bytes=min(sum(one.bytes for one in old), self._size(self.state / "saves.git")),
                 about="of goals that ended; the size is at most this",
                 count=len(old),
                 checkpoints=tuple(old),
@@ -306,16 +378,36 @@ class Housekeeping:
             is_asking = process.state(folder) in {process.State.STARTING, process.State.RUNNING}
             if self.clock.now() - asked > QUESTION_LASTS and not is_asking:
                 about = "a question to a planner that a crash left"
-                yield Leftover(kind=Kind.QUESTION, path=folder, bytes=_size(folder), about=about)
+                yield Leftover(kind=Kind.QUESTION, path=folder, bytes=self._size(folder), about=about)
 
     def _attempts(self) -> Iterator[tuple[Task, Attempt]]:
         for task in self.store.tasks.in_states(list(TaskState), limit=1_000_000):
             for attempt in self.store.attempts.of_task(task.id):
                 yield task, attempt
 
+    def _size(self, folder: Path) -> int:
+        """Return the bytes of the files below *folder*; links are not followed, hard links count each time."""
+        total = 0
+        for parent, _, names in os.walk(folder):
+            if not self.go_on():
+                raise Abandoned
+            for name in names:
+                try:
+                    total += (Path(parent) / name).lstat().st_size
+                except OSError:
+                    continue
+        return total
+
     def _is_inside(self, path: Path) -> bool:
         inside = path.resolve()
         return inside != self.state.resolve() and inside.is_relative_to(self.state.resolve())
+
+
+def _is_needless(leftover: Leftover, before: datetime) -> bool:
+    """Say whether nobody can want it any more; of checkouts, those that ended *before* then."""
+    if leftover.kind is not Kind.CHECKOUT:
+        return True
+    return leftover.needless_since is not None and leftover.needless_since <= before
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -323,15 +415,3 @@ def _folders(parent: Path) -> list[Path]:
         return sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
     except OSError:
         return []
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of the files below *folder*; links are not followed, hard links count each time."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(parent) / name).lstat().st_size
-            except OSError:
-                continue
-    return total

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
@@ -23,12 +24,14 @@ from agent_orchestrator.runtime.endings import with_room_in_mind
 from agent_orchestrator.runtime.failures import in_words
 from agent_orchestrator.runtime.process import exit_record
 from agent_orchestrator.runtime.resolutions import missing
-from agent_orchestrator.runtime.scrutiny import Scrutiny, Work, judge, out_of_scope
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import Collected, Union, Workspace, Workspaces
+
+if TYPE_CHECKING:
+    from agent_orchestrator.runtime.scrutiny import Scrutiny, Work
 
 DIFF_IN_FEEDBACK = 6_000
 """Characters of the earlier attempt's own patch that a fresh start after a conflict is shown."""
@@ -121,6 +124,8 @@ class Landing:
         commit: str,
         later: Callable[[Callable[[], None]], None],
     ) -> Outcome:
+        from agent_orchestrator.runtime.scrutiny import Work, judge  # an eighth of our start, not paid by that
+
         assert goal.result_branch is not None
         for _ in range(ROUNDS):
             tip = self.workspaces.tip(goal.result_branch)
@@ -155,7 +160,7 @@ class Landing:
         reason = f"{goal.result_branch} kept moving while we were landing on it"
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
 
-    def _advise(self, attempt: Attempt, work: Work, evidence: Evidence) -> None:
+    def _advise(self, attempt: Attempt, work: "Work", evidence: Evidence) -> None:
         """Add to landed work's evidence what is worth knowing. Nothing waits for it, and its loss loses little."""
         with suppress(OrchestratorError):
             advice = self.scrutiny.advice(work)
@@ -167,22 +172,28 @@ class Landing:
         return self.check_for(task._replace(verify=None), goal)
 
     @property
-    def scrutiny(self) -> Scrutiny:
+    def scrutiny(self) -> "Scrutiny":
         """What asks how much a passing check is worth."""
+        from agent_orchestrator.runtime.scrutiny import Scrutiny
+
         return Scrutiny(workspaces=self.workspaces, verification=self.verification)
 
     def _answer(self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace) -> Outcome:
-        """Accept a result that is an answer: nothing is landed, and what stands is checked."""
+        """Accept a result that is an answer: nothing is landed.
+
+        What stands is checked, but where this goal has landed nothing, the project's tests look at what was there
+        before: then only a check of the task's own can vouch for the answer.
+        """
         notes = ("the result is an answer; no file changed",)
         evidence = Evidence(base_commit=workspace.base, notes=notes)
         stands = (self.workspaces.tip(goal.result_branch) if goal.result_branch else None) or goal.base_commit
         command = self.check_for(task, goal)
         judged = Verdict.UNVERIFIED
-        if command is not None and stands is not None:
+        vouches = stands != goal.base_commit or (command is not None and command.origin in {"user", "task"})
+        if command is not None and stands is not None and vouches:
             check = self.verification.check(command, tree=stands, base=goal.base_commit)
             evidence = replace(evidence, checks=(check,))
             judged = Verdict.VERIFIED if verdict(check) is Verdict.VERIFIED else Verdict.UNVERIFIED
-        self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 
@@ -191,6 +202,8 @@ class Landing:
 
         The supervisor may have died between moving the branch and writing that down.
         """
+        from agent_orchestrator.runtime.scrutiny import judge
+
         task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
         if goal.result_branch is None:
             return False
@@ -301,6 +314,8 @@ class Landing:
     def _settle_in_place(
         self, task: Task, goal: Goal, attempt: Attempt, workspace: Workspace, collected: Collected
     ) -> Outcome:
+        from agent_orchestrator.runtime.scrutiny import judge, out_of_scope
+
         check = self.verification.check_folder(self.check_for(task, goal), workspace.path)
         evidence = replace(
             _evidence(collected, base=workspace.base),
@@ -311,7 +326,6 @@ class Landing:
         judged = judge(check, evidence.concerns)
         if judged is Verdict.REJECTED:
             return self._give_back(attempt, Outcome.REJECTED, _why(check), evidence, feedback=_told(check))
-        self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=None, evidence=evidence)
         return Outcome.SUCCEEDED
 

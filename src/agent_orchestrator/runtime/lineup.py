@@ -61,6 +61,17 @@ class Lineup:
         by_cli = tuple(name for name in PLANNERS if find(self.providers[name], self.environ) is not None)
         return ("api", *by_cli) if self._has_key("api") else by_cli
 
+    def standing_in(self) -> tuple[str, ...]:
+        """Return the models that may plan in the place of a planner that is not here, best first.
+
+        Only those that work in this project's runs, whom somebody pays already: another one nobody has chosen.
+        """
+        try:
+            working = self.of_run()
+        except NotReady:
+            return ()
+        return tuple(name for name in ("api", *PLANNERS) if name in working)
+
     @property
     def asked_for(self) -> tuple[str, ...]:
         """The providers that the settings name; empty when any that is installed will do."""

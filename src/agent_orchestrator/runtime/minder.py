@@ -47,6 +47,9 @@ ORPHAN_CHECK_S = 10.0
 """Longest pause between two looks at the supervisor's lock."""
 LEFTOVER_GRACE_S = 2.0
 """Longest grace of processes that outlive the agent's first process: they had no reason to stay."""
+LEAVING_S = 0.02
+"""How long what the agent's first process leaves may take to end by itself, before it is looked for among all processes
+there are: what bubblewrap watched over ends with it, a moment later."""
 KILL_PATIENCE_S = 30.0
 """How long SIGKILL is repeated before what is left (another user's, or stuck in the kernel) is reported instead."""
 DISK_PATIENCE_S = 600.0
@@ -158,6 +161,7 @@ class Minder:
         self.status: int | None = None
         self.why: str | None = None
         self.error: str | None = None
+        self.exited_at = 0.0
         self.kill_at = 0.0
         self.kill_rounds = 0
         self.peak_rss_kb = 0
@@ -292,6 +296,9 @@ class Minder:
                 return
             now = time.monotonic()
             if self.why == "exited" and not self.kill_at:
+                if now < self.exited_at + LEAVING_S:
+                    self._wait(self.exited_at + LEAVING_S - now)
+                    continue
                 self.end("exited", min(self.grace_s, LEFTOVER_GRACE_S))
             if self.why is None:
                 due = min(limits.check(now), orphan.check(now))
@@ -342,6 +349,7 @@ class Minder:
         except BlockingIOError:
             failure = b""
         self.why = "spawn_failed" if failure else "exited"
+        self.exited_at = time.monotonic()
         self.error = failure.decode(errors="replace") or None
 
     def _wait(self, timeout_s: float) -> None:
@@ -412,6 +420,9 @@ class Limits:
         self._pause_s = min(0.05, self._sample_s)  # the first looks are close together: a flood starts at once
         self._sampled = self._surveyed = minder.started
         self._next_sample = self._next_survey = 0.0
+        if minder.memory_bytes is None and minder.tree.proof:
+            # What the first look begins to compare with is as good later, and it reads of every process there is.
+            self._next_survey = minder.started + self._survey_s
         self._size = 0
         self._be_active(minder.started)
 

@@ -16,6 +16,7 @@ Standard library only. Whatever goes wrong here ends this process; the superviso
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import select
@@ -112,6 +113,7 @@ def main(argv: list[str]) -> None:
     minder = importlib.import_module("minder")
     minder._prctl(minder._PR_SET_NAME, b"nursery")  # out of the way of an agent's `pkill python`, as minders are
     importlib.import_module("ctypes")
+    gc.freeze()  # a minder's looks for cycles would copy every page of what is loaded here
     serve(asks, minder)
 
 

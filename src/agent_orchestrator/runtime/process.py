@@ -455,7 +455,7 @@ def _as_json(spawn: Spawn) -> dict[str, object]:
 def _write_private(path: Path, value: object) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(value, file)
+        file.write(json.dumps(value))  # several times quicker than `json.dump`, which writes piece by piece
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -63,6 +63,10 @@ class ProviderWatch:
         if pace is not None and began is not None and began >= pace.since:
             self.holds.worked(attempt.provider)
 
+    def ended(self, attempt: Attempt) -> None:
+        """Forget an attempt that has ended: a run may lead for weeks."""
+        self._answered.discard(attempt.id)
+
     def limited(self, attempt: Attempt, ending: Ending, *, at_work: Sequence[str]) -> None:
         """Put the provider of a limited *attempt* on hold. *at_work* names the provider of each attempt that runs."""
         limited = ending.limited

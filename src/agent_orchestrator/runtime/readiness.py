@@ -4,6 +4,7 @@ Looks only: nothing is repaired, nothing of the project is executed. The one
 program that is started beside the agents' own ``--version`` is ``git --version``.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import NEEDS_FILES, Project, Sandbox
 
+_IS_THERE = "import importlib.util, sys; sys.exit(3 * (importlib.util.find_spec(sys.argv[1]) is None))"
 GIT_NEEDED = (2, 38)
 """``git merge-tree --write-tree`` came with 2.38 (October 2022); landing merges with it."""
 DISK_FAILS, DISK_WARNS = 500 * 1024**2, 5 * 1024**3
@@ -72,6 +74,8 @@ class Readiness:
     """The project's detected test command."""
     verify: str | None
     """The check that the settings name; it beats the detected one."""
+    check_environment: Callable[[], Mapping[str, str]]
+    """What checks find in their environment, as if they ran in the project's folder."""
     store: Callable[[], Store]
     chain: Callable[[], ChainCheck]
     distrusted: Callable[[], Sequence[str]]
@@ -261,17 +265,48 @@ class Readiness:
             yield Check(name="note", level=Level.WARN, detail=note)
 
     def _tests(self) -> Iterator[Check]:
-        if self.verify:
-            yield Check(name="tests", level=Level.OK, detail=f"{self.verify} (the setting verify)")
-            return
-        found = self.test()
+        found = ProjectTest(command=self.verify, reason="the setting verify") if self.verify else self.test()
         if found is not None:
-            yield Check(name="tests", level=Level.OK, detail=f"{found.command} ({found.reason})")
+            detail, hint = f"{found.command} ({found.reason})", ""
+            if lacks := self._lacks(found.command):
+                detail = f"{detail} cannot be run: {lacks}. Work would be landed unverified"
+                hint = "install it, into the project's .venv or for all; or set verify to what works here"
+            yield Check(name="tests", level=Level.WARN if lacks else Level.OK, detail=detail, hint=hint)
             return
         hint = 'set verify = "…" in .orchestrate/config.toml, or give goals their own with --verify'
         yield Check(
             name="tests", level=Level.WARN, detail="no test command found: work would be landed unverified", hint=hint
         )
+
+    def _lacks(self, command: str) -> str:
+        """Return what is not here that *command* begins with: a program, or a module of Python's. It is not run.
+
+        Nothing is said of a command that a shell takes apart.
+        """
+        try:
+            words = shlex.split(command)
+        except ValueError:
+            return ""
+        while words and "=" in words[0]:
+            words.pop(0)
+        if not words or any(character in command for character in ";&|$`<>()"):
+            return ""
+        environment = self.check_environment()
+        program = shutil.which(words[0], path=environment.get("PATH"))
+        if program is None:
+            return "" if "/" in words[0] and (self.folder / words[0]).exists() else f"there is no {words[0]}"
+        if words[1:2] != ["-m"] or len(words) < 3 or not words[0].rpartition("/")[2].startswith("python"):
+            return ""
+        looked = subprocess.run(
+            [program, "-c", _IS_THERE, words[2].partition(".")[0]],
+            cwd=self.folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        return f"{words[0]} has no module {words[2]}" if looked.returncode == 3 else ""
 
     def _configuration(self) -> Iterator[Check]:
         for name in self.distrusted():

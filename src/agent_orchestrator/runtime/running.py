@@ -1,7 +1,7 @@
 """One run from beginning to end, as every door leads it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import NothingToDo
@@ -19,14 +19,16 @@ class Ran:
     """What it was about: open when it began, or added while it ran."""
     stopped_by: str
     """``user``, ``deadline``, ``budget``, ``limit`` or empty."""
+    asking: Mapping[GoalId, int] = field(default_factory=dict)
+    """How many changes of their plans wait for a person, of goals of which any does."""
 
     @property
     def ok(self) -> bool:
-        """True when all is completed, and delivered where there was a branch to deliver to.
+        """True when all is completed, delivered where there was a branch to deliver to, and no plan asks anybody.
 
         A result that could not be taken into its branch needs a person; on a detached HEAD there was no such branch.
         """
-        return all(
+        return not self.asking and all(
             goal.state is GoalState.COMPLETED
             and not (goal.delivery is Delivery.WAITING and goal.base_branch is not None)
             for goal in self.goals
@@ -53,4 +55,5 @@ def lead(goals: Goals, clock: Clock, options: RunOptions, run: Callable[[], Outl
     outlook = run()
     added = [one.id for one in goals.recent() if one.created_at and one.created_at >= began]
     ids = before + [id for id in reversed(added) if id not in before and options.goal is None]
-    return Ran(goals=tuple(goals.resolve(id) for id in ids), stopped_by=outlook.stopped_by)
+    asking = {id: count for id, count in goals.asking().items() if id in ids}
+    return Ran(goals=tuple(goals.resolve(id) for id in ids), stopped_by=outlook.stopped_by, asking=asking)

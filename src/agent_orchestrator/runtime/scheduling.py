@@ -48,6 +48,8 @@ class Situation:
     max_agents: int = 3
     busy: int = 0
     """Agents running or being started."""
+    asking: int = 0
+    """Planners that are being asked. They take no agent's place, and what they may use is set aside like an agent's."""
     one_at_a_time: bool = False
     """True when all work in one folder."""
     stopping: bool = False
@@ -90,17 +92,18 @@ def decide(situation: Situation) -> Decision:
         return Decision()
     if situation.until is not None and situation.now >= situation.until - situation.last_start:
         return Decision(stopped_by="deadline")
+    at_work = situation.busy + situation.asking
     if situation.budget is not None and not situation.budget.allows_start(
-        situation.spent_micro_usd, situation.busy, tokens=situation.spent_tokens, seconds=situation.worked_s
+        situation.spent_micro_usd, at_work, tokens=situation.spent_tokens, seconds=situation.worked_s
     ):
-        return Decision(stopped_by="" if situation.busy else "budget")
+        return Decision(stopped_by="" if at_work else "budget")
     goals = tuple(goal for goal in situation.goals if goal not in situation.exhausted)
     limit = 1 if situation.one_at_a_time else situation.max_agents
     slots = max(0, limit - situation.busy)
     closed = situation.held | {name for name, room in situation.room.items() if room <= 0}
     free = [name for name in situation.providers if name not in closed]
     others = [name for name, ready in situation.task_providers.items() if ready and name not in closed]
-    stopped = "budget" if situation.goals and not goals and not situation.busy else ""
+    stopped = "budget" if situation.goals and not goals and not at_work else ""
     if not goals or not slots or not (free or others):
         return Decision(stopped_by=stopped)
     provider = free[0] if free else None

@@ -15,7 +15,7 @@ LOOK_EVERY_S = 2.0
 
 @dataclass(slots=True, kw_only=True)
 class Spending:
-    """Watches the budgets of one run. Used by the supervisor's own thread only."""
+    """Watches the budgets of one run. Used by the supervisor's own thread only, but for what says otherwise."""
 
     budgets: Budgets
     run: Budget | None
@@ -37,6 +37,17 @@ class Spending:
     def bounded(self, goals: Sequence[GoalId]) -> bool:
         """Say whether any budget may forbid a start: the run's, or that of one of *goals*."""
         return self.run is not None or any(self.budgets.of_goal(goal) is not None for goal in goals)
+
+    def short(self, goal: GoalId, in_goal: int, in_run: int) -> str:
+        """Say in words which ceiling, the goal's or the run's, forbids one more question; nothing when none does.
+
+        *in_goal* and *in_run* are at work already, each with its own set aside. May be called in any thread.
+        """
+        if why := self.budgets.short(goal, in_goal, self.each_attempt):
+            return f"of the goal's budget {why}"
+        if self.run and (why := self.run.short(self.used(), in_run)):
+            return f"of the run's budget {why}"
+        return ""
 
     def of_attempt(self, attempt: Attempt) -> Budget | None:
         """Return what an attempt may use, of its own and of its task's budget; None without a ceiling."""

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
@@ -27,7 +27,6 @@ from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.planning.splitting import Splitter
 from agent_orchestrator.providers import SESSION_LOST, Provider
 from agent_orchestrator.runtime.checkpointing import Checkpointing
 from agent_orchestrator.runtime.endings import ending_of, told_of_base
@@ -62,6 +61,7 @@ from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
 from agent_orchestrator.runtime.spending import Spending
+from agent_orchestrator.runtime.tidying import Tidying
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.anchors import Anchors
@@ -73,6 +73,9 @@ from agent_orchestrator.services.replanning import Replanning
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Leadership, Store
 from agent_orchestrator.workspaces import Checkpoints
+
+if TYPE_CHECKING:
+    from agent_orchestrator.planning.splitting import Splitter  # a fifth of our start; most runs divide nothing
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -114,10 +117,11 @@ class Pieces:
     checkpoint_every_s: float
     """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
     replanning: Replanning
-    splitter: Callable[[], Splitter]
-    """Returns who divides a task that failed."""
+    splitter: "Callable[[Task, Callable[[], str]], Splitter]"
+    """Returns who divides a task that failed; asks no model while what it is given says which budget forbids that."""
     vigil: Vigil
     room: Room
+    tidying: Tidying
     anchors: Anchors
     redact: Redactor
 
@@ -152,6 +156,7 @@ class Supervisor:
         self._replanner = Replanner(
             replanning=pieces.replanning,
             splitter=pieces.splitter,
+            short=self._spending.short,
             exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
             log=log,
         )
@@ -309,6 +314,7 @@ class Supervisor:
                 self._settled(attempt_id, trouble)
             case Delivered(goal):
                 self._goals.delivered(goal)
+                self.pieces.tidying.goal_ended()
             case NotDelivered(goal_id):
                 self._goals.not_delivered(goal_id)
             case NoRoom(reason):
@@ -338,6 +344,7 @@ class Supervisor:
             self._goals.close({attempt.goal for attempt in attempts})
         self.pieces.vigil.look(self._seen)
         self.pieces.anchors.drop(now)
+        self.pieces.tidying.look(now)
 
     def _seen(self) -> Seen:
         at_work = self.running or self.preparing or self.settling or self._goals.is_busy
@@ -396,7 +403,8 @@ class Supervisor:
         pieces = self.pieces
         held = frozenset(hold.provider for hold in pieces.holds.current())
         working = [*self.preparing.values(), *(one.attempt for one in self.running.values())]
-        per_goal = Counter(attempt.goal for attempt in working)
+        thinking = self._replanner.thinking
+        per_goal = Counter([*(attempt.goal for attempt in working), *thinking])
         per_provider = Counter(attempt.provider for attempt in working)
         used = self._spending.used()
         in_place = pieces.spawner.workspaces.isolation is Isolation.SHARED
@@ -408,6 +416,7 @@ class Supervisor:
             max_agents=self._max_agents,
             # In the shared folder an attempt's files are looked at before the next agent changes them.
             busy=len(self.preparing) + len(self.running) + (len(self.settling) if in_place else 0),
+            asking=len(thinking),
             one_at_a_time=in_place,
             stopping=bool(self.outlook.stopping),
             until=self.options.until,
@@ -585,12 +594,14 @@ class Supervisor:
         ending = ending_of(follower)
         if ending.limited is None and not follower.did_nothing:  # many say their first word as they end
             self._providers.answered(follower.attempt)
+        self._providers.ended(follower.attempt)
         follower.close()
         self._checkpoints.ended(follower, may_land=ending.outcome is None)
         mask_files(Path(follower.attempt.run_dir), self.pieces.redact)
         if follower.summary:
             follower.attempt = replace(follower.attempt, summary=follower.summary)
-            self.pieces.queue.noted(follower.attempt.task, follower.summary)
+            if ending.outcome is not None:  # else it is kept with the rest
+                self.pieces.queue.noted(follower.attempt.task, follower.summary)
         if ending.outcome is Outcome.LIMITED and ending.limited is not None:
             at_work = [one.attempt.provider for one in self.running.values()]
             self._providers.limited(follower.attempt, ending, at_work=at_work)
@@ -598,6 +609,8 @@ class Supervisor:
         try:
             if ending.outcome is None:
                 self.pieces.queue.handed_in(follower.attempt)
+            else:  # it is given back in a thread, and before that another may start: what it used counts from now on
+                self.pieces.queue.progressed(follower.attempt, alive=False)
         except StaleLease as error:
             self._settled(attempt_id, error.message)
             return
@@ -677,6 +690,7 @@ class Supervisor:
             last.callback(self._checkpoints.shut_down)
             last.callback(self._merge_queue.shut_down)
             last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)
+            last.callback(self.pieces.tidying.close)
 
 
 def _same_place(one: str, other: Path) -> bool:

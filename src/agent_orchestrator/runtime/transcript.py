@@ -14,6 +14,8 @@ LINE_BYTES = 1 << 20
 """Longest line kept whole: 1 MiB, so that one line of an agent gone wild costs no more than that."""
 
 _CHUNK_BYTES = 1 << 16
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""An agent may have put a link or a pipe in the file's place: neither leads us elsewhere or makes us wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Tailer:
     def _open(self) -> bool:
         if self._fd < 0:
             try:
-                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+                self._fd = os.open(self._path, _READ)
             except FileNotFoundError:
                 return False
         return True

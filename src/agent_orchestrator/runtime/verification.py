@@ -59,6 +59,8 @@ NON_INTERACTIVE: Mapping[str, str] = {
 }
 """Environment of every check, over what the caller allows: nobody is there to answer, to page or to look."""
 
+_NO_RUNNER = re.compile(r"\S*python[\d.]*: No module named \S+")
+"""All that `python3 -m pytest` prints where pytest is not installed, with exit code 1."""
 _WATCHING = re.compile(
     r"(?i)waiting for file changes|watching for (?:file )?changes|watch usage|press \S+ to (?:quit|exit)"
 )
@@ -380,7 +382,7 @@ def _look_of(ended: Ended, folder: Path, limit_s: float) -> Look:
         note = f"The check did not end {within}; it was stopped"
         if _WATCHING.search(output[-TAIL_CHARACTERS:]):
             note += ". It seems to watch for changes: give a command that ends, such as `vitest run`"
-    elif ended.why is Why.SPAWN_FAILED or ended.exit_code in {126, 127}:
+    elif ended.why is Why.SPAWN_FAILED or ended.exit_code in {126, 127} or _NO_RUNNER.fullmatch(output.strip()):
         end = End.NOT_RUNNABLE
         last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
         note = f"The check command could not be run: {ended.error or last.strip()[:300]}"

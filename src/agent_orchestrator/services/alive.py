@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +15,19 @@ def process_identity(pid: int) -> str:
     Linux only; elsewhere the number alone must do.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        boot = _read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+        stat = _read(f"/proc/{pid}/stat")
     except OSError:
         return ""
     fields = stat[stat.rindex(b")") + 2 :].split()
     if fields[0] in {b"Z", b"X"}:
         return f"{boot}/ended"  # dead, and not yet collected: in some containers nobody ever does
     return f"{boot}/{fields[19].decode('ascii')}"
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb", buffering=0) as stream:  # noqa: PTH123  what looks at a project loads no pathlib
+        return stream.read()
 
 
 def is_alive(leadership: Leadership | None) -> bool:

@@ -49,12 +49,12 @@ class Budgets:
 
         *each* is what one attempt may use, which is set aside for those at work and the next.
         """
-        stopped = set()
-        for goal in goals:
-            budget = self.store.budgets.get(goal)
-            if budget is not None and budget.setting_aside(each).short(self.used(goal=goal), running.get(goal, 0)):
-                stopped.add(goal)
-        return stopped
+        return {goal for goal in goals if self.short(goal, running.get(goal, 0), each)}
+
+    def short(self, goal: GoalId, running: int, each: Budget | None = None) -> str:
+        """Say in words how a goal's own ceiling forbids one more start while *running* are at work; nothing if not."""
+        budget = self.store.budgets.get(goal)
+        return "" if budget is None else budget.setting_aside(each).short(self.used(goal=goal), running)
 
     def for_attempt(self, attempt: Attempt, each: Budget | None) -> Budget | None:
         """Return what an attempt may use: *each*, and no more than is left of its task's own ceiling."""

@@ -24,6 +24,10 @@ class Forecasts:
     """Who would do the work; None when no provider could."""
     priced: Callable[[str, Usage, Tier], int | None]
     """What a usage costs with a provider's model of a tier, in micro-dollars; None where no price is known."""
+    assumed: Callable[[str, Usage, Tier], int | None]
+    """The same as if a CLI that chooses its model itself chose what it was seen to choose."""
+    assumption: Callable[[str], str]
+    """What is assumed of a provider's own choice, in words."""
 
     def of(self, plan: Plan, agents: int | None = None) -> Forecast:
         """Return what to expect of *plan* with *agents* agents at work; None: as many as the settings allow.
@@ -36,6 +40,8 @@ class Forecasts:
             finished=self.store.attempts.finished(FINISHED_LIMIT),
             provider=provider,
             priced=lambda usage, tier: None if provider is None else self.priced(provider, usage, tier),
+            assumed=lambda usage, tier: None if provider is None else self.assumed(provider, usage, tier),
+            assumed_model="" if provider is None else self.assumption(provider),
             unpriced="no agent is here to do it" if provider is None else f"no price is known of {provider}'s model",
         )
         return forecast(plan, agents or self.agents, history)

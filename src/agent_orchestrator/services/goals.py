@@ -229,6 +229,10 @@ class Goals:
             return [goal for goal in (self.store.goals.get(only),) if goal.state in GOAL_OPEN]
         return self.store.goals.list(states=GOAL_OPEN, in_turn=True)
 
+    def asking(self) -> dict[GoalId, int]:
+        """Return for each goal of which a change of the plan waits for a person how many do."""
+        return self.store.goals.asking()
+
     def update(self, id: GoalId, **changes: object) -> Goal:
         """Change fields of a goal, its state included.
 
@@ -242,8 +246,23 @@ class Goals:
                 if changed.state not in GOAL_NEXT[goal.state]:
                     raise RefusedByState(f"goal {id} is {goal.state} and cannot become {changed.state}")
                 self.events.record(f"goal.{changed.state}", goal=id, reason=changed.reason)
+                if changed.state is GoalState.CANCELLED:
+                    self._ask_nobody(id)
             self.store.goals.save(changed, was=goal.state)
         return changed
+
+    def _ask_nobody(self, id: GoalId) -> None:
+        """Decline what of a cancelled goal's plan waits for a person: it cannot be made any more."""
+        from agent_orchestrator.domain.replan import State  # few goals are cancelled: the other commands do without
+
+        for one in self.store.replans.waiting(id):
+            why = "its goal was cancelled"
+            self.store.replans.move(
+                one.id, State.DECLINED, was=State.WAITING, now=self.clock.now(), reason=why, by="user"
+            )
+            self.events.record(
+                "replan.declined", task=self.store.tasks.get(one.task), kind=one.kind, reason=why, by="user"
+            )
 
     def cancel(self, id: GoalId) -> Goal:
         """Cancel the goal and every task that is not over. Work in progress is asked to stop; what landed stays.
@@ -317,7 +336,8 @@ class Goals:
         if any(task.state in HELD for task in tasks):
             return None
         if not over:
-            verdicts = {task.verdict for task in tasks}
+            landed = [task for task in tasks if task.commit is not None]  # an answer is nothing that could break
+            verdicts = {task.verdict for task in landed or tasks}
             verdict = Verdict.VERIFIED if verdicts == {Verdict.VERIFIED} else Verdict.UNVERIFIED
             return goal._replace(state=GoalState.COMPLETED, verdict=verdict, reason="", ended_at=self.clock.now())
         if all(task.state is TaskState.CANCELLED for task in tasks):

@@ -93,7 +93,8 @@ class Notices:
         if goal.state is GoalState.COMPLETED:
             if goal.delivery is Delivery.WAITING:
                 return self._needs_you(goal, f"it is done, and not in your branch: {goal.delivery_note}")
-            return self._finished(goal, f"completed, {goal.verdict}. {goal.delivery_note}")
+            asks = " A change of its plan waits for you." if goal.id in self._store.goals.asking() else ""
+            return self._finished(goal, f"completed, {goal.verdict}.{asks} {goal.delivery_note}")
         if goal.state is not GoalState.FAILED:
             return None  # somebody took it up again meanwhile
         told = self._said.get(self._needs_key(goal.id))

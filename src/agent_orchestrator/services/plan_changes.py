@@ -1,9 +1,14 @@
 """How a goal's plan was changed while it was worked on, and what waits for a person, as plain JSON values."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from agent_orchestrator.domain.clock import spelt
-from agent_orchestrator.domain.ids import GoalId
+from agent_orchestrator.domain.event import Event
+from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.domain.replan import Kind, Replan
-from agent_orchestrator.services.json_values import Json
+from agent_orchestrator.domain.usage import Usage
+from agent_orchestrator.services.json_values import Json, usage_json
 from agent_orchestrator.stores import Store
 
 
@@ -23,7 +28,7 @@ def needs(store: Store, goal: GoalId) -> list[Json]:
                 "key": shown["key"],
                 "title": shown["title"],
                 "why": f"{what} {how} {shown['key']} ({one.reason}); it was asked for because: {one.why}",
-                "command": f"orchestrate plan-continue {goal} --agree",
+                "command": f"orchestrate plan-continue {goal} --agree {one.id}",
             }
         )
     return found
@@ -33,6 +38,7 @@ def waiting_json(store: Store, one: Replan) -> Json:
     """Return a wished change as every door tells it."""
     task = store.tasks.get(one.task)
     return {
+        "number": one.id,
         "kind": one.kind.value,
         "state": one.state.value,
         "task": task.id,
@@ -55,6 +61,29 @@ def waiting_json(store: Store, one: Replan) -> Json:
         ],
         "at": spelt(one.at),
     }
+
+
+def asked(events: Iterable[Event], keys: Mapping[TaskId, str]) -> list[Json]:
+    """Return what planners were asked about tasks while they were worked on, and what that used of the goal's spend.
+
+    *keys* names the tasks.
+    """
+    return [
+        {
+            "at": spelt(event.at),
+            "task": event.task,
+            "key": keys.get(event.task) if event.task else None,
+            "planner": event.data["planner"],
+            "seconds": event.data["seconds"],
+            "trouble": event.data["trouble"],
+            "usage": usage_json(_used(event.data)),
+        }
+        for event in events
+    ]
+
+
+def _used(data: Mapping[str, Any]) -> Usage:
+    return Usage(**{name: data[name] for name in Usage._fields})
 
 
 def made(store: Store, goal: GoalId) -> list[Json]:

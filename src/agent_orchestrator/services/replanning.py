@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.errors import NothingToDo, OrchestratorError, RefusedByState
+from agent_orchestrator.domain.errors import NotFound, NothingToDo, OrchestratorError, RefusedByState
 from agent_orchestrator.domain.replan import DEPTH_LIMIT, DIVISIBLE, POLICY, Kind, Policy, Replan, State, why_ask
 from agent_orchestrator.domain.task import CHANGEABLE, Task, TaskState
 
@@ -192,21 +192,43 @@ class Replanning:
                 self.events.record("task.failed", task=after, title=task.title, reason=after.reason)
         return self.store.replans.get(replan.id)
 
-    def agree(self, goal: GoalId) -> list[Replan]:
-        """Make what waits for a person in *goal*.
+    def agree(self, goal: GoalId, numbers: Sequence[int] = ()) -> list[Replan]:
+        """Make what waits for a person in *goal*: the changes with these *numbers*, without any number all of them.
+
+        Each is made by itself: one that cannot be made any more stays as it is and does not hold up the others.
 
         Raises:
-            NothingToDo: nothing does.
-            RefusedByState, InvalidPlan: it cannot be made any more; it stays as it is.
+            NothingToDo: nothing waits.
+            NotFound, RefusedByState: a number is none of this goal's, or was decided already; nothing was made.
+            RefusedByState, InvalidPlan: it cannot be made any more. Of several the message says which were made.
         """
-        found = self._asked(goal)
+        found = self._asked(goal, numbers)
+        failed: list[tuple[Replan, OrchestratorError]] = []
         for one in found:
-            self._make(one, self.store.tasks.get(one.task), by=USER)
+            try:
+                self._make(one, self.store.tasks.get(one.task), by=USER)
+            except OrchestratorError as error:
+                if len(found) == 1:
+                    raise
+                failed.append((one, error))
+        if failed:
+            left = {one.id for one, _ in failed}
+            made = ", ".join(str(one.id) for one in found if one.id not in left)
+            reasons = "; ".join(f"{one.id}: {error.message}" for one, error in failed)
+            raise RefusedByState(
+                f"{f'{made} made; ' if made else ''}cannot be made any more: {reasons}",
+                hint=f"orchestrate plan-continue {goal} --refuse {','.join(str(one.id) for one, _ in failed)}",
+            )
         return [self.store.replans.get(one.id) for one in found]
 
-    def refuse(self, goal: GoalId, why: str = "") -> list[Replan]:
-        """Leave the plan of *goal* as it is, against what waits for a person. Raises NothingToDo."""
-        found = self._asked(goal)
+    def refuse(self, goal: GoalId, why: str = "", numbers: Sequence[int] = ()) -> list[Replan]:
+        """Leave the plan of *goal* as it is, against what waits for a person: these *numbers*, without any all.
+
+        Raises:
+            NothingToDo: nothing waits.
+            NotFound, RefusedByState: a number is none of this goal's, or was decided already; nothing was refused.
+        """
+        found = self._asked(goal, numbers)
         with self.store.transaction():
             for one in found:
                 self._decline(one, why or "refused", by=USER)
@@ -237,11 +259,27 @@ class Replanning:
     def _undecided(self, task: TaskId, kind: Kind, state: State) -> list[Replan]:
         return [one for one in self.store.replans.of_task(task) if one.kind is kind and one.state is state]
 
-    def _asked(self, goal: GoalId) -> list[Replan]:
+    def _asked(self, goal: GoalId, numbers: Sequence[int]) -> list[Replan]:
         found = self.waiting(goal)
+        if numbers:
+            return [self._numbered(goal, number, found) for number in dict.fromkeys(numbers)]
         if not found:
             raise NothingToDo(f"no change of the plan of goal {goal} waits for you")
         return found
+
+    def _numbered(self, goal: GoalId, number: int, waiting: Sequence[Replan]) -> Replan:
+        for one in waiting:
+            if one.id == number:
+                return one
+        listed = ", ".join(str(one.id) for one in waiting)
+        hint = f"what waits: {listed}" if listed else f"orchestrate plan-continue {goal}"
+        try:
+            known = self.store.replans.get(number)
+        except NotFound:
+            known = None
+        if known is None or known.goal != goal:
+            raise NotFound(f"goal {goal} has no change {number}", hint=hint)
+        raise RefusedByState(f"change {number} does not wait for you: it is {known.state}", hint=hint)
 
     def _by_policy(self, replan: Replan, task: Task, *, narrow: str = "") -> Replan:
         depth = self.store.replans.depth(task.id) + 1
@@ -266,7 +304,7 @@ class Replanning:
         with self.store.transaction():
             now = self.clock.now()
             if not self.store.replans.move(
-                replan.id, State.WAITING, was=replan.state, now=now, reason=why, tasks=replan.tasks
+                replan.id, State.WAITING, was=replan.state, now=now, reason=why, tasks=replan.tasks, why=replan.why
             ):
                 return
             titles = [str(one["title"]) for one in replan.tasks]

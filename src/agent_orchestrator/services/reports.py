@@ -31,7 +31,6 @@ from agent_orchestrator.services.waiting import WAITING_SHOWN, Waiting, deadline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.stores import Store
 
 RECENT_GOALS = 5
-"""Ended goals that a snapshot shows beside the open ones."""
+"""Ended goals that a snapshot shows beside the open ones, and beside those of which a person is asked something."""
 DEAD_SHOWN = 1000
 """Failed tasks that the dead letter lists."""
 PHASES_UP_TO = 500
@@ -60,7 +59,7 @@ RED = frozenset({"failed", "timed_out", "flaky"})
 class Reports:
     """Read-only views of one project."""
 
-    def __init__(self, store: Store, clock: Clock, project: Path, database: Path) -> None:
+    def __init__(self, store: Store, clock: Clock, project: str, database: str) -> None:
         """Look at the project in folder *project*, whose store is the file *database*."""
         self.store = store
         self.clock = clock
@@ -75,13 +74,16 @@ class Reports:
         used = run_used(self.store, leadership if alive else None, now)
         goals = self.store.goals.list(states=GOAL_OPEN, in_turn=True)
         recent = self.store.goals.list(states=GOAL_ENDED, limit=RECENT_GOALS)
+        shown = {goal.id for goal in (*goals, *recent)}
+        asking = [self.store.goals.get(id) for id in self.store.goals.asking() if id not in shown]
+        recent += asking
         holds = self._holds(now)
         tasks = {goal.id: self._tasks(goal) for goal in [*goals, *recent]}
         leader = leadership if alive else None
         waiting = Waiting(store=self.store, now=now, leadership=leader, used=used, holds=holds)
         return {
-            "project": str(self.project),
-            "database": str(self.database),
+            "project": self.project,
+            "database": self.database,
             "now": time(now),
             "supervisor": {
                 "running": alive,
@@ -145,6 +147,7 @@ class Reports:
             "now": time(now),
             "needs_you": needs_you(self.store, goal, tasks, edges, self._holds(now)),
             "plan_changes": plan_changes.made(self.store, goal.id),
+            "planners_asked": plan_changes.asked(self._all(goal.id, ("replan.asked",)), keys),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
             "base": self._base(goal),
             "check": self._goal_check(goal),

@@ -145,13 +145,16 @@ class TaskQueue:
                 )
 
     def handed_in(self, attempt: Attempt) -> None:
-        """Record that the agent has ended and its work is being looked at. Raises StaleLease."""
+        """Record that the agent has ended, with what it said it did, and its work is being looked at.
+
+        Raises StaleLease.
+        """
         with self.store.transaction():
             task = self._held(attempt, {TaskState.RUNNING, TaskState.CLAIMED})
             if task.state is TaskState.CLAIMED:  # its end was seen before its start was written, after a crash of ours
                 self._save(task.moved(TaskState.RUNNING), was=task)
                 task = self.store.tasks.get(task.id)
-            self._save(task.moved(TaskState.VERIFYING), was=task)
+            self._save(task.moved(TaskState.VERIFYING)._replace(summary=attempt.summary or task.summary), was=task)
             self.store.attempts.save(attempt)
             self._agent_ended(attempt)
             self.events.record("task.handed_in", attempt=attempt, title=task.title)
@@ -171,13 +174,17 @@ class TaskQueue:
     def finished(self, attempt: Attempt, *, verdict: Verdict, commit: str | None, evidence: Evidence) -> list[TaskId]:
         """Record that the work is landed: the task is done, what waited for it may start. Returns the released.
 
+        Without a *commit* no branch was moved, and nothing had to be written down before that: then the task may come
+        here straight from its checks.
+
         Raises:
             StaleLease: the attempt no longer holds the task.
         """
         now = self.clock.now()
         with self.store.transaction():
-            task = self._held(attempt, {TaskState.LANDING})
-            done = task.moved(TaskState.DONE)._replace(verdict=verdict, commit=commit, holder=None)
+            task = self._held(attempt, {TaskState.LANDING} if commit else {TaskState.LANDING, TaskState.VERIFYING})
+            landing = task.moved(TaskState.LANDING) if task.state is TaskState.VERIFYING else task
+            done = landing.moved(TaskState.DONE)._replace(verdict=verdict, commit=commit, holder=None)
             self._save(done, was=task)
             self.store.attempts.save(replace(attempt, outcome=Outcome.SUCCEEDED, ended_at=now))
             self.store.attempts.add_evidence(attempt.id, evidence)

@@ -105,8 +105,9 @@ class ReplanRows(Protocol):
         reason: str = "",
         by: str = "",
         tasks: Sequence[Mapping[str, object]] | None = None,
+        why: str | None = None,
     ) -> bool:
-        """Move it from *was* to *state*, with *tasks* when given; say whether it was still there."""
+        """Move it from *was* to *state*, with *tasks* and *why* when given; say whether it was still there."""
         ...
 
     def due(self, goal: GoalId | None = None) -> list[Replan]:

@@ -195,13 +195,13 @@ class AttemptRows(Protocol):
         ...
 
     def spent(self, *, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None) -> Usage:
-        """Return the sum of what attempts used."""
+        """Return the sum of what attempts used, and planners who were asked about their tasks."""
         ...
 
     def worked_s(
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
-        """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
+        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*."""
         ...
 
     def finished(self, limit: int) -> list[Finished]:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -25,6 +24,8 @@ from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.stores import migrate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent_orchestrator.stores.sql.agents import Agents
     from agent_orchestrator.stores.sql.attempts import Attempts
     from agent_orchestrator.stores.sql.budgets import Budgets
@@ -70,7 +71,7 @@ Row = dict[str, Any]
 class Connections:
     """One SQLite file, opened once per thread; runs statements and transactions."""
 
-    def __init__(self, path: Path | None, redact: Callable[[str], str] | None = None) -> None:
+    def __init__(self, path: str | None, redact: Callable[[str], str] | None = None) -> None:
         """Open or create the file at *path*; None means an empty database in memory, for one thread.
 
         *redact* takes secrets out of every text before it is written, but for what the user asked for in their own
@@ -160,7 +161,7 @@ class Connections:
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = apsw.Connection(":memory:" if self.path is None else str(self.path))
+            connection = apsw.Connection(":memory:" if self.path is None else self.path)
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             connection.execute(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
@@ -176,7 +177,7 @@ class SqliteStore:
     A noun's queries, and with them the noun, are imported when they are first asked for.
     """
 
-    def __init__(self, path: Path, *, create: bool = True, redact: Callable[[str], str] | None = None) -> None:
+    def __init__(self, path: "Path | str", *, create: bool = True, redact: Callable[[str], str] | None = None) -> None:
         """Open the database at *path*, creating or upgrading it; *redact* takes secrets out of what is written.
 
         When *create* is false and no file is there, an empty database in memory stands in, so that looking at a
@@ -185,7 +186,8 @@ class SqliteStore:
         Raises:
             StoreUnusable: newer than this program, broken, not a database, or not writable.
         """
-        connections = Connections(path if create or path.exists() else None, redact)
+        file = os.fspath(path)
+        connections = Connections(file if create or os.path.exists(file) else None, redact)  # noqa: PTH110
         self._connections = connections
         self.transaction = connections.transaction
         self.close = connections.close
@@ -286,10 +288,10 @@ class SqliteStore:
         return [] if found == ["ok"] else found
 
 
-def _prepare(path: Path) -> None:
+def _prepare(path: str) -> None:
     """Create folder and file so that only the user can read them; -wal and -shm take the file's mode."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnusable(
@@ -299,7 +301,7 @@ def _prepare(path: Path) -> None:
 
 
 @contextmanager
-def _plainly(path: Path | None) -> Iterator[None]:
+def _plainly(path: str | None) -> Iterator[None]:
     """Turn the database's errors into words a person can act on, never SQL."""
     try:
         yield
@@ -328,10 +330,10 @@ def _plainly(path: Path | None) -> Iterator[None]:
         ) from error
 
 
-def _is_full(path: Path | None) -> bool:
+def _is_full(path: str | None) -> bool:
     try:
         from shutil import disk_usage  # 2.5 ms, which looking at a project does not pay
 
-        return path is not None and disk_usage(path.parent).free < FULL_BELOW
+        return path is not None and disk_usage(os.path.dirname(path)).free < FULL_BELOW  # noqa: PTH120
     except OSError:
         return False

@@ -130,7 +130,7 @@ class CheckoutWorkspaces:
         ready = self._make_usable(root, setup, index=record / "index")
         notes += ready.notes
         _write(record / "exclude", "".join(f"{_pattern(name)}\n" for name in ready.copied))
-        noted = {"base": base, "notes": notes, "products": ready.copied}
+        noted = {"base": base, "notes": notes, "products": ready.copied, "plain_index": setup.command is None}
         _write(record / "record.json", json.dumps(noted))
         return self._workspace(root, base, notes)
 
@@ -297,6 +297,7 @@ class CheckoutWorkspaces:
             index=record / "index",
             exclude=record / "exclude",
             products=tuple(noted.get("products", ())),
+            is_index_of_base=noted.get("plain_index") is True,
         )
 
     def _save_all(self, workspace: Workspace, *, is_safe: bool) -> None:

@@ -43,7 +43,7 @@ def make_git_dir(repository: Repository, root: Path, *, branch: str) -> None:
         folder.mkdir(parents=True)
     (git_dir / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
     (git_dir / "objects" / "info" / "alternates").write_bytes(quoted(repository.objects) + b"\n")
-    (git_dir / "packed-refs").write_bytes(_refs(repository))
+    (git_dir / "packed-refs").write_bytes(repository.shown_refs.lines())
     for name in ("exclude", "attributes"):
         if (repository.common / "info" / name).is_file():
             shutil.copyfile(repository.common / "info" / name, info / name)
@@ -123,13 +123,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _refs(repository: Repository) -> bytes:
-    kinds = ("refs/heads", "refs/remotes", "refs/tags")
-    listed = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *kinds).out
-    ours = b" refs/heads/" + repository.prefix.encode() + b"/"
-    return b"".join(line for line in listed.splitlines(keepends=True) if ours not in line)
 
 
 def configuration(repository: Repository) -> str:

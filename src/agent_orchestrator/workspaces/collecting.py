@@ -29,6 +29,8 @@ class Place:
     """Patterns for what set-up put there, which is nobody's work."""
     products: tuple[str, ...] = ()
     """The same as paths; folders end in ``/``."""
+    is_index_of_base: bool = False
+    """Whether *index* names the files of *base* and no others, as far as we know: a set-up command may add to it."""
 
 
 def collect(
@@ -55,7 +57,14 @@ def collect(
             repository, place.root, made_from=place.base, base=base, branch=branch, message=message, scratch=scratch
         )
         found = snapshot(
-            repository, place.root, index=index, base=base, exclude=place.exclude, also=also, links=inside.links
+            repository,
+            place.root,
+            index=index,
+            base=base,
+            exclude=place.exclude,
+            also=also,
+            links=inside.links,
+            holds=place.base if place.is_index_of_base else None,
         )
     tree, notes, before = found.tree, (*inside.notes, *found.notes), repository.tree(base)
     if tree == before and (forgotten := _not_checked_out(repository, place, base)):
@@ -64,14 +73,14 @@ def collect(
     if tree == before:
         return Collected(commit=None, branch=None, notes=notes)
     commit = _commit(repository, tree, base=base, branch=branch, message=message)
-    files, insertions, deletions = repository.changes(base, commit)
+    changes = repository.changes(base, commit)
     return Collected(
         commit=commit,
         branch=branch,
-        files=files,
-        insertions=insertions,
-        deletions=deletions,
-        diff=repository.diff(base, commit),
+        files=changes.files,
+        insertions=changes.insertions,
+        deletions=changes.deletions,
+        diff=changes.patch,
         notes=notes,
     )
 

@@ -63,12 +63,23 @@ def check_environment(
 
 
 def _turned(entry: str, user_top: Path, top: Path) -> str:
-    place = Path(os.path.normpath(entry))
-    tools = any((place.parent / mark).exists() for mark in ("pyvenv.cfg", "conda-meta"))
-    if tools or not place.is_absolute() or place.is_relative_to(top):
+    """Return the folder that corresponds to *entry* in the checkout, if it is one of the user's files."""
+    place = os.path.normpath(entry)
+    if not place.startswith("/") or _within(place, str(top)) is not None:
         return entry
-    known = next((at for at in (place, place.resolve()) if at.is_relative_to(user_top)), None)
-    return entry if known is None else str(top / known.relative_to(user_top))
+    # Nearly every entry lies elsewhere, and this is done for each of them at every start: as text.
+    known = _within(place, str(user_top))
+    known = _within(os.path.realpath(place), str(user_top)) if known is None else known
+    tools = known is not None and any((Path(place).parent / mark).exists() for mark in ("pyvenv.cfg", "conda-meta"))
+    return entry if known is None or tools else str(top / known)
+
+
+def _within(place: str, folder: str) -> str | None:
+    """Return *place* relative to *folder*, None when it is not below it; both are normal paths."""
+    if place == folder:
+        return "."
+    inside = folder if folder.endswith("/") else f"{folder}/"
+    return place[len(inside) :] if place.startswith(inside) else None
 
 
 def _venv(places: tuple[Path, ...], active: str | None) -> Path | None:

@@ -18,6 +18,7 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -54,15 +55,15 @@ NEUTRAL = {
 }
 
 _KEPT = {
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_NAME",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_NAME",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_EXEC_PATH",
+    b"GIT_AUTHOR_EMAIL",
+    b"GIT_AUTHOR_NAME",
+    b"GIT_CEILING_DIRECTORIES",
+    b"GIT_COMMITTER_EMAIL",
+    b"GIT_COMMITTER_NAME",
+    b"GIT_CONFIG_GLOBAL",
+    b"GIT_CONFIG_NOSYSTEM",
+    b"GIT_CONFIG_SYSTEM",
+    b"GIT_EXEC_PATH",
 }
 """The user's own choice of configuration and name. All other ``GIT_*`` (GIT_DIR, GIT_INDEX_FILE, …) would point us
 somewhere else: we may have been started from inside a hook."""
@@ -169,6 +170,7 @@ def start(
     try:
         return subprocess.Popen(
             ["git", "--no-pager", *args],
+            executable=_program(os.environ.get("PATH")),
             cwd=cwd,
             env=_environment(config or {}, env or {}),
             stdin=stdin,
@@ -177,6 +179,7 @@ def start(
             start_new_session=True,
         )
     except (FileNotFoundError, NotADirectoryError) as error:
+        _program.cache_clear()
         if not Path(cwd).is_dir():
             raise WorkspaceProblem(f"the folder {cwd} is gone") from error
         raise NotReady("git is not installed", hint="install git 2.38 or newer, then run this again") from error
@@ -287,14 +290,24 @@ def is_lfs(setting: Setting) -> bool:
     )
 
 
-def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT}
-    overrides = {**NEUTRAL, **config}
-    for number, (key, value) in enumerate(overrides.items()):
-        # Not `-c key=value`: a filter's name may hold a "=".
-        environment[f"GIT_CONFIG_KEY_{number}"] = key
-        environment[f"GIT_CONFIG_VALUE_{number}"] = value
-    return environment | {
+@lru_cache(maxsize=8)
+def _program(path: str | None) -> str:
+    """Return where git is, looked for once: else each start of it tries every folder of PATH."""
+    return shutil.which("git", path=path) or "git"
+
+
+def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return git's environment, in bytes as the system has it: it is made for every git."""
+    inherited = os.environb.items()
+    environment = {key: value for key, value in inherited if not key.startswith(b"GIT_") or key in _KEPT}
+    return environment | _overriding(tuple(config.items())) | {os.fsencode(k): os.fsencode(v) for k, v in extra.items()}
+
+
+@lru_cache(maxsize=64)
+def _overriding(config: tuple[tuple[str, str], ...]) -> dict[bytes, bytes]:
+    """Return the variables by which git heeds ``NEUTRAL`` and *config* and asks nobody anything."""
+    overrides = {**NEUTRAL, **dict(config)}
+    found = {
         "GIT_CONFIG_COUNT": str(len(overrides)),
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
@@ -302,8 +315,11 @@ def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[st
         "GIT_PAGER": "cat",
         "GIT_LITERAL_PATHSPECS": "1",
         "LC_ALL": "C",
-        **extra,
     }
+    for number, (key, value) in enumerate(overrides.items()):
+        # Not `-c key=value`: a filter's name may hold a "=".
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return {os.fsencode(name): os.fsencode(value) for name, value in found.items()}
 
 
 def _first(process: "subprocess.Popen[bytes]", limit_bytes: int, timeout_s: float) -> Result:

@@ -102,36 +102,40 @@ class Reach:
         found = (*SYSTEM_TEMPORARY, tempfile.gettempdir(), self.environ.get("TMPDIR") or "")
         return tuple(dict.fromkeys(Path(os.path.realpath(one)) for one in found if one and Path(one).is_dir()))
 
-    def rules(self, *, write: Iterable[Path | str], read: Iterable[Path | str]) -> dict[Path, Access]:
+    def rules(self, *, write: Iterable[Path | str], read: Iterable[Path | str]) -> dict[str, Access]:
         """Return what may be done where. Paths are real and exist; the root of the file system is among them."""
         hidden = Access.NOTHING if self.strict else Access.READ
-        found = {Path("/"): Access.READ}
-        found |= dict.fromkeys(self.temporary, Access.WRITE)
+        found = {"/": Access.READ}
+        found |= dict.fromkeys(map(str, self.temporary), Access.WRITE)
         found |= dict.fromkeys(self.places([self.home, self.state]), hidden)
         found |= dict.fromkeys(self.places([self.project]), Access.READ)
         if self.strict:
             found |= dict.fromkeys(self._programs(), Access.READ)
             found |= dict.fromkeys(self.places(read), Access.READ)
         above = set(self.places([self.home]))
-        above |= {folder for place in above for folder in place.parents}  # a variable may say HOME itself, or /
+        above |= {folder for place in above for folder in parents(place)}  # a variable may say HOME itself, or /
         for place in self.places([*self._caches(), *self.write]):
             if place not in above:
                 found[place] = Access.WRITE
         found |= dict.fromkeys(self.places(write), Access.WRITE)
         return found
 
-    def places(self, named: Iterable[Path | str]) -> list[Path]:
-        """Return the real paths of those that exist, after folders were made that should."""
+    def places(self, named: Iterable[Path | str]) -> list[str]:
+        """Return the real paths of those that exist, after folders were made that should.
+
+        As text: every attempt asks for some sixty, and objects of paths were most of what that took.
+        """
         found = []
         for one in named:
             text = self._filled_in(str(one))
             if not text.startswith("/"):
                 continue
-            path = Path(text)
-            with suppress(OSError):
-                if text.endswith("/") and not path.exists():
-                    path.mkdir(mode=0o700, parents=True)
-                found += [Path(os.path.realpath(path))] if path.exists() else []
+            with suppress(OSError, ValueError):
+                if os.access(text, os.F_OK):
+                    found.append(os.path.realpath(text))
+                elif text.endswith("/"):
+                    Path(text).mkdir(mode=0o700, parents=True)
+                    found.append(os.path.realpath(text))
         return found
 
     def links(self, named: Iterable[Path | str]) -> list[tuple[Path, Path]]:
@@ -145,6 +149,8 @@ class Reach:
 
     def _filled_in(self, text: str) -> str:
         """Return *text* with the variables and the home filled in; empty when a variable has neither value."""
+        if "$" not in text:
+            return f"{self.home}{text[1:]}" if text == "~" or text.startswith("~/") else text
         missing = False
 
         def value(found: re.Match[str]) -> str:
@@ -170,7 +176,7 @@ class Reach:
     def _has(self, program: str) -> bool:
         return _is_here(program, self.environ.get("PATH"))
 
-    def _programs(self) -> list[Path]:
+    def _programs(self) -> list[str]:
         """Return where programs lie that the work may need: the usual folders, and what PATH names, in the home."""
         named: list[Path | str] = [f"~/{name}" for name in TOOLCHAINS]
         named += self.programs
@@ -181,8 +187,8 @@ class Reach:
                 # With what lies beside it, as in ~/tools/bin; but beside ~/.cargo/bin lie passwords of registries.
                 alone = folder.parent in shared or any(folder == self.home / name for name in TOOLCHAINS)
                 named += [folder] if alone else [folder, folder.parent]
-        home = Path(os.path.realpath(self.home))
-        return [place for place in self.places(named) if place not in {home, *home.parents}]
+        home = os.path.realpath(self.home)
+        return [place for place in self.places(named) if place not in {home, *parents(home)}]
 
 
 @lru_cache(maxsize=256)
@@ -191,6 +197,13 @@ def _is_here(program: str, path: str | None) -> bool:
     return shutil.which(program, path=path) is not None
 
 
-def nearest(path: Path, rules: Mapping[Path, Access]) -> Access:
+def nearest(path: str, rules: Mapping[str, Access]) -> Access:
     """Return what *rules* say of *path*."""
-    return next(rules[one] for one in (path, *path.parents) if one in rules)
+    return next(rules[one] for one in (path, *parents(path)) if one in rules)
+
+
+def parents(path: str) -> Iterator[str]:
+    """Yield the folders above an absolute *path*, the root last."""
+    while path != "/":
+        path = path[: path.rindex("/")] or "/"
+        yield path

@@ -7,16 +7,19 @@ snapshot of uncommitted work, is kept under ``refs/orchestrate/``.
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import Revision, Union
+from agent_orchestrator.workspaces.commits import CommitWriter
 from agent_orchestrator.workspaces.git import (
     Result,
     Setting,
@@ -29,17 +32,33 @@ from agent_orchestrator.workspaces.git import (
     read_config,
 )
 from agent_orchestrator.workspaces.project import identity, shown
+from agent_orchestrator.workspaces.refs import KINDS, ShownRefs
 from agent_orchestrator.workspaces.resolver import Resolver
+from agent_orchestrator.workspaces.standing import Standing
 
 PREFIX = "orchestrate"
 DIFF_LIMIT_BYTES = 64 * 1024
 """How much of a patch goes into prompts and reports."""
+_ACCOUNT_BYTES = 1024 * 1024
+"""How much is read of a list of changed files with the patch after it: ten thousand files, or a very long patch."""
 DETAIL_LIMIT = 16 * 1024
 """Characters of conflicting lines shown to an agent or a person."""
 REVISION_LIMIT_BYTES = 512 * 1024
 """How long a file may be to be looked into: longer ones are data or generated."""
+_LISTED = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev")
 _REGULAR = frozenset({"100644", "100755"})
 """Git's modes of files with content of their own; not links and submodules."""
+
+
+class Changes(NamedTuple):
+    """What differs between two commits or trees."""
+
+    files: tuple[str, ...]
+    """Sorted."""
+    insertions: int
+    deletions: int
+    patch: str
+    """At most 64 KiB of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +167,15 @@ class Repository:
     def _resolver(self) -> Resolver:
         return Resolver(root=self.root, config=self.neutral)
 
+    @cached_property
+    def shown_refs(self) -> ShownRefs:
+        """The user's branches and tags, as every checkout lists them; not ours."""
+
+        def read() -> bytes:
+            return self.git("for-each-ref", "--format=%(objectname) %(refname)", *KINDS).out
+
+        return ShownRefs(self.common, hidden=f"refs/heads/{self.prefix}", read=read)
+
     def tip(self, branch: str) -> str | None:
         """Return the commit of *branch*, or None."""
         return self.commit(f"refs/heads/{branch}")
@@ -179,13 +207,34 @@ class Repository:
     def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, author: str | None = None) -> str:
         """Write a commit by the user, or by *author* given as ``Name <address>``; the committer is the user."""
         name, email, _ = identity(self.settings)
-        env = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email}
+        their_name, their_email = name, email
         if author is not None:
-            name, _, email = author.partition("<")
-        env |= {"GIT_AUTHOR_NAME": name.strip() or "agent", "GIT_AUTHOR_EMAIL": email.strip().rstrip(">")}
+            their_name, _, their_email = author.partition("<")
+            their_name, their_email = their_name.strip() or "agent", their_email.strip().rstrip(">")
+        if self._writes_plainly:
+            people = {"author": (their_name, their_email), "committer": (name, email)}
+            written = self._commits.write(tree, parents=parents, message=message, **people)
+            if written is not None:
+                return written
+        env = {
+            "GIT_COMMITTER_NAME": name,
+            "GIT_COMMITTER_EMAIL": email,
+            "GIT_AUTHOR_NAME": their_name,
+            "GIT_AUTHOR_EMAIL": their_email,
+        }
         before = [word for parent in parents for word in ("-p", parent)]
         text = message.replace("\0", "").encode("utf-8", "replace")
         return self.git("commit-tree", tree, *before, "-F", "-", env=env, input=text).text
+
+    @cached_property
+    def _commits(self) -> CommitWriter:
+        return CommitWriter(root=self.root, scratch=self.state, config=self.neutral)
+
+    @cached_property
+    def _writes_plainly(self) -> bool:
+        """Whether commits here are in UTF-8, which needs no word about it in them."""
+        named = [item.value.lower() for item in self.settings if item.key == "i18n.commitencoding"]
+        return named[-1:] in ([], ["utf-8"], ["utf8"])
 
     def advance(self, branch: str, *, old: str | None, new: str) -> bool:
         """Move *branch* by compare-and-set; False when it is not at *old* any more."""
@@ -193,6 +242,11 @@ class Repository:
 
     def move(self, ref: str, *, old: str | None, new: str) -> bool:
         """Move any ref by compare-and-set. Raises WorkspaceProblem when it failed for another reason."""
+        if not re.search(r"[\s\"\\]", ref):
+            wanted = f"start\nupdate {ref} {new} {old or '0' * len(new)}\ncommit\n"
+            if self._moving.ask(os.fsencode(wanted), lines=2) == ["start: ok", "commit: ok"]:
+                return True
+        # It ends with the first move it refuses. What became of this one is found out by trying it once more.
         done = self.git("update-ref", "--create-reflog", ref, new, old or "0" * len(new), check=False)
         if done.code == 0:
             return True
@@ -203,8 +257,14 @@ class Repository:
             raise WorkspaceProblem(f"git could not move {ref}: {one_line(done)}")
         return False
 
+    @cached_property
+    def _moving(self) -> Standing:
+        return Standing("update-ref", "--create-reflog", "--stdin", root=self.root, config=self.neutral)
+
     def union(self, tip: str, commit: str) -> Union:
         """Merge two commits in memory. Raises NotReady when git is older than 2.38."""
+        if self._resolver.resolve(f"{commit}^1") == tip:
+            return Union(tree=self.tree(commit))  # nothing landed since it began: there is nothing to merge it with
         merged = self.git("merge-tree", "--write-tree", "--name-only", "-z", "--messages", tip, commit, check=False)
         if merged.code == 0:
             return Union(tree=os.fsdecode(merged.out.split(b"\0", 1)[0]))
@@ -237,20 +297,20 @@ class Repository:
         found = self.git("diff-tree", "-r", "--no-ext-diff", "--no-textconv", *form, old, new, limit_bytes=limit)
         return found.text
 
-    def changes(self, old: str, new: str) -> tuple[tuple[str, ...], int, int]:
-        """Return the paths that differ, sorted, and how many lines were added and removed."""
-        counted = self.git("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-textconv", old, new)
-        files, insertions, deletions = [], 0, 0
-        for line in counted.names:
-            added, removed, path = line.split("\t", 2)
-            files.append(shown(path))
-            insertions += int(added) if added.isdigit() else 0  # "-" for a binary file
-            deletions += int(removed) if removed.isdigit() else 0
-        return tuple(sorted(files)), insertions, deletions
+    def changes(self, old: str, new: str) -> Changes:
+        """Return the paths that differ, sorted, how many lines were added and removed, and the start of the patch."""
+        asked = ("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
+        both = self.git(*asked, "--patch", old, new, limit_bytes=_ACCOUNT_BYTES).out
+        counted, ends, patch = both.partition(b"\0\0")
+        if ends:
+            text = patch[:DIFF_LIMIT_BYTES].decode("utf-8", "replace").rstrip("\n")
+            return _counted(os.fsdecode(counted).split("\0"), text)
+        # There are too many, or none, or git failed, which is told only of what is read to its end.
+        return _counted(self.git(*asked, old, new).names, self.diff(old, new))
 
     def revisions(self, old: str, new: str) -> tuple[Revision, ...]:
         """Return what became of every file that differs; texts up to REVISION_LIMIT_BYTES each and 64 times that."""
-        raw = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new).names
+        raw = self._raw(old, new)
         pairs = [(head.lstrip(":").split(), path) for head, path in zip(raw[::2], raw[1::2], strict=True)]
         wanted = [
             sha
@@ -268,25 +328,30 @@ class Repository:
             for (mode, to_mode, before, after, _), path in pairs
         )
 
+    def _raw(self, old: str, new: str) -> list[str]:
+        """Return what git lists of each file that differs, a description and a path, asked of one git that stays."""
+        mark = secrets.token_hex(8)
+        asked = f"{self.tree(old)} {self.tree(new)}\n{mark}\n"  # it repeats what names no trees: so we know the end
+        answer = self._listing.ask_for(asked.encode(), lambda so_far: so_far.endswith(f"{mark}\n".encode()))
+        if not answer:
+            answer = self.git(*_LISTED, old, new).out
+            return [os.fsdecode(part) for part in answer.split(b"\0") if part]
+        listed = answer.partition(b"\n")[2]  # after the trees' names
+        return [os.fsdecode(part) for part in listed.split(b"\0")[:-1]]
+
+    @cached_property
+    def _listing(self) -> Standing:
+        return Standing(*_LISTED, "--stdin", root=self.root, config=self.neutral)
+
     def _texts(self, blobs: list[str]) -> dict[str, str]:
         """Return the texts of *blobs* that are text and not too long."""
-        listed = self.git("cat-file", "--batch-check", input="".join(f"{one}\n" for one in blobs).encode()).text
-        sizes = {line.split()[0]: int(line.split()[2]) for line in listed.splitlines() if len(line.split()) == 3}
-        fitting, total = [], 0
-        for blob, size in sizes.items():
-            if size <= REVISION_LIMIT_BYTES and total + size <= 64 * REVISION_LIMIT_BYTES:
-                fitting.append(blob)
-                total += size
-        if not fitting:
-            return {}
-        out = self.git("cat-file", "--batch", input="".join(f"{one}\n" for one in fitting).encode()).out
-        texts, at = {}, 0
-        for blob in fitting:
-            start = out.index(b"\n", at) + 1
-            content = out[start : start + sizes[blob]]
-            at = start + sizes[blob] + 1
-            if b"\0" not in content[:8000]:
-                texts[blob] = content.decode("utf-8", "replace")
+        texts, room = {}, 64 * REVISION_LIMIT_BYTES
+        for blob in blobs:
+            content = self._resolver.content(blob, limit=min(REVISION_LIMIT_BYTES, room))
+            if content is not None:
+                room -= len(content)
+                if b"\0" not in content[:8000]:
+                    texts[blob] = content.decode("utf-8", "replace")
         return texts
 
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
@@ -328,6 +393,16 @@ class Repository:
                 break
         text = "\n".join(part.rstrip("\n") for part in told if part)
         return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 12].rstrip() + "\n[cut here]"
+
+
+def _counted(lines: Sequence[str], patch: str) -> Changes:
+    files, insertions, deletions = [], 0, 0
+    for line in lines:
+        added, removed, path = line.split("\t", 2)
+        files.append(shown(path))
+        insertions += int(added) if added.isdigit() else 0  # "-" for a binary file
+        deletions += int(removed) if removed.isdigit() else 0
+    return Changes(tuple(sorted(files)), insertions, deletions, patch)
 
 
 def quoted(objects: Path) -> bytes:

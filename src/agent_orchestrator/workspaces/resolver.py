@@ -6,23 +6,16 @@ runs already costs a fiftieth. It answers from the files as they are at that
 moment: refs are read for each question, and packs that came later are found.
 """
 
-import contextlib
 import os
-import select
-import subprocess
-import threading
-import time
-import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
-from agent_orchestrator.workspaces import git
+from agent_orchestrator.workspaces.standing import Standing
 
-ANSWER_WITHIN_S = 60.0
-"""For one answer. It takes well under a millisecond; a minute is a disk that has stopped."""
-_ANSWER_BYTES = 4096
-_ASKED = ("cat-file", "--batch-check=%(objectname) %(objecttype)")
+_ASKED = ("cat-file", "--batch-command=%(objectname) %(objecttype) %(objectsize)")
+"""Git 2.36 knows it; merging in memory needs 2.38."""
+_TYPES = ("commit", "tree", "blob", "tag")
 
 
 class Resolver:
@@ -31,9 +24,7 @@ class Resolver:
     def __init__(self, *, root: Path, config: Mapping[str, str]) -> None:
         """Answer for the repository around *root*; git is started with the first question."""
         self._root = root
-        self._config = config
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git = Standing(*_ASKED, root=root, config=config)
 
     def resolve(self, name: str) -> str | None:
         """Return the object that *name* stands for, such as ``refs/heads/main^{commit}``; None when there is none.
@@ -41,44 +32,38 @@ class Resolver:
         Raises:
             WorkspaceProblem: git cannot read the repository, or does not answer.
         """
+        found = self._described(name)
+        return found[0] if found else None
+
+    def content(self, name: str, *, limit: int) -> bytes | None:
+        """Return what an object holds; None when there is none, or it holds more than *limit* bytes.
+
+        Raises:
+            WorkspaceProblem: as in ``resolve``.
+        """
+        found = self._described(name)
+        if found is None or found[1] > limit:
+            return None
+        answer = self._ask(f"contents {found[0]}", _is_whole)
+        return answer.partition(b"\n")[2][:-1]
+
+    def _described(self, name: str) -> tuple[str, int] | None:
+        """Return id and size in bytes of what *name* stands for."""
         if "\n" in name or not name:
             return None
-        with self._lock:
-            for _ in range(2):  # the first may have been ended by somebody since the last question
-                with contextlib.suppress(OSError):
-                    if answer := self._ask(name):
-                        found, _, rest = answer.partition(" ")
-                        return found if rest in ("commit", "tree", "blob", "tag") else None
-                self._end()
+        words = os.fsdecode(self._ask(f"info {name}", lambda answer: answer.endswith(b"\n"))).split()
+        is_found = len(words) == 3 and words[1] in _TYPES and words[2].isdigit()
+        return (words[0], int(words[2])) if is_found else None
+
+    def _ask(self, question: str, is_whole: Callable[[bytes], bool]) -> bytes:
+        for _ in range(2):  # the first may have been ended by somebody since the last question
+            if answer := self._git.ask_for(os.fsencode(question) + b"\n", is_whole):
+                return answer
         raise WorkspaceProblem(f"git cannot read the repository {self._root}")
 
-    def _ask(self, name: str) -> str:
-        """Return one line of answer; empty when git ended instead."""
-        if self._process is None:
-            self._process = git.start(*_ASKED, cwd=self._root, config=self._config)
-            weakref.finalize(self, _end, self._process)
-        asked, answers = self._process.stdin, self._process.stdout
-        assert asked is not None and answers is not None
-        os.write(asked.fileno(), os.fsencode(name) + b"\n")
-        until, answer = time.monotonic() + ANSWER_WITHIN_S, b""
-        while not answer.endswith(b"\n"):
-            ready, _, _ = select.select([answers], [], [], max(0.0, until - time.monotonic()))
-            chunk = os.read(answers.fileno(), _ANSWER_BYTES) if ready else b""
-            if not chunk:
-                return ""
-            answer += chunk
-        return os.fsdecode(answer).rstrip("\n")
 
-    def _end(self) -> None:
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-    process.wait()
+def _is_whole(answer: bytes) -> bool:
+    """Say whether *answer* is a line that describes an object with all of it, or that says why there is none."""
+    end = answer.find(b"\n")
+    words = answer[: max(0, end)].split()
+    return end >= 0 and (len(words) != 3 or not words[2].isdigit() or len(answer) >= end + 1 + int(words[2]) + 1)

@@ -21,7 +21,7 @@ from pathlib import Path
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.sandbox import Mechanism, SandboxMode
 from agent_orchestrator.workspaces import Confined, Sandbox, landlock
-from agent_orchestrator.workspaces.reach import ACCELERATORS, DEVICES, Access, Reach, nearest
+from agent_orchestrator.workspaces.reach import ACCELERATORS, DEVICES, Access, Reach, nearest, parents
 
 TRIAL_TIMEOUT_S = 20.0
 """For starting bubblewrap once to see whether it works. It takes 15 ms here (0.8.0, November 2026)."""
@@ -101,7 +101,7 @@ class Bubblewrap:
         if self.reach.strict:
             for socket in CONTAINER_SOCKETS:
                 words += ["--ro-bind", "/dev/null", socket] if Path(socket).exists() else []
-        for path in sorted(rules, key=lambda one: len(one.parts)):
+        for path in sorted(rules, key=lambda one: one.count("/") if one != "/" else 0):
             words += _mount(path, rules)
         if self.reach.strict:
             for link, target in self.reach.links([*write, *read]):
@@ -153,13 +153,13 @@ class Landlock:
         for folder in self.reach.temporary:
             # With the user's files in it, it could be granted only without what comes into it later: useless for
             # temporary files, which have a folder of ours then.
-            if any(one != folder and one.is_relative_to(folder) and rules[one] < Access.WRITE for one in rules):
-                del rules[folder]
-                private = self._private()
+            if any(one.startswith(f"{folder}/") and access < Access.WRITE for one, access in rules.items()):
+                del rules[str(folder)]
+                private = str(self._private())
                 rules[private] = Access.WRITE
-                environment |= {"TMPDIR": str(private)}
-        rules |= {Path("/dev", name): Access.WRITE for name in (*DEVICES, *ACCELERATORS)}
-        told = json.dumps({str(path): access for path, access in rules.items()})
+                environment |= {"TMPDIR": private}
+        rules |= {f"/dev/{name}": Access.WRITE for name in (*DEVICES, *ACCELERATORS)}
+        told = json.dumps(rules)
         program = (sys.executable, "-I", "-S", "-E", landlock.__file__)
         return Confined(argv=(*program, told, *argv), environment=environment)
 
@@ -204,15 +204,16 @@ def _no_landlock(version: int) -> str:
     return "this kernel has no Landlock" if version == 0 else "this kernel's Landlock is too old: 5.19 is needed"
 
 
-def _mount(path: Path, rules: Mapping[Path, Access]) -> Iterator[str]:
-    above = nearest(path.parent, rules)
+def _mount(path: str, rules: Mapping[str, Access]) -> Iterator[str]:
+    """Give the mount that makes the rule of *path* hold; none where the one above says the same: each takes time."""
+    above = nearest(next(parents(path)), rules) if path != "/" else Access.READ
     match rules[path]:
-        case Access.WRITE:
-            yield from ("--bind", str(path), str(path))
+        case Access.WRITE if above is not Access.WRITE:
+            yield from ("--bind", path, path)
         case Access.READ if above is not Access.READ:
-            yield from ("--ro-bind", str(path), str(path))
-        case Access.NOTHING if path.is_dir():
-            yield from ("--tmpfs", str(path))
+            yield from ("--ro-bind", path, path)
+        case Access.NOTHING if Path(path).is_dir():
+            yield from ("--tmpfs", path)
         case _:
             pass
 

@@ -117,15 +117,14 @@ class SharedWorkspaces:
             before = earlier[-1]
         then, now = json.loads(before.read_text()), self._look()
         if self.repository is not None and "tree" in then:
-            old, new = then["tree"], now["tree"]
-            files, insertions, deletions = self.repository.changes(old, new)
+            changes = self.repository.changes(then["tree"], now["tree"])
             return Collected(
                 commit=None,
                 branch=None,
-                files=files,
-                insertions=insertions,
-                deletions=deletions,
-                diff=self.repository.diff(old, new),
+                files=changes.files,
+                insertions=changes.insertions,
+                deletions=changes.deletions,
+                diff=changes.patch,
                 notes=tuple(now["notes"]),
             )
         was, is_now = then.get("files", {}), now.get("files", {})

@@ -47,6 +47,7 @@ def snapshot(
     links: Mapping[str, str] = MappingProxyType({}),
     keep_filtered: bool = True,
     is_refused: Callable[[str], str] | None = None,
+    holds: str | None = None,
 ) -> Snapshot:
     """Write the files under *root* as a tree into *repository* and return it.
 
@@ -57,7 +58,8 @@ def snapshot(
     for a commit of another repository, whatever lies in them. Without *keep_filtered*, changed
     files under a filter we do not run keep their old content: their plain text
     must not enter the object store. *is_refused* says why a path that git does
-    not track must not be taken; empty lets it in.
+    not track must not be taken; empty lets it in. *holds* is the commit whose files the given *index* names and no
+    others: while nothing differs from those, its tree is the answer, and no other need be written.
 
     Raises:
         WorkspaceProblem: *root* is gone, or a link to somewhere else.
@@ -66,6 +68,7 @@ def snapshot(
         raise WorkspaceProblem(f"the checkout {root} is gone, so there is nothing to collect")
     run = _Runner(repository=repository, root=root, index=index)
     if not index.exists():
+        holds = None
         run("read-tree", base if base else "--empty")
     hidden = () if exclude is None or not exclude.exists() else (f"--exclude-from={exclude}",)
     found = run("ls-files", "--modified", "--others", "--exclude-standard", *hidden, "-z").names
@@ -83,7 +86,8 @@ def snapshot(
     if links:
         entries = b"".join(f"160000 {commit}\t".encode() + os.fsencode(path) + b"\0" for path, commit in links.items())
         run("update-index", "-z", "--index-info", input=entries)
-    tree = run("write-tree").text
+    unchanged = not wanted and not links
+    tree = repository.tree(holds) if holds and unchanged else run("write-tree").text
     return Snapshot(tree=tree, notes=tuple(notes))
 
 

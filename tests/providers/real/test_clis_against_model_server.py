@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
+import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from agent_orchestrator.providers import Spent
+from agent_orchestrator.providers.codex import Codex, sessions_folder
 from doubles.model_server import Answer, Failure, ModelServer, Scenario, Shell, Turn, Usage, Write
 
 pytestmark = pytest.mark.real
@@ -231,6 +235,42 @@ def test_codex_does_not_check_the_answer_against_the_schema(
     assert last.read_text() == "First we should think about it."
 
 
+def test_codex_writes_down_what_it_used_where_its_sessions_id_says_and_a_resumed_one_counts_on(
+    model_server: ModelServer, real_codex: Path, clean_env: CleanEnv, repository: Path, tmp_path: Path
+) -> None:
+    model_server.when("Add the parser", commit_file("parser.py", "x = 1\n"))
+    model_server.when("Go on", [Turn(text="There is no more to do.", usage=Usage(input_tokens=700))])
+    env = clean_env(tmp_path / "home", model_server)
+    codex = Codex(sessions=sessions_folder(env, tmp_path / "home"))
+
+    done = run([str(real_codex), *CODEX], "Add the parser.", repository, env)
+    session = printed(done, "thread.started")[0]["thread_id"]
+    first = logged(codex, session)
+    resumed = run([str(real_codex), CODEX[0], "resume", *CODEX[1:], session, "-"], "Go on.", repository, env)
+    second = logged(codex, session)
+
+    assert [one.usage.input_tokens for one in first] == [1200, 1300, 1400], "after each answer"
+    assert first[-1] == spent(codex, done)
+    assert second[: len(first)] == first, "it goes on in the same file"
+    assert second[-1].usage.input_tokens == 2100
+    assert second[-1] == spent(codex, resumed)
+
+
+def logged(codex: Codex, session: str) -> list[Spent]:
+    """What codex wrote down of a session, in its one file."""
+    where = codex.session_log(session)
+    assert where is not None
+    (file,) = (file for folder in where.folders for file in folder.glob(f"*{where.ending}"))
+    told = (codex.read_log(line) for line in file.read_text().splitlines())
+    return [one for one in told if one is not None]
+
+
+def spent(codex: Codex, done: subprocess.CompletedProcess[str]) -> Spent:
+    """What codex printed as it ended."""
+    (last,) = (meaning for line in done.stdout.splitlines() for meaning in codex.read(line) if type(meaning) is Spent)
+    return last
+
+
 @pytest.mark.parametrize(("kind", "words"), [("rate_limit", "last status: 429"), ("usage_limit", "usage limit")])
 def test_codex_fails_its_turn_at_a_429_without_trying_again(
     model_server: ModelServer,
@@ -329,3 +369,40 @@ def test_claude_knows_the_aliases_that_role_files_use(
 
     assert printed(done, "system")[0]["model"].startswith(f"claude-{alias}-")
     assert model_server.requests[-1].body["model"].startswith(f"claude-{alias}-")
+
+
+AT_ONCE = 6
+
+
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_agents_that_start_at_once_in_one_home_all_work_and_leave_its_configuration_whole(
+    model_server: ModelServer,
+    real_claude: Path,
+    real_codex: Path,
+    clean_env: CleanEnv,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """Each of them writes into what they share: the first start, and one in a home that is known already."""
+    argv = {"claude": [str(real_claude), *CLAUDE], "codex": [str(real_codex), *CODEX]}[name]
+    home = tmp_path / "home"
+    env = clean_env(home, model_server)
+    for number in range(2 * AT_ONCE):
+        model_server.when(f"Work as number {number}.", commit_file(f"{number}.txt", f"{number}\n"))
+    folders = [new_repository(tmp_path / f"r{number}") for number in range(2 * AT_ONCE)]
+    begin = threading.Barrier(AT_ONCE)
+
+    def work(number: int) -> subprocess.CompletedProcess[str]:
+        begin.wait()
+        return run(argv, f"Work as number {number}.", folders[number], env)
+
+    with ThreadPoolExecutor(AT_ONCE) as at_once:
+        for batch in (range(AT_ONCE), range(AT_ONCE, 2 * AT_ONCE)):
+            for number, done in zip(batch, at_once.map(work, batch), strict=True):
+                assert done.returncode == 0, (number, done.stdout, done.stderr)
+                assert git(folders[number], "show", f"HEAD:{number}.txt") == str(number)
+            shared = [home / ".claude.json"] if name == "claude" else [home / ".codex" / "auth.json"]
+            assert all(isinstance(json.loads(file.read_text()), dict) for file in shared)
+            assert not [file for file in home.rglob("*") if "corrupt" in file.name], "its owner found it broken"
+    if name == "codex":
+        assert tomllib.loads((home / ".codex" / "config.toml").read_text())["model_provider"] == "scripted"

@@ -3,7 +3,15 @@
 from agent_orchestrator.planning.archetypes.data import machine_learning, pipeline
 from agent_orchestrator.planning.archetypes.extras import with_extras
 from agent_orchestrator.planning.archetypes.moves import infrastructure, migration
-from agent_orchestrator.planning.archetypes.products import NAMED_UI, api, app, integration, layered_feature, services
+from agent_orchestrator.planning.archetypes.products import (
+    NAMED_UI,
+    api,
+    app,
+    integration,
+    layered_feature,
+    program,
+    services,
+)
 from agent_orchestrator.planning.archetypes.steps import Step
 from agent_orchestrator.planning.layers import Layer, layers_in
 from agent_orchestrator.planning.reading import Reading
@@ -23,5 +31,5 @@ def steps_for(reading: Reading, *, may_have_ui: bool = True) -> list[Step]:
     for archetype in (infrastructure, services, migration, machine_learning, pipeline, api):
         if steps := archetype(reading):
             return with_extras(text, steps)
-    steps = app(reading, screens) or integration(reading) or layered_feature(reading)
+    steps = app(reading, screens) or program(reading) or integration(reading) or layered_feature(reading)
     return with_extras(text, steps) if steps else []

@@ -30,7 +30,8 @@ _EXTRAS = (
     ),
     (
         "docs",
-        r"documentation|docs|readme|user guide|documentación|documentação|dokumentation|dokumentac\w+",
+        r"documentation|docs|readme|user guide|document (?:how|the|its?|every\w*|all)|documentación|documentação|"
+        r"dokumentation|dokumentac\w+",
         "Write the documentation",
         "How to install, configure and use it; every example was run.",
         WRITER,

@@ -38,7 +38,8 @@ def migration(reading: Reading) -> list[Step]:
         return []
     big = (
         r"\b(?:databases?|warehouse|monolith|legacy|platform|cloud|aws|gcp|azure|infrastructure|data ?cent\w+|"
-        r"stored procedures|on-?prem\w*|system|cluster)\b|数据库"
+        r"(?:mysql|mariadb|oracle|mongodb|sql server|sqlite|postgres\w*)\W+to|stored procedures|on-?prem\w*|system|"
+        r"cluster)\b|数据库"
     )
     if not re.search(big, reading.text, re.I) or len(reading.words) < 5:
         return []

@@ -6,7 +6,15 @@ from agent_orchestrator.planning.archetypes.steps import BACKEND, DATA_ARCHITECT
 from agent_orchestrator.planning.archetypes.things import built_thing, named
 from agent_orchestrator.planning.layers import Layer, layers_in
 from agent_orchestrator.planning.reading import Reading, is_english
-from agent_orchestrator.planning.vocabulary import APP_NOUNS, CHINESE_APP, CHINESE_VERBS, NOT_WEB
+from agent_orchestrator.planning.vocabulary import (
+    APP_NOUNS,
+    CHINESE_APP,
+    CHINESE_VERBS,
+    DETERMINERS,
+    NOT_WEB,
+    PROGRAMS,
+    STORED,
+)
 
 NAMED_UI = re.compile(
     r"\b(?:ui|gui|(?:user|web) interface|front-?end|react|vue|angular|svelte|web ?(?:app|site))\b", re.I
@@ -20,7 +28,7 @@ def app(reading: Reading, screens: bool) -> list[Step]:
     chinese = re.search(f"^(?:{CHINESE_VERBS}).*(?:{CHINESE_APP})", reading.text.split("，")[0])
     english = is_english(reading.text) and thing[-1:] and thing[-1] in APP_NOUNS
     other = not is_english(reading.text) and any(word in APP_NOUNS for word in thing[:4])  # "un sistema de reservas"
-    if not (chinese or english or other) or set(thing) & NOT_WEB:
+    if not (chinese or english or other) or set(thing) & NOT_WEB or _is_storage(thing):
         return []
     model = Step(
         key="model",
@@ -51,6 +59,39 @@ def app(reading: Reading, screens: bool) -> list[Step]:
         ]
     keys = tuple(step.key for step in made)
     return [model, *made, _ui(keys)] if screens else [model, *made]
+
+
+def _is_storage(thing: tuple[str, ...]) -> bool:
+    return thing[-1:] == ("store",) and thing[-2:-1] != () and thing[-2] in STORED
+
+
+def program(reading: Reading) -> list[Step]:
+    """Return the steps of a program that lists three parts or more: its core, then each of them."""
+    thing = built_thing(reading)
+    features = named(reading)
+    if not thing or thing[-1] not in PROGRAMS or len(features) < 3 or not is_english(reading.text):
+        return []
+    name = " ".join(word for word in thing if word not in DETERMINERS)
+    if (at := reading.text.casefold().find(name)) >= 0:
+        name = reading.text[at : at + len(name)]  # as it was written
+    core = Step(
+        key="core",
+        title=f"Build the core of the {name}"[:80],
+        what=f"Make the smallest {name} that runs and can be tested, with a place for each part that the goal lists. "
+        "Leave the parts themselves out.",
+        accept=("It starts and does its main job in its simplest form, with a test.",),
+    )
+    parts = [
+        Step(
+            key=f"part{at}",
+            title=f"Add {feature}"[:80],
+            what=f"Add {feature} to the {name}, with tests.",
+            after=("core",),
+            accept=(f"{feature[:1].upper()}{feature[1:]}: there, and covered by a test.",),
+        )
+        for at, feature in enumerate(features, 1)
+    ]
+    return [core, *parts]
 
 
 def _ui(after: tuple[str, ...]) -> Step:

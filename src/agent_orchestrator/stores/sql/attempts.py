@@ -44,6 +44,17 @@ _NARROWED = (
     "AND (?3 IS NULL OR attempts.started_at >= ?3)"
 )
 
+# What questions to planners used stands in the log, of tasks that were to be divided. Those are few: it is quick.
+_QUESTIONS = """
+    SELECT json_extract(data, '$.input_tokens') AS input_tokens, json_extract(data, '$.cached_tokens') AS cached_tokens,
+           json_extract(data, '$.output_tokens') AS output_tokens,
+           json_extract(data, '$.cost_micro_usd') AS cost_micro_usd,
+           json_extract(data, '$.cost_is_estimate') AS cost_is_estimate, json_extract(data, '$.seconds') AS seconds
+    FROM events WHERE type = 'replan.asked' AND (?3 IS NULL OR at >= ?3) AND task IN (
+        SELECT task FROM replans WHERE kind = 'split' AND (?1 IS NULL OR goal = ?1) AND (?2 IS NULL OR task = ?2)
+    )
+"""
+
 _ATTEMPTS_PER_TASK = 4
 """Attempts that are looked at for each finished task that is asked for. With more failures fewer tasks are found."""
 # rowids grow with time: attempts are never deleted. "latest" may name a task twice, when a review had it done again.
@@ -155,11 +166,14 @@ class Attempts:
         return [_attempt(row) for row in rows]
 
     def spent(self, *, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None) -> Usage:
-        """Return the sum of what attempts used."""
+        """Return the sum of what attempts used, and planners who were asked about their tasks."""
         sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _USAGE[:-1])
+        columns = ", ".join(_USAGE)
         row = self._db.row(
             f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate, "
-            f"coalesce(max({_UNPRICED}), 0) AS cost_is_partial FROM attempts WHERE {_NARROWED}",
+            "coalesce(max(cost_is_partial), 0) AS cost_is_partial FROM ("
+            f"SELECT {columns}, {_UNPRICED} AS cost_is_partial FROM attempts WHERE {_NARROWED} "
+            f"UNION ALL SELECT {columns}, cost_micro_usd = 0 FROM ({_QUESTIONS}))",
             (goal, task, moment(since)),
         )
         assert row is not None
@@ -168,9 +182,10 @@ class Attempts:
     def worked_s(
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
-        """Return how long their agents were at work, added up, in seconds; those at work now count until *now*."""
+        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*."""
         row = self._db.row(
-            "SELECT coalesce(sum(coalesce(agents.ended_at, ?4) - agents.started_at), 0) AS ms "
+            "SELECT coalesce(sum(coalesce(agents.ended_at, ?4) - agents.started_at), 0) + "
+            f"(SELECT coalesce(sum(seconds), 0) * 1000 FROM ({_QUESTIONS})) AS ms "
             f"FROM attempts JOIN agents ON agents.id = attempts.agent WHERE {_NARROWED}",
             (goal, task, moment(since), moment(now)),
         )

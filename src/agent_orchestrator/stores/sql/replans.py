@@ -61,15 +61,16 @@ class Replans:
         reason: str = "",
         by: str = "",
         tasks: Sequence[Mapping[str, object]] | None = None,
+        why: str | None = None,
     ) -> bool:
-        """Move it from *was* to *state*; say whether it was still there."""
+        """Move it from *was* to *state*; say whether it was still there. *tasks* and *why* stay when they are None."""
         decided = to_ms(now) if state in {State.APPLIED, State.DECLINED} else None
         document = None if tasks is None else json.dumps(list(tasks), ensure_ascii=False)
         return bool(
             self._db.change(
-                'UPDATE replans SET state = ?, reason = ?, "by" = ?, decided_at = ?, tasks = coalesce(?, tasks) '
-                "WHERE id = ? AND state = ?",
-                (state, reason, by, decided, document, id, was),
+                'UPDATE replans SET state = ?, reason = ?, "by" = ?, decided_at = ?, tasks = coalesce(?, tasks), '
+                "why = coalesce(?, why) WHERE id = ? AND state = ?",
+                (state, reason, by, decided, document, why, id, was),
             )
         )
 
