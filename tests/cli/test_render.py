@@ -3,7 +3,14 @@ import pytest
 from agent_orchestrator.cli import render
 from looking import HOSTILE, is_harmless
 
-USAGE = {"cost_usd": 0.0, "cost_is_estimate": False, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0}
+USAGE = {
+    "cost_usd": None,
+    "cost_is_estimate": False,
+    "cost_is_partial": False,
+    "input_tokens": 0,
+    "cached_tokens": 0,
+    "output_tokens": 0,
+}
 
 
 def test_a_hostile_text_becomes_one_short_harmless_line() -> None:
@@ -36,6 +43,7 @@ def test_a_price_that_nobody_reported_is_not_called_free() -> None:
     assert "no price" in render.money({**USAGE, "input_tokens": 1000})
     assert render.money({**USAGE, "cost_usd": 1.234}) == "$1.23"
     assert "estimate" in render.money({**USAGE, "cost_usd": 1.2, "cost_is_estimate": True})
+    assert render.money({**USAGE, "cost_usd": 1.234, "cost_is_partial": True}) == "at least $1.23"
     assert render.money({**USAGE, "cost_usd": 0.0004}) == "$0.0004"
 
 
@@ -81,3 +89,22 @@ def test_markdown_shows_markup_instead_of_obeying_it() -> None:
         "see http:\\//e.x",
         "www\\.e.x",
     ]
+
+
+@pytest.mark.parametrize("room", [20, 40, 80])
+def test_a_line_is_broken_between_words_and_loses_none(room: int) -> None:
+    said = (
+        "  - The check of the goal, which \x1b[31mwas cancelled\x1b[0m, is to be run again by `git merge a/b` in main."
+    )
+
+    found = render.fold(said, room)
+
+    assert all(render.width(one) <= room for one in found)
+    assert " ".join(" ".join(found).split()) == said.strip()
+    assert all(one.startswith("  ") for one in found)
+    assert any("`git merge a/b`" in one for one in found), "a command in a sentence stays whole"
+
+
+def test_a_line_that_is_a_command_can_be_copied_whole() -> None:
+    command = "      orchestrate review t4xk2 --comment more of it"
+    assert render.fold(command, 30) == [command]

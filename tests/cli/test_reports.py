@@ -20,6 +20,7 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.services.goals import Submission
+from agent_orchestrator.services.reports import RECENT_GOALS
 from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
 from steps import accept, claim, land, planned
@@ -132,7 +133,8 @@ def test_a_report_does_not_say_that_nothing_needs_you_while_another_goal_does(he
 
     for out in (text, markdown):
         assert "The newest one" in out and "1 of the other goals does" in out
-        assert f"needs you: orchestrate report {failed.id}" in out
+        assert f"orchestrate report {failed.id}" in out and "needs you: Task a failed: it clashes" in out
+        assert out.index(failed.id) < out.index(newest.id), "what needs the user comes first"
     assert "Nothing needs you." in orchestrate("report", newest.id).out
     assert json.loads(orchestrate("report", "--json").out)["others"][0]["id"] == failed.id
 
@@ -385,3 +387,28 @@ def test_the_table_of_commands_says_what_the_commands_say() -> None:
             if module in ours:
                 command = group.get_command(None, name)  # type: ignore[arg-type] # the context is not looked at
                 assert command is not None and (command.help or "").splitlines()[0] == about
+
+
+def test_status_says_how_many_ended_goals_it_leaves_out(here: App, clock: HandClock) -> None:
+    for number in range(RECENT_GOALS + 2):
+        goal, _ = accept(here, planned("a"), text=f"Goal {number}")
+        here.goals.cancel(goal.id)
+        clock.advance(timedelta(seconds=1))
+    accept(here, planned("b"), text="Open")
+
+    said, told = orchestrate("status").out, json.loads(orchestrate("status", "--json").out)
+
+    assert "… and 2 before" in said
+    assert told["ended_before"] == 2 and len(told["goals"]) == RECENT_GOALS + 1
+
+
+def test_a_long_goal_is_in_the_report_and_on_the_page_and_below_what_was_tried(here: App) -> None:
+    text = "Write the ledger.\n" + "It has accounts. " * 90 + "\nIt ends here."
+    _, (task,) = here.goals.accept(
+        Plan(goal=text, source="file", tasks=(replace(planned("a"), description=text),)), Submission(text=text)
+    )
+
+    for shown in orchestrate("report").out, orchestrate("report", "--html").out:
+        assert "It ends here." in shown
+    lines = orchestrate("task", task.id).out
+    assert lines.index("not been started") < lines.index("Description") < lines.index("It ends here.")

@@ -112,6 +112,38 @@ def test_a_goal_is_worked_on_delivered_and_can_be_taken_back(repository: Caller)
     assert "goal.undone" in repository("events", "--json").out
 
 
+def test_a_cost_that_no_agent_told_is_unknown_and_not_zero(repository: Caller) -> None:
+    repository("submit", "Work")
+    assert repository("run").code == 0
+
+    report = repository("report", "--json").json
+
+    assert report["spend"]["cost_usd"] is None and report["tasks"][0]["attempts"][0]["usage"]["cost_usd"] is None
+    assert repository("status", "--json").json["spend"]["cost_usd"] is None
+    message = repository.git("log", "-1", "--format=%B")
+    assert "Verified-by:" in message and "Cost-USD" not in message
+
+
+def test_a_review_says_of_an_agent_without_sessions_that_it_begins_anew(repository: Caller) -> None:
+    goal = repository("submit", "Work", "--json").json["goal"]["id"]
+    assert repository("run").code == 0
+
+    commented = repository("review", goal, "--comment", "more")
+
+    assert commented.code == 0, commented
+    assert "generic has no session to go on in" in commented.out
+
+
+def test_a_goal_of_several_tasks_is_not_decided_on_at_once(repository: Caller) -> None:
+    first = repository("submit", "Work", "--json").json
+    second = repository("submit", "More work", "--depends-on", first["tasks"][0]["id"], "--json").json
+
+    refused = repository("review", first["goal"]["id"], "--accept")
+
+    assert refused.code == 2 and f"{first['goal']['id']} is a goal" in refused.err
+    assert all(one["id"] in refused.err for one in [*first["tasks"], *second["tasks"]])
+
+
 def test_a_run_of_one_goal_finds_it_however_many_are_before_it(repository: Caller) -> None:
     app = build(repository.folder, environ=repository.environ)
     for number in range(21):

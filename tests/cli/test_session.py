@@ -446,3 +446,14 @@ def test_a_save_that_fails_half_way_leaves_the_version_before_and_the_session_go
     assert seat.saved.version == full + 1
     assert removed not in seat.ids and long not in seat.plan.tasks[0].description
     assert [one.version for one in seat.app.plans.versions("mine")] == list(range(1, full + 2))
+
+
+def test_a_misspelt_command_is_asked_back_and_not_sent_to_a_model(seat: Seat) -> None:
+    before = seat.ids
+
+    _, alone = seat.types("remvoe 2")
+    _, with_model = seat.types("remvoe 2", models=(Model(name="m", complete=lambda *_: pytest.fail("it was asked")),))
+
+    assert "did you mean remove?" in alone and "model" not in alone
+    assert "did you mean remove?" in with_model and "d remvoe 2" in with_model
+    assert seat.ids == before

@@ -64,6 +64,11 @@ def test_init_git_makes_a_first_commit_once(call: Caller) -> None:
     assert call.git("log", "--format=%s") == "First commit"
 
 
+def test_init_in_a_repository_says_what_to_do_with_its_folder(call: Caller) -> None:
+    assert "Commit" not in call("init").err
+    assert "Commit .orchestrate/" in call("init", "--git").err
+
+
 def test_init_where_a_file_stands_in_the_way_says_so(call: Caller) -> None:
     (call.folder / ".orchestrate").write_text("")
 

@@ -117,10 +117,43 @@ def test_a_rejection_leaves_a_branch_with_uncommitted_changes_alone_and_says_wha
 
     decided = decide(shop, task["id"], "--reject")
 
-    assert "is still in main" in decided["decided"]["said"] and "git merge" in decided["decided"]["said"]
+    said = decided["decided"]["said"]
+    assert "is still in main" in said and "take the work in" not in said
     assert readme.read_text() == "mine\n" and (shop.folder / "notes.txt").exists()
     result = shop("report", "--json").json["result_branch"]
     assert "notes.txt" not in shop.git("ls-tree", "--name-only", result)
+    shop.git(*said.split("`")[1].split()[1:])
+    assert not (shop.folder / "notes.txt").exists(), "what it says to type takes the work out"
+    shop.git("checkout", "-q", "README.md")
+    agents_do(shop, "write notes.txt right")
+    assert shop("run").code == 0
+    assert (shop.folder / "notes.txt").read_text() == "right\n"
+
+
+def test_a_rejection_takes_work_out_of_a_branch_that_has_gone_on_since(shop: Caller) -> None:
+    task = done(shop, "Write the notes", "write notes.txt wrong")
+    (shop.folder / "mine.txt").write_text("mine\n")
+    shop.git("add", "-A")
+    shop.git("commit", "-q", "-m", "mine")
+
+    said = decide(shop, task["id"], "--reject")["decided"]["said"]
+
+    assert said.endswith("and of main")
+    assert not (shop.folder / "notes.txt").exists() and (shop.folder / "mine.txt").exists()
+    agents_do(shop, "write notes.txt right")
+    assert shop("run").code == 0
+    assert (shop.folder / "notes.txt").read_text() == "right\n" and (shop.folder / "mine.txt").exists()
+
+
+def test_a_rejection_of_work_that_the_user_has_changed_since_says_how_to_take_it_out(shop: Caller) -> None:
+    task = done(shop, "Write the notes", "write notes.txt wrong")
+    (shop.folder / "notes.txt").write_text("mine\n")
+    shop.git("commit", "-q", "-am", "mine")
+
+    said = decide(shop, task["id"], "--reject")["decided"]["said"]
+
+    assert "later work changes the same lines (notes.txt)" in said and "ends in the commit that undoes it" in said
+    assert (shop.folder / "notes.txt").read_text() == "mine\n"
 
 
 def test_a_comment_goes_on_in_the_same_session_on_top_of_what_landed(shop: Caller) -> None:

@@ -21,7 +21,11 @@ def concern(detail: str, excuse: str = "") -> Json:
 
 
 def attempt(outcome: str | None = "succeeded", seen: Json | None = None, **more: Any) -> Json:
-    usage = {"cost_usd": more.pop("cost_usd", 0.0), "cost_is_estimate": more.pop("estimate", False)}
+    usage = {
+        "cost_usd": more.pop("cost_usd", None),
+        "cost_is_estimate": more.pop("estimate", False),
+        "cost_is_partial": False,
+    }
     times = {"started_at": "2026-11-21T01:00:00Z", "ended_at": more.pop("ended_at", "2026-11-21T01:10:00Z")}
     return {"outcome": outcome, "evidence": seen, "provider": "claude", "usage": usage, **times, **more}
 
@@ -103,3 +107,13 @@ def test_figures_tell_of_each_specialist_and_provider_how_many_how_well_how_long
 
 def test_nobody_has_figures_before_anybody_worked() -> None:
     assert figures([work(state="ready")]) == {"specialists": [], "providers": []}
+
+
+def test_a_sum_of_costs_of_which_one_is_unknown_says_so() -> None:
+    tasks = [work(attempt(cost_usd=2.0), attempt(provider="codex"), id="a")]
+
+    (qa,), (claude, codex) = figures(tasks)["specialists"], figures(tasks)["providers"]
+
+    assert (qa["cost_usd"], qa["cost_is_partial"]) == (2.0, True)
+    assert (claude["cost_usd"], claude["cost_is_partial"]) == (2.0, False)
+    assert (codex["cost_usd"], codex["cost_is_partial"]) == (None, False)

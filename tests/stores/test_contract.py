@@ -333,6 +333,25 @@ def test_what_finished_tasks_took_is_told_over_all_their_attempts_the_newest_fir
     assert store.attempts.finished(1) == found[:1]
 
 
+def test_a_sum_of_costs_says_when_an_ended_attempt_told_none(store: Store) -> None:
+    goal = a_goal(store)
+    task = a_task(goal, "a")
+    add(store, task)
+    told = Attempt(
+        id=attempt_id(task.id, 1), task=task.id, goal=goal.id, number=1, token=Token(7), agent=ADA, provider="claude",
+        run_dir="/run", usage=Usage(cost_micro_usd=700), outcome=Outcome.FAILED, started_at=NOW,
+    )  # fmt: skip
+    limited = replace(told, id=attempt_id(task.id, 2), number=2, token=Token(8), usage=Usage(), outcome=Outcome.LIMITED)
+    silent = replace(told, id=attempt_id(task.id, 3), number=3, token=Token(9), usage=Usage())
+    sums = []
+    for one in told, limited, silent:
+        store.attempts.add(one)
+        store.attempts.save(one)
+        sums.append(store.attempts.spent(goal=goal.id))
+
+    assert [(one.cost_micro_usd, one.cost_is_partial) for one in sums] == [(700, False), (700, False), (700, True)]
+
+
 def test_an_attempt_its_evidence_and_its_cost_are_kept(store: Store) -> None:
     goal = a_goal(store)
     task = a_task(goal, "a")

@@ -442,6 +442,16 @@ class App:
 
         return upkeep.housekeeping(self)
 
+    def notice_taken_in(self) -> None:
+        """Write down as delivered every waiting result that the user has taken into their branch themselves.
+
+        Costs one query where none waits.
+        """
+        if self.store.goals.undelivered():
+            from agent_orchestrator.app import upkeep
+
+            upkeep.notice_taken_in(self)
+
     @cached_property
     def saves(self) -> "Checkpoints":
         """Checkpoints of attempts' work. Needs neither the user's repository nor a setting."""
@@ -536,6 +546,7 @@ class App:
             AlreadyRunning: another supervisor serves the project.
         """
         options = self.run_options(**more)
+        self.notice_taken_in()
         if not self.open_goals(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
         return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))

@@ -1,16 +1,21 @@
 """What keeps a project in order around its runs: looking ahead, cleaning up, bringing lost work back."""
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent_orchestrator.app import App
+    from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.ids import GoalId, TaskId
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
+    from agent_orchestrator.workspaces import Delivered
 
 
 def readiness(app: "App") -> "Readiness":
@@ -53,6 +58,26 @@ def housekeeping(app: "App") -> "Housekeeping":
             disk_bytes=app.settings.disk_gib * 2**30,
         ),
     )
+
+
+def notice_taken_in(app: "App") -> None:
+    """Write down which waiting results the user has taken into their branch themselves."""
+    from agent_orchestrator.runtime.taken_in import TakenIn
+    from agent_orchestrator.workspaces.delivery import taken_in
+    from agent_orchestrator.workspaces.repository import Repository
+
+    def look(goal: "Goal", landed: "Sequence[str]") -> "Delivered | None":
+        if goal.result_branch is None:
+            return None
+        return taken_in(
+            repository(), branch=goal.result_branch, into=goal.base_branch, base=goal.base_commit, landed=landed
+        )
+
+    @cache
+    def repository() -> Repository:  # not the workspaces', which look at the whole working tree first
+        return Repository.find(app.folder, app.state)
+
+    TakenIn(store=app.store, goals=app.goals, look=look).notice()
 
 
 def restoring(app: "App") -> "Restoring":

@@ -43,7 +43,14 @@ def resume(app: "App", provider: str | None) -> list[dict[str, Any]]:
 
 def undo(app: "App", name: str) -> "Goal":
     """Take the delivered goal that *name* names back out of the user's branch."""
+    app.notice_taken_in()
     found = app.goals.resolve(name)
+    if found.delivery is Delivery.DELIVERED and found.delivered_to and found.delivered_from is None:
+        own = [task.commit[:12] for task in reversed(app.store.tasks.of_goal(found.id)) if task.commit]
+        raise RefusedByState(
+            f"goal {found.id} was taken in by you, and where your branch was before cannot be told",
+            hint=f"take it out by hand: git revert --no-edit {' '.join(own)}",
+        )
     if found.delivered_to is None or found.delivery is not Delivery.DELIVERED:
         raise RefusedByState(
             f"goal {found.id} is not in your branch (delivery: {found.delivery})",

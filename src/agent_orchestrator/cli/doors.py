@@ -10,6 +10,9 @@ import click
 from agent_orchestrator.app import App, build
 from agent_orchestrator.domain.errors import OrchestratorError
 
+NARROW = 40
+"""Columns that fit on every terminal."""
+
 
 def app(*, create: bool = True, flags: Mapping[str, object] | None = None) -> App:
     """Return the app of the current folder. Looking commands pass ``create=False`` and leave no file behind."""
@@ -32,7 +35,14 @@ def stream(document: object) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line for people to standard error, which never mixes with results."""
+    """Print a line for people to standard error, which never mixes with results; on a terminal broken between words."""
+    if sys.stderr is not None and sys.stderr.isatty() and len(text) > NARROW:
+        from shutil import get_terminal_size
+
+        from agent_orchestrator.cli import render
+
+        room = get_terminal_size().columns
+        text = "\n".join(part for one in text.split("\n") for part in render.fold(one, room))
     click.echo(text, err=True)
 
 

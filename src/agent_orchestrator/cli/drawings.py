@@ -158,7 +158,7 @@ def _sleeps(goal: Json, axis: "_Axis", bottom: int) -> Iterator[str]:
 def spend(goal: Json) -> str:
     """Return what was spent when, added up as attempts ended; empty when none reported a cost."""
     ends = sorted(
-        (one["ended_at"], one["usage"]["cost_usd"])
+        (one["ended_at"], one["usage"]["cost_usd"] or 0.0)
         for task in goal["tasks"]
         for one in task["attempts"]
         if one["ended_at"]

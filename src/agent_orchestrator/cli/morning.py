@@ -16,6 +16,10 @@ SAID_LIMIT = 400
 FILES_SHOWN = 8
 LINE_LIMIT = 600
 """Columns of one sentence of the report."""
+WORDS_SHOWN = 12
+"""Lines of the goal as it was given that a report on a terminal begins with."""
+NEEDS_SHOWN = 3
+"""Things that one goal of several needs, named one by one; its own report has all."""
 LOOK_FIRST = "Look at first"
 LOOK_SHOWN = 8
 """Landed tasks that are named as those to look at first."""
@@ -24,7 +28,19 @@ LOOK_SHOWN = 8
 def as_text(goal: Json) -> list[str]:
     """Return the report as lines for a terminal."""
     demo = "  " + render.paint("(scripted demo)", "magenta") if goal["demo"] else ""
-    lines = [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
+    lines = []
+    if goal.get("others"):
+        title, told = night(goal)
+        lines += [render.heading(title)]
+        for first, wants in told:
+            lines.append(f"  {line(first, LINE_LIMIT)}")
+            lines += [f"      {line(one, LINE_LIMIT)}" for one in wants]
+        lines.append("")
+    lines += [render.heading(f"{goal['id']}  {line(goal['title'])}") + demo]
+    if goal["text"].strip() != goal["title"]:
+        words = render.block(goal["text"])
+        more = f"  … and {len(words) - WORDS_SHOWN} more lines: orchestrate report {goal['id']} --html FILE has all"
+        lines += [*words[:WORDS_SHOWN], *([more] if len(words) > WORDS_SHOWN else []), ""]
     lines += [f"  {line(one, LINE_LIMIT)}" for one in verdict(goal)]
     needs = needs_you(goal)
     lines += ["", render.heading("Needs you" if needs else nothing(goal))]
@@ -43,16 +59,21 @@ def as_text(goal: Json) -> list[str]:
         lines += [f"      {line(one, LINE_LIMIT)}" for one in rest]
     for title, rows in figures(goal):
         lines += ["", render.heading(title), *render.table([[line(cell, 60) for cell in row] for row in rows])]
-    if goal.get("others"):
-        lines += ["", render.heading("Other goals")]
-        lines += [f"  {line(one, LINE_LIMIT)}" for one in others(goal)]
     return lines
 
 
 def as_markdown(goal: Json) -> list[str]:
     """Return the report as lines of Markdown."""
     demo = " (scripted demo)" if goal["demo"] else ""
-    lines = [f"# {markdown(line(goal['title']))}{demo}", ""]
+    lines = []
+    if goal.get("others"):
+        title, told = night(goal)
+        lines += [f"# {title}", ""]
+        for first, wants in told:
+            lines.append(f"- {markdown(line(first, LINE_LIMIT))}")
+            lines += [f"  - {markdown(line(one, LINE_LIMIT))}" for one in wants]
+        lines.append("")
+    lines += [f"# {markdown(line(goal['title']))}{demo}", ""]
     lines += [f"{markdown(line(one, LINE_LIMIT))}  " for one in [f"Goal {goal['id']}", *verdict(goal)]]
     needs = needs_you(goal)
     lines += ["", "## Needs you" if needs else f"## {nothing(goal).rstrip('.')}", ""]
@@ -70,9 +91,6 @@ def as_markdown(goal: Json) -> list[str]:
         cells = [[markdown(line(cell, 60)) or " " for cell in row] for row in rows]
         head, *body = [f"| {' | '.join(row)} |" for row in cells]
         lines += ["", f"## {title}", "", head, "|---" * len(cells[0]) + "|", *body]
-    if goal.get("others"):
-        lines += ["", "## Other goals", ""]
-        lines += [f"- {markdown(line(one, LINE_LIMIT))}" for one in others(goal)]
     return lines
 
 
@@ -84,14 +102,34 @@ def nothing(goal: Json) -> str:
     return f"Nothing of this goal needs you; {waiting} of the other goals do{'es' if waiting == 1 else ''}."
 
 
-def others(goal: Json) -> list[str]:
-    """Return a sentence on each other goal of the last day."""
+def night(goal: Json) -> tuple[str, list[tuple[str, list[str]]]]:
+    """Return a title and all goals of the last day, *goal* among them: those that need the user first.
+
+    Each has a sentence on how it stands, then what it needs, with the command.
+    """
+    itself = {**goal, "needs": goal["needs_you"], "needs_you": bool(goal["needs_you"])}
+    ranked = sorted([itself, *goal["others"]], key=_pressing)
+    asking = sum(one["needs_you"] for one in ranked)
     found = []
-    for one in goal["others"]:
+    for one in ranked:
         judged = f"{one['state']}, {one['verdict']}" if one["verdict"] else one["state"]
-        what = "needs you" if one["needs_you"] else "see"
-        found.append(f"{one['id']}: {one['title']} [{judged}]; {what}: orchestrate report {one['id']}")
-    return found
+        where = {"delivered": "; in your branch", "undone": "; undone"}.get(one["delivery"], "")
+        told = [
+            f"needs you: {what}{f': {command}' if command else ''}"
+            for what, command in needs_you({"needs_you": one["needs"]})[:NEEDS_SHOWN]
+        ]
+        if len(one["needs"]) > NEEDS_SHOWN:
+            told.append(f"and {len(one['needs']) - NEEDS_SHOWN} more")
+        whole = "below" if one["id"] == goal["id"] else f"orchestrate report {one['id']}"
+        found.append((f"{one['id']}: {one['title']} [{judged}{where}]; {whole}", told))
+    return f"{len(ranked)} goals of the last day, {asking or 'none'} need{'s' * (asking == 1)} you", found
+
+
+def _pressing(one: Json) -> int:
+    """Return the place of a goal among those of a night: high risks first, then what needs the user, then the rest."""
+    if any(need["risk"] == "high" for need in one["needs"]):
+        return 0
+    return 1 if one["needs_you"] else 2
 
 
 def verdict(goal: Json) -> list[str]:
@@ -167,6 +205,8 @@ def _together(goal: Json) -> list[str]:
 def _standing(goal: Json) -> str:
     counts = render.counts(goal["counts"])
     match goal["state"], goal["verdict"]:
+        case "completed", "rejected" if goal["delivery"] == "delivered":
+            return "Completed, and broken: the check fails on everything landed together, and it is in your branch."
         case "completed", "rejected":
             return "Completed, and broken: the check fails on everything landed together, so it was not delivered."
         case "completed", "verified":
@@ -247,7 +287,8 @@ def figures(goal: Json) -> list[tuple[str, list[list[str]]]]:
 
 
 def _dollars(found: Json) -> str:
-    about = "about " if found["cost_is_estimate"] else ""
+    about = "at least " if found["cost_is_partial"] else ""
+    about += "about " if found["cost_is_estimate"] else ""
     return f"{about}${found['cost_usd']:,.2f}" if found["cost_usd"] else "-"
 
 

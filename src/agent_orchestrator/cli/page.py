@@ -25,7 +25,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 def as_html(goal: Json) -> str:
     """Return the whole page."""
     needs = morning.needs_you(goal)
+    title, told = morning.night(goal) if goal.get("others") else ("", [])
     sections = [
+        _section("night", title, _night(told)),
         _section("needs", "Needs you" if needs else morning.nothing(goal), _needs(goal, needs)),
         _section("look", LOOK_FIRST, _look(goal)),
         _section("plan", "Plan", _drawn(drawings.plan(goal["tasks"]), "The plan")),
@@ -33,7 +35,6 @@ def as_html(goal: Json) -> str:
         _section("spend", "Spend", _spend(goal)),
         _section("tasks", f"Tasks ({morning.done(goal)})", (_task(goal, task) for task in goal["tasks"])),
         _section("figures", "Figures", _figures(goal)),
-        _section("others", "Other goals", _list(goal.get("others") and morning.others(goal))),
     ]
     shown = [one for one in sections if one[2]]
     links = "".join(f'<li><a href="#{name}">{text(title)}</a></li>' for name, title, _ in shown if name != "needs")
@@ -67,6 +68,9 @@ def _head(goal: Json) -> str:
     first, *rest = morning.verdict(goal)
     badge = _badge(_word(goal), goal["verdict"] or goal["state"])
     facts = "".join(f"<p>{text(one, LINE_LIMIT)}</p>" for one in rest)
+    if goal["text"].strip() != goal["title"]:
+        words = "\n".join(escape(one) for one in render.block(goal["text"], ""))
+        facts += f'<details><summary>The goal as it was given</summary><pre tabindex="0">{words}</pre></details>'
     return f'<h1>{text(goal["title"])}</h1><p class="verdict">{badge}{demo} {text(first, LINE_LIMIT)}</p>{facts}'
 
 
@@ -178,10 +182,12 @@ def _figures(goal: Json) -> Iterator[str]:
         )
 
 
-def _list(sentences: Sequence[str] | None) -> Iterator[str]:
-    if sentences:
+def _night(told: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    if told:
         yield "<ul>"
-        yield from (f"<li>{text(one, LINE_LIMIT)}</li>" for one in sentences)
+        for first, needs in told:
+            inner = "".join(f"<li>{text(one, LINE_LIMIT)}</li>" for one in needs)
+            yield f"<li>{text(first, LINE_LIMIT)}{f'<ul>{inner}</ul>' if inner else ''}</li>"
         yield "</ul>"
 
 

@@ -85,7 +85,12 @@ def plan_list(as_json: bool) -> None:
         plans: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in found]
         doors.answer({"plans": [{**one, "changed_at": f"{one['changed_at']:%Y-%m-%dT%H:%M:%SZ}"} for one in plans]})
         return
-    columns.show([(id, state, f"{at.astimezone():%Y-%m-%d %H:%M}", text[:80]) for id, state, text, at in found])
+    columns.show(
+        [
+            (id, state, f"{at.astimezone():%Y-%m-%d %H:%M}", render.cut(columns.one_line(text), 80))
+            for id, state, text, at in found
+        ]
+    )
     if not found:
         doors.tell('no plans yet; make one: orchestrate plan "…"')
 
@@ -365,7 +370,8 @@ def _checked(app: App, plan: Plan, file: str, *, as_json: bool) -> int:
         return 0
     for found in looked.findings:
         columns.show([(file, found.severity, found.rule, found.message)])
-    doors.tell(f"{file}: {len(looked.tasks)} tasks, no error, {len(looked.findings)} remarks")
+    remarks = _counted(len(looked.findings), "remark")
+    doors.tell(f"{file}: {_counted(len(looked.tasks), 'task')}, no error, {remarks}")
     return 0
 
 
@@ -477,3 +483,7 @@ def _submission(app: App, saved: SavedPlan) -> Submission:
         budget=parse_budget(wishes.budget) if wishes.budget else None,
         task_budget=parse_budget(each) if each else None,
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

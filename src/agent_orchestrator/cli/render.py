@@ -69,6 +69,8 @@ MARKS = {
     "Replaced": ("\u2192", ">"),
 }
 """The sign before each word, and the one for a terminal that knows ASCII only."""
+NARROW = 30
+"""Columns of a terminal up to which a broken line's rest is not indented further."""
 LAST_LEAST = 30
 """Columns that a table's last column needs at least; with less it goes onto a line of its own."""
 
@@ -177,8 +179,40 @@ def word(state: str) -> str:
     return paint(f"{sign} {found}", STATE_COLOURS.get(state))
 
 
-def say(lines: Sequence[str] | str) -> None:
-    """Print a view at once; what the terminal's encoding cannot show becomes a question mark, not an error."""
+def fold(text: str, room: int | None) -> list[str]:
+    """Return one line as lines of at most *room* columns, broken between words and indented below the first.
+
+    What stands in backticks is kept together, and a line that is nothing but a command is left to the terminal, which
+    lets it be copied whole. So is a row of a table, and a word that is longer than the line.
+    """
+    said = text.lstrip()
+    if room is None or width(text) <= room or _COMMAND.match(said) or len(_GAPS.findall(said)) > 1:
+        return [text]
+    indent = " " * (len(text) - len(said))
+    below = indent + "  " if room > NARROW else indent
+    found, current = [], indent
+    for word in _PIECES.findall(said):
+        if current.strip() not in {"", "-"} and width(current) + 1 + width(word) > room:
+            found.append(current)
+            current = below + word
+        else:
+            current += f" {word}" if current.strip() else word
+    return [*found, current]
+
+
+_PIECES = re.compile(r"(?:`[^`]*`|[^\s`])+|`")
+_GAPS = re.compile(r"\S {2,}\S")
+_COMMAND = re.compile(r"(orchestrate|git|cp) ")
+
+
+def say(lines: Sequence[str] | str, *, folded: bool = False) -> None:
+    """Print a view at once; what the terminal's encoding cannot show becomes a question mark, not an error.
+
+    *folded* breaks lines that the terminal is too narrow for between words.
+    """
+    if folded and (room := columns()) is not None:
+        whole = lines.split("\n") if isinstance(lines, str) else lines
+        lines = [part for one in whole for part in fold(one, room)]
     text = lines if isinstance(lines, str) else "\n".join(lines)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(text.encode(encoding, "replace").decode(encoding))
@@ -224,11 +258,15 @@ def between(start: str | None, end: str | None) -> str:
 
 
 def money(usage: Json) -> str:
-    """Return a cost in dollars. An estimate is marked; work that reported tokens and no price is not called free."""
+    """Return a cost in dollars. An estimate is marked, and so is a sum of which a part is unknown.
+
+    Work that reported tokens and no price is not called free.
+    """
     cost = usage["cost_usd"]
     if cost:
         shown = f"${cost:,.2f}" if cost >= 0.01 else f"${cost:.4f}"
-        return f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
+        shown = f"about {shown} (estimate)" if usage["cost_is_estimate"] else shown
+        return f"at least {shown}" if usage["cost_is_partial"] else shown
     tokens = usage["input_tokens"] + usage["cached_tokens"] + usage["output_tokens"]
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
 

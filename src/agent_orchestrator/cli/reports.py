@@ -37,19 +37,21 @@ BATCH = 500
 @click.option("--json", "as_json", is_flag=True, help="Print the whole snapshot as one JSON document.")
 def status(only_failed: bool, as_json: bool) -> None:
     """What is going on: goals, agents, what waits and why, spend."""
-    reports = doors.app(create=False).reports
+    app = doors.app(create=False)
+    app.notice_taken_in()
+    reports = app.reports
     if only_failed:
         dead = reports.failed()
         if as_json:
             doors.answer({"failed": dead})
         else:
-            render.say(failed_lines(dead))
+            render.say(failed_lines(dead), folded=True)
         return
     snapshot = reports.snapshot()
     if as_json:
         doors.answer(snapshot)
     else:
-        render.say(status_lines(snapshot))
+        render.say(status_lines(snapshot), folded=True)
 
 
 def failed_lines(dead: list[Json]) -> list[str]:
@@ -142,6 +144,10 @@ def _goal_lines(snapshot: Json) -> list[str]:
     for goal in ended:
         lines += goal_head(goal)
         lines.append(f"    {render.counts(goal['counts'])}; {render.goal_spend(goal)}; orchestrate report {goal['id']}")
+    if ended and snapshot["ended_before"]:
+        lines.append(
+            f"  … and {snapshot['ended_before']} before; a goal's id is in the log: orchestrate events --type goal"
+        )
     return lines
 
 
@@ -333,6 +339,7 @@ def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) ->
     app = doors.app(create=False)
     if goal is None and page is not None and app.store.goals.find(page):
         raise BadInput(f"{page} is a goal, and --html takes a file", hint=f"orchestrate report {page} --html FILE")
+    app.notice_taken_in()
     found = app.goals.resolve(goal or "last", loosely=True)
     document = app.reports.goal(found)
     if goal is None:
@@ -345,7 +352,10 @@ def report(goal: str | None, markdown: bool, page: str | None, as_json: bool) ->
         return
     from agent_orchestrator.cli import morning
 
-    render.say(morning.as_markdown(document) if markdown else morning.as_text(document))
+    if markdown:
+        render.say(morning.as_markdown(document))
+    else:
+        render.say(morning.as_text(document), folded=True)
 
 
 def _write_page(document: Json, place: str) -> None:

@@ -5,17 +5,22 @@ import click
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import completing, doors, morning, render, wording
 from agent_orchestrator.cli.render import line
-from agent_orchestrator.domain.errors import NotFound
+from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.json_values import Json
+
+TASKS_NAMED = 8
+"""Tasks of a goal that are named to choose one from."""
 
 
 @click.command()
 @click.argument("name", metavar="[GOAL|TASK]", required=False, shell_complete=completing.goals_and_tasks)
 @click.option("--accept", is_flag=True, help="The task's work is wanted: no report asks you to look at it again.")
 @click.option("--reject", is_flag=True, help="Take the task's work out again and put the task back into the queue.")
-@click.option("--comment", metavar="TEXT", help="Ask for more, in the same session; with --reject, why.")
+@click.option(
+    "--comment", metavar="TEXT", help="Ask for more, in the same session where the agent keeps one; with --reject, why."
+)
 @wording.as_json
 def review(name: str | None, accept: bool, reject: bool, comment: str | None, as_json: bool) -> None:
     """Go through what is done: accept it, reject it, or ask for more.
@@ -26,10 +31,11 @@ def review(name: str | None, accept: bool, reject: bool, comment: str | None, as
     if accept and (reject or comment is not None):
         raise click.UsageError("--accept excludes --reject and --comment.")
     app = doors.app(create=False)
+    app.notice_taken_in()
     if accept or reject or comment is not None:
         if name is None:
             raise click.UsageError("Name the task that is decided on.")
-        _decide(app, app.tasks.resolve(name), accept=accept, reject=reject, comment=comment or "", as_json=as_json)
+        _decide(app, _task_of(app, name), accept=accept, reject=reject, comment=comment or "", as_json=as_json)
         return
     goal, only = _named(app, name)
     found = to_look_at(app, goal, only)
@@ -40,7 +46,7 @@ def review(name: str | None, accept: bool, reject: bool, comment: str | None, as
 
         walk(app, found)
     else:
-        render.say(_lines(goal, found))
+        render.say(_lines(goal, found), folded=True)
     if name is None and not as_json:
         for one in app.reports.others(goal):
             doors.tell(f"of the last day too: orchestrate review {one['id']}  {line(one['title'], 60)}")
@@ -56,6 +62,27 @@ def _named(app: App, name: str | None) -> tuple[Goal, Task | None]:
         else:
             return app.store.goals.get(task.goal), task
     return app.goals.resolve(name or "last", loosely=True), None
+
+
+def _task_of(app: App, name: str) -> Task:
+    """Return the task that is decided on; a goal stands for its only one.
+
+    Raises:
+        BadInput: *name* is a goal of several tasks.
+    """
+    try:
+        return app.tasks.resolve(name)
+    except NotFound as error:
+        try:
+            goal = app.goals.resolve(name)
+        except NotFound:
+            raise error from None
+    tasks = app.store.tasks.of_goal(goal.id)
+    if len(tasks) == 1:
+        return tasks[0]
+    names = ", ".join(f"{task.id} ({task.key})" for task in tasks[:TASKS_NAMED])
+    more = f" and {len(tasks) - TASKS_NAMED} more" if len(tasks) > TASKS_NAMED else ""
+    raise BadInput(f"{goal.id} is a goal, and one task is decided on at a time", hint=f"name one: {names}{more}")
 
 
 def to_look_at(app: App, goal: Goal, only: Task | None = None) -> list[Json]:
@@ -130,7 +157,8 @@ def _decide(app: App, task: Task, *, accept: bool, reject: bool, comment: str, a
         left = [item_json(one) for one in to_look_at(app, goal)]
         doors.answer({"goal": goal.id, "decided": told, "items": left})
         return
-    render.say(f"{task.id} ({line(task.key)}): {line(decided.said, morning.LINE_LIMIT)}{then(app, decided.what)}")
+    said = line(decided.said, morning.LINE_LIMIT)
+    render.say(f"{task.id} ({line(task.key)}): {said}{then(app, decided.what)}", folded=True)
 
 
 def then(app: App, what: str) -> str:

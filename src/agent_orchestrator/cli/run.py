@@ -1,6 +1,7 @@
 """Run on the command line: run, demo, stop."""
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         if doors.interactive() and not as_json and not detach:
             return _look_on(click.get_current_context(), said)
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
+    app.notice_taken_in()
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
     if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
         asking = next(iter(app.goals.asking()), None)
@@ -167,7 +169,10 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
 
     place = (keep or Path(tempfile.mkdtemp(prefix="orchestrate-demo-"))).expanduser().absolute()
     if place.is_dir() and any(place.iterdir()):
-        raise BadInput(f"{place} is not empty", hint="give a folder that does not exist yet")
+        remove = f"rm -r {shlex.quote(str(place))}"
+        raise BadInput(
+            f"{place} is not empty", hint=f"give a folder that does not exist yet, or remove this one: {remove}"
+        )
     plan = begin_demo(place / "project")
     doors.tell(f"DEMO: a scripted show in {place}; no model is asked. Processes, checks and commits are real.")
     environ = _demo_environ(place)
@@ -188,7 +193,7 @@ def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     if as_json:
         doors.answer({**running.as_json(app, ran), "folder": str(place)})
     else:
-        render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))))
+        render.say(morning.as_text(app.reports.goal(app.store.goals.get(goal.id))), folded=True)
         state = environ["XDG_STATE_HOME"]
         doors.tell(f"The project stays in {app.folder}. To look around:")
         doors.tell(f"  cd {app.folder} && git log && XDG_STATE_HOME={state} {_launcher()} report {goal.id}")

@@ -105,6 +105,7 @@ class Session:
             lambda: self.keeper.name,
             self.shown,
             view=self.view,
+            state=lambda: (self.planner.version, self.planner.approved, self.keeper.name),
             completions=self.completions,
             history=folder / "history",
         )

@@ -38,6 +38,11 @@ def init(git: bool, as_json: bool) -> None:
     rows = [(str(file), made_note[file in made]) for file in files]
     rows += [("git", "first commit made" if commits else "has commits already")] if git else []
     columns.show([*rows, (str(app.state), "what we remember of this project")])
+    if app.project().root is not None:
+        doors.tell(
+            f"Commit {places.CONFIG_FOLDER}/ to share the project's settings and roles with everybody who clones it; "
+            "to keep them to yourself, name it in .git/info/exclude."
+        )
 
 
 def _write_new(file: Path, content: str) -> bool:

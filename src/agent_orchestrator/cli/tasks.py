@@ -14,6 +14,10 @@ TAIL_LINES = 12
 """Lines shown of a check's output; the JSON has up to 8,000 characters."""
 
 
+LONG = 1_000
+"""Characters of a description that is shown below what was tried, not before."""
+
+
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--evidence", is_flag=True, help="Only what its verdict rests on, all of it.")
@@ -55,7 +59,10 @@ def _task_lines(found: Json) -> list[str]:
         ("commit", found["commit"]),
     ]
     lines += [f"  {name:<11} {line(value)}" for name, value in facts if value]
-    for title, text in (("Description", found["description"]), ("Its agent says (not evidence)", found["summary"])):
+    said = ("Its agent says (not evidence)", found["summary"])
+    wanted = ("Description", found["description"])
+    is_long = len(found["description"]) > LONG
+    for title, text in (said,) if is_long else (wanted, said):
         if text.strip():
             lines += ["", f"  {render.heading(title)}", *render.block(text, "    ")]
     if found["acceptance"]:
@@ -65,11 +72,17 @@ def _task_lines(found: Json) -> list[str]:
         lines += ["", *_attempt_lines(attempt)]
     if not found["attempts"]:
         lines += ["", "  It has not been started yet."]
+    if is_long:  # last, so that what became of the task is not pages below its head
+        lines += ["", f"  {render.heading(wanted[0])}", *render.block(wanted[1], "    ")]
     return lines
 
 
 def _insists(found: Json) -> str:
     return f", {found['provider']} and nobody else" if found["provider"] else ""
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _brief(tasks: list[Json]) -> str:
@@ -100,9 +113,8 @@ def _attempt_lines(attempt: Json) -> list[str]:
     if evidence is None:
         return lines
     if evidence["files"]:
-        lines.append(
-            f"    {'changed':<11} {len(evidence['files'])} files +{evidence['insertions']} -{evidence['deletions']}"
-        )
+        files = _counted(len(evidence["files"]), "file")
+        lines.append(f"    {'changed':<11} {files} +{evidence['insertions']} -{evidence['deletions']}")
         lines += [f"      {line(file)}" for file in evidence["files"][:20]]
         if len(evidence["files"]) > 20:
             lines.append(

@@ -44,7 +44,7 @@ class Plain:
 
     def say(self, lines: Sequence[str]) -> None:
         """Print *lines*, cleaned: much of it was written by models and other people."""
-        render.say([part for one in lines for part in _harmless(one)])
+        render.say([part for one in lines for part in _harmless(one)], folded=True)
 
     def ask(self, question: str, *, default: str = "") -> str:
         """Return the answer to *question*. Ctrl-C breaks it off; the end of the input ends the session."""
@@ -57,7 +57,7 @@ class Plain:
     def show(self, what: str, argument: str) -> None:
         """Print a view."""
         lines = list(self._show(what, argument))
-        render.say([click.unstyle(one) for one in lines] if self.plain else lines)
+        render.say([click.unstyle(one) for one in lines] if self.plain else lines, folded=True)
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
@@ -97,7 +97,10 @@ class Plain:
 
 
 class Drawn(Plain):
-    """A prompt below the plan: the plan is drawn anew for every command, and what was said scrolls away above it."""
+    """A prompt below the plan, which is drawn when the session begins and whenever it is different.
+
+    After a command that only looked, or was refused, its answer stays in view instead; Enter alone draws the plan.
+    """
 
     plain = False
 
@@ -108,6 +111,7 @@ class Drawn(Plain):
         show: Callable[[str, str], Sequence[str]],
         *,
         view: Callable[[int, int], Sequence[str]],
+        state: Callable[[], object],
         completions: Callable[[str], Iterable[tuple[str, str]]],
         history: Path,
     ) -> None:
@@ -119,6 +123,10 @@ class Drawn(Plain):
         history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         history.touch(mode=0o600)
         self._view = view
+        self._state = state
+        """Says by a value what the view shows: a command has changed something when it is another one."""
+        self._drawn: object = None
+        self._answer_stays = False
         depth = None if render.coloured() else ColorDepth.DEPTH_1_BIT
         self._commands: PromptSession[str] = PromptSession(
             message=self._message,
@@ -135,12 +143,18 @@ class Drawn(Plain):
         from prompt_toolkit.application import get_app
         from prompt_toolkit.formatted_text import ANSI
 
+        if self._answer_stays:
+            return ANSI("plan> ")
         size = get_app().output.get_size()
         return ANSI("\n".join([*self._view(size.columns, size.rows), "plan> "]))
 
     def line(self) -> str:
         """Return the next command. Raises KeyboardInterrupt and EOFError."""
+        state = self._state()
+        self._answer_stays, self._drawn = state == self._drawn, state
         line = self._commands.prompt()
+        if not line.strip():
+            self._drawn = None
         self.say([render.paint(f"plan> {render.line(line)}", dim=True)] if line.strip() else [])
         return line
 

@@ -172,7 +172,7 @@ def as_document(meaning: Meaning | str) -> Json:
                 "input_tokens": usage.input_tokens,
                 "cached_tokens": usage.cached_tokens,
                 "output_tokens": usage.output_tokens,
-                "cost_usd": usage.cost_micro_usd / 1_000_000,
+                "cost_usd": usage.cost_micro_usd / 1_000_000 or None,
                 "cost_is_estimate": usage.cost_is_estimate,
                 "whole_session": meaning.whole_session,
             }

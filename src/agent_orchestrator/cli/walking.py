@@ -45,7 +45,7 @@ def walk(app: App, items: Sequence[Json]) -> None:
     keys = "  ".join(f"{render.paint(key, bold=True)} {word}" for key, word in KEYS.items())
     try:
         for at, item in enumerate(items, 1):
-            render.say(["", *_shown(item, f"{at} of {len(items)}"), ""])
+            render.say(["", *_shown(item, f"{at} of {len(items)}"), ""], folded=True)
             what = _decide(app, item, keys)
             if what == "quit":
                 break
@@ -97,7 +97,7 @@ def _act(app: App, item: Json, word: str) -> str:
         if not comment.strip():
             return ""
         decided = app.reviewing.comment(id, comment)
-    render.say(f"  {line(decided.said, morning.LINE_LIMIT)}")
+    render.say(f"  {line(decided.said, morning.LINE_LIMIT)}", folded=True)
     return decided.what
 
 

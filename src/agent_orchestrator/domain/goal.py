@@ -37,6 +37,7 @@ GOAL_NEXT: dict[GoalState, frozenset[GoalState]] = {
 """What a goal may become. A retried or added task takes an ended goal back to ``executing``."""
 
 GOAL_OPEN = frozenset({GoalState.READY, GoalState.EXECUTING})
+GOAL_ENDED = frozenset({GoalState.COMPLETED, GoalState.FAILED, GoalState.CANCELLED, GoalState.REJECTED})
 
 
 class Delivery(StrEnum):

@@ -13,6 +13,8 @@ class Usage(NamedTuple):
     cost_micro_usd: int = 0
     """Millionths of a US dollar."""
     cost_is_estimate: bool = False
+    cost_is_partial: bool = False
+    """True of a sum to which an attempt belongs whose cost nobody reported: it is at least this."""
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the sum of both."""
@@ -22,4 +24,5 @@ class Usage(NamedTuple):
             output_tokens=self.output_tokens + other.output_tokens,
             cost_micro_usd=self.cost_micro_usd + other.cost_micro_usd,
             cost_is_estimate=self.cost_is_estimate or other.cost_is_estimate,
+            cost_is_partial=self.cost_is_partial or other.cost_is_partial,
         )

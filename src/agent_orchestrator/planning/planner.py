@@ -101,7 +101,10 @@ class InteractivePlanner:
             return Outcome.QUEUE
         if command is None:
             if len(text.split()) < 2:
-                raise BadInput(f"there is no command {word[:40]!r}", hint="? lists the commands")
+                raise BadInput(f"there is no command {word[:40]!r}", hint=self._meant(word) or "? lists the commands")
+            if (meant := self._meant(word)) and (not self.models or self._names_task(rest)):
+                talk = f" To say it to a model: d {text[:60]}" if self.models else ""
+                raise BadInput(f"there is no command {word[:40]!r}", hint=meant + talk)
             self._discuss(text)
             return Outcome.GO_ON
         rest = rest.strip()
@@ -116,6 +119,22 @@ class InteractivePlanner:
             case _:
                 self._act(command.word, rest)
         return Outcome.GO_ON
+
+    @staticmethod
+    def _meant(word: str) -> str:
+        """Return a question for the command that *word* may be a misspelling of, or nothing."""
+        import difflib
+
+        close = difflib.get_close_matches(word.casefold(), [one.word for one in commands.COMMANDS], n=1, cutoff=0.75)
+        return f"did you mean {close[0]}?" if close else ""
+
+    def _names_task(self, rest: str) -> bool:
+        """Say whether what follows a word begins with a task of the plan, as commands do and sentences do not."""
+        try:
+            find_task(self.plan, rest.split(None, 1)[0])
+        except (NotFound, IndexError):
+            return False
+        return True
 
     def _act(self, word: str, rest: str) -> None:
         match word:

@@ -278,7 +278,12 @@ class Housekeeping:
         about += f"{unsafe}; a checkpoint does" if command else "nothing differs from what it began with"
         goes = replace(stays, about=about, workspace=workspace, command=command)
         ended = last.ended_at or self.clock.now()
-        return replace(goes, free=True) if ended <= before else replace(goes, waits_since=ended)
+        if ended <= before:
+            return replace(goes, free=True)
+        until = ended + (self.clock.now() - before)
+        return replace(
+            goes, about=f"{about}; it goes from {until:%Y-%m-%d} on, or sooner for want of room", waits_since=ended
+        )
 
     def _command(self, users: list[tuple[Task, Attempt]]) -> str:
         """Return how to get the work of a checkout that several attempts may have gone on in."""

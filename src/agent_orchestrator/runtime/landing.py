@@ -272,7 +272,13 @@ class Landing:
             WorkspaceProblem: their tree is not clean, or git cannot take it out; nothing was changed.
         """
         assert goal.delivered_from is not None and goal.delivered_to is not None
-        done = self.workspaces.undo(into=goal.base_branch, moved_from=goal.delivered_from, moved_to=goal.delivered_to)
+        done = self.workspaces.undo(
+            into=goal.base_branch,
+            moved_from=goal.delivered_from,
+            moved_to=goal.delivered_to,
+            message=f"Undo: {goal.title}\n\nThis takes the result of the goal back out: "
+            f"{goal.delivered_from[:12]}..{goal.delivered_to[:12]}.\n\nGoal: {goal.id}\n",
+        )
         if not done.done:
             raise WorkspaceProblem(done.note)
         return goal._replace(delivery=Delivery.UNDONE, delivery_note=done.note)
@@ -386,11 +392,10 @@ def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidenc
     check = evidence.checks[-1]
     said = task.summary.strip()
     body = f"{said}\n\n" if said else ""
-    cost = attempt.usage.cost_micro_usd / 1_000_000
+    cost = _cost(attempt)
     doubts = "".join(f", but {kind}" for kind in dict.fromkeys(one.kind for one in evidence.concerns if one.lowers))
     shown = f"{check.result}{doubts}"
     verified = f"{check.command} ({shown})" if judged is Verdict.VERIFIED else f"nothing ({shown})"
-    estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
     demo = " (scripted demo)" if provider.is_demo else ""
     return (
         f"{task.title}\n\n{body}"
@@ -399,8 +404,16 @@ def _message(task: Task, attempt: Attempt, provider: Provider, evidence: Evidenc
         f"Specialist: {task.specialist}\n"
         f"Agent: {attempt.agent} ({attempt.provider} {attempt.cli_version or 'unknown'}){demo}\n"
         f"Verified-by: {' '.join(verified.split())}\n"
-        f"Cost-USD: {cost:.4f}{estimate}\n"
+        f"{cost}"
     )
+
+
+def _cost(attempt: Attempt) -> str:
+    """Return the trailer with what the attempt cost, or nothing when nobody knows."""
+    if not attempt.usage.cost_micro_usd:
+        return ""
+    estimate = " (estimate)" if attempt.usage.cost_is_estimate else ""
+    return f"Cost-USD: {attempt.usage.cost_micro_usd / 1_000_000:.4f}{estimate}\n"
 
 
 def _joined(before: str, more: str) -> str:

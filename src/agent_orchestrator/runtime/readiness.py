@@ -252,7 +252,9 @@ class Readiness:
             level = Level.OK if project.branch else Level.WARN
             yield Check(name="project", level=level, detail=f"{project.root} {where} at {project.head[:10]}", hint=hint)
         if project.dirty:
-            detail = f"{len(project.dirty)} files with uncommitted changes would be left out"
+            count = len(project.dirty)
+            files = "1 file" if count == 1 else f"{count} files"
+            detail = f"{files} with uncommitted changes would be left out"
             yield Check(name="changes", level=Level.WARN, detail=detail, hint="commit them, or run --include-dirty")
         if project.root is not None:
             known = "known" if project.identity else "unknown to git; our commits get a name of ours"

@@ -2,8 +2,11 @@
 
 A rejected task's commits are reverted by one commit on the goal's result
 branch, merged in memory with what came after them, so nobody's working tree is
-touched. Where the goal was delivered, the user's branch follows if that is a
-fast-forward of a clean tree; else the one command that does it is said.
+touched. Where the goal was delivered, the user's clean branch follows: what it
+has beside the result is merged with the reverted result in memory. Where that
+conflicts, or the tree is not clean, the one command that does it is said. It is
+a merge of the result and no revert of the commits, because on top of a revert
+the work's next version would conflict.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,7 +93,9 @@ class Reviewing:
             raise WorkspaceProblem(f"{goal.result_branch} kept moving; nothing was changed", hint="try again")
         said = "rejected and back in the queue"
         if commits:
-            said += f"; its work was taken out of {goal.result_branch}{self._deliver(goal, self._built_on(after))}"
+            said += (
+                f"; its work was taken out of {goal.result_branch}{self._deliver(goal, commits, self._built_on(after))}"
+            )
         return Decided(what="rejected", task=after, said=said)
 
     def comment(self, id: TaskId, comment: str) -> Decided:
@@ -103,7 +108,13 @@ class Reviewing:
         if self.store.tasks.get(id).state is TaskState.FAILED:
             return self._again("commented", id, comment)
         task = self.reviews.follow_up(id, comment)
-        said = "back in the queue with your comment; what is landed stays, and its agent goes on in its session"
+        last = self.store.attempts.of_task(id)[-1]
+        how = (
+            f"{last.provider} goes on in its session"
+            if last.session
+            else f"{last.provider} has no session to go on in, so its agent begins anew with your words in its prompt"
+        )
+        said = f"back in the queue with your comment; what is landed stays, and {how}"
         return Decided(what="commented", task=task, said=said)
 
     def _again(self, what: str, id: TaskId, comment: str) -> Decided:
@@ -149,8 +160,8 @@ class Reviewing:
 
         return move
 
-    def _deliver(self, goal: Goal, built_on: Sequence[str]) -> str:
-        """Let the user's branch follow, if the goal is in it; return what became of that.
+    def _deliver(self, goal: Goal, commits: Sequence[str], built_on: Sequence[str]) -> str:
+        """Let the user's branch follow, if the goal's *commits* are in it; return what became of that.
 
         Where landed work was *built_on* the rejected, the branch stays: without it that work could not even start. It
         follows when the task is done again and everything together has passed its checks.
@@ -160,13 +171,37 @@ class Reviewing:
             return f", on which {builders} builds" if builders else ""
         if builders:
             return f"; {builders} builds on it, so {goal.base_branch} keeps it until it is done again"
-        base = goal.base_commit
-        done = self.workspaces().deliver(branch=goal.result_branch, into=goal.base_branch, base=base)
+        workspaces, where = self.workspaces(), goal.base_branch or "your branch"
+        if goal.base_branch and not any(workspaces.contains(goal.base_branch, one) for one in commits):
+            return f"; {where} does not contain it"
+        by_hand = (
+            f"take it out of {where} with `git merge {goal.result_branch}`, which ends in the commit that undoes it"
+        )
+        paths = self._with_theirs(goal, goal.result_branch)
+        if paths:
+            return f", but is still in {where}, where later work changes the same lines ({paths}): {by_hand}"
+        done = workspaces.deliver(branch=goal.result_branch, into=goal.base_branch, base=goal.base_commit)
         if not done.done:
-            return f", but is still in {goal.base_branch}: {done.note}"
+            return f", but is still in {where}: {done.why}; {by_hand}"
         if done.moved_from == goal.delivered_to:  # nothing of the user's lies between: undo takes out all of it
             self.goals.update(goal.id, delivered_to=done.moved_to)
         return f" and of {goal.base_branch}"
+
+    def _with_theirs(self, goal: Goal, branch: str) -> str:
+        """Put what the user's branch has beside the result under it, so that it can follow; return conflicts."""
+        workspaces = self.workspaces()
+        theirs = workspaces.tip(goal.base_branch) if goal.base_branch else None
+        tip = workspaces.tip(branch)
+        if theirs is None or tip is None or workspaces.contains(branch, theirs):
+            return ""
+        union = workspaces.union(theirs, tip)
+        if union.tree is None:
+            return ", ".join(union.conflicts[:5])
+        message = f"Merge {goal.base_branch} with what was taken back of {goal.id}: {goal.title}\n\nGoal: {goal.id}\n"
+        workspaces.advance(
+            branch, old=tip, new=workspaces.commit_tree(union.tree, parents=(theirs, tip), message=message)
+        )  # where a landing was quicker, the branch has moved, and what is said of it is true all the same
+        return ""
 
     def _built_on(self, task: Task) -> list[str]:
         """Return the tasks that are done, changed something, and depend on *task*, directly or not."""

@@ -32,6 +32,8 @@ def _figures(name: str, pairs: Sequence[tuple[Json, Json]]) -> Json:
     done = {task for task, attempt in judged if attempt["outcome"] == "succeeded"}
     seconds = sorted(_seconds(attempt) for _, attempt in judged if attempt["started_at"] and attempt["ended_at"])
     costs = [attempt["usage"] for _, attempt in pairs]
+    known = [one["cost_usd"] for one in costs if one["cost_usd"] is not None]
+    unpriced = any(attempt["usage"]["cost_usd"] is None for _, attempt in judged)
     return {
         "name": name,
         "tasks": len({task["id"] for task, _ in pairs}),
@@ -40,8 +42,9 @@ def _figures(name: str, pairs: Sequence[tuple[Json, Json]]) -> Json:
         "success_rate": round(len(done) / len(over), 3) if over else None,
         "p50_s": _percentile(seconds, 50),
         "p95_s": _percentile(seconds, 95),
-        "cost_usd": round(sum(one["cost_usd"] for one in costs), 6),
+        "cost_usd": round(sum(known), 6) if known else None,
         "cost_is_estimate": any(one["cost_is_estimate"] for one in costs),
+        "cost_is_partial": bool(known) and unpriced,
     }
 
 

@@ -300,6 +300,19 @@ class Goals:
             self.events.record("goal.undone", goal=changed, note=changed.delivery_note)
         return changed
 
+    def taken_in(self, goal: Goal) -> Goal:
+        """Write down that the user took the result of *goal*, as given, into their branch themselves."""
+        with self.store.transaction():
+            changed = self.update(
+                goal.id,
+                delivery=goal.delivery,
+                delivery_note=goal.delivery_note,
+                delivered_from=goal.delivered_from,
+                delivered_to=goal.delivered_to,
+            )
+            self.events.record("goal.taken_in", goal=changed, note=changed.delivery_note)
+        return changed
+
     def settle(self, id: GoalId) -> Goal | None:
         """Return the goal as it should end now, or None while work can still come from it. Changes nothing.
 

@@ -192,10 +192,11 @@ def minutes(seconds: int | None) -> float | None:
 
 
 def usage_json(usage: Usage) -> Json:
-    """Return what was used. A cost that nobody told is 0.0."""
+    """Return what was used. A cost that nobody told is None."""
     return {
-        "cost_usd": round(usage.cost_micro_usd / 1_000_000, 6),
+        "cost_usd": round(usage.cost_micro_usd / 1_000_000, 6) if usage.cost_micro_usd else None,
         "cost_is_estimate": usage.cost_is_estimate,
+        "cost_is_partial": usage.cost_is_partial,
         "input_tokens": usage.input_tokens,
         "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,

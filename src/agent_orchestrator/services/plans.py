@@ -185,7 +185,7 @@ class Plans:
             ):
                 raise RefusedByState(
                     f"plan {id} was changed elsewhere: it is at version {row.version}, and this is about {after}",
-                    hint=f"orchestrate plan-continue {id} --diff {after} shows what was changed",
+                    hint=f"reload takes that in; elsewhere: orchestrate plan-continue {id} --diff {after} shows it",
                 )
             self.events.record("plan.changed", plan=id, version=after + 1, what=what)
         return SavedPlan(id=id, state="planning", plan=plan.with_phases(), version=after + 1, wishes=wishes)

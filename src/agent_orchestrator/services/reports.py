@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import NotFound
-from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
+from agent_orchestrator.domain.goal import GOAL_ENDED, GOAL_OPEN, Delivery, Goal
 from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.json_values import (
@@ -73,9 +73,10 @@ class Reports:
         alive = is_alive(leadership)
         used = run_used(self.store, leadership if alive else None, now)
         goals = self.store.goals.list(states=GOAL_OPEN, in_turn=True)
-        recent = [goal for goal in self.store.goals.list(limit=RECENT_GOALS) if goal.state not in GOAL_OPEN]
+        recent = self.store.goals.list(states=GOAL_ENDED, limit=RECENT_GOALS)
         shown = {goal.id for goal in (*goals, *recent)}
-        recent += [self.store.goals.get(id) for id in self.store.goals.asking() if id not in shown]
+        asking = [self.store.goals.get(id) for id in self.store.goals.asking() if id not in shown]
+        recent += asking
         holds = self._holds(now)
         tasks = {goal.id: self._tasks(goal) for goal in [*goals, *recent]}
         leader = leadership if alive else None
@@ -101,6 +102,7 @@ class Reports:
             },
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
             "goals": [self._goal(goal, tasks[goal.id]) for goal in [*goals, *recent]],
+            "ended_before": self.store.goals.count(GOAL_ENDED) - len(recent),
             "running": [self._agent(agent, now) for agent in self.store.agents.list(living=True)],
             "waiting": waiting.told(goals, tasks),
             "failed": [task_json(task) for task in self.store.tasks.in_states([TaskState.FAILED], limit=WAITING_SHOWN)],
@@ -190,9 +192,12 @@ class Reports:
     def others(self, goal: Goal) -> list[Json]:
         """Return the goals beside *goal* that are open or ended within the last day, in brief.
 
-        Those that need a person come first, then the newest.
+        Those that need a person come first, then the newest. ``needs`` has what each needs of its own: that no
+        supervisor runs, or a login is refused, is said once for all.
         """
         from datetime import timedelta
+
+        from agent_orchestrator.services.needs import needs_you
 
         since = self.clock.now() - timedelta(days=OTHERS_WITHIN_DAYS)
         asking = self.store.goals.asking()
@@ -203,6 +208,11 @@ class Reports:
                 "state": one.state.value,
                 "verdict": one.verdict.value if one.verdict else None,
                 "delivery": one.delivery.value,
+                "needs": [
+                    need
+                    for need in needs_you(self.store, one, self.store.tasks.of_goal(one.id), {}, ())
+                    if need["what"] != "not_running"
+                ],
                 "needs_you": bool(self.store.tasks.counts(one.id)[TaskState.FAILED])
                 or one.delivery is Delivery.WAITING
                 or one.id in asking,

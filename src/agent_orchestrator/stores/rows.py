@@ -50,6 +50,14 @@ class GoalRows(Protocol):
         """Return goals whose id starts with *text*."""
         ...
 
+    def count(self, states: Iterable[GoalState]) -> int:
+        """Return how many goals are in one of *states*."""
+        ...
+
+    def undelivered(self) -> list[Goal]:
+        """Return the goals whose result waits for the user to take it in."""
+        ...
+
     def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200, in_turn: bool = False) -> list[Goal]:
         """Return goals, newest first; *in_turn* in the order in which they are worked on: by ``goal_rank``."""
         ...

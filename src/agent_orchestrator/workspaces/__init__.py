@@ -260,8 +260,14 @@ class Delivered:
     done: bool
     note: str
     """One line for a person. When not done: why, and the one command that takes the work in."""
+    why: str = ""
+    """When not done, why, without a command."""
     moved_from: str | None = None
     moved_to: str | None = None
+
+
+UNDO = "Take a delivered result back out\n"
+"""The message of a commit that reverts a result, where nobody has a better one."""
 
 
 class Workspaces(Protocol):
@@ -376,8 +382,11 @@ class Workspaces(Protocol):
         """Take the result into the user's branch when that is a fast-forward and their tree is clean; never push."""
         ...
 
-    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
-        """Take a delivered result back out: reset when nothing came after it and the tree is clean, else a revert."""
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
+        """Take a delivered result back out: reset when nothing came after it and the tree is clean, else a revert.
+
+        *message* is that of the commit that reverts.
+        """
         ...
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:

@@ -32,6 +32,7 @@ from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
+    UNDO,
     Collected,
     Delivered,
     Kept,
@@ -239,9 +240,9 @@ class CheckoutWorkspaces:
         """Fast-forward the user's branch to the result."""
         return delivery.deliver(self.repository, branch=branch, into=into, base=base)
 
-    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
         """Take a delivered result back out."""
-        return delivery.undo(self.repository, into=into, moved_from=moved_from, moved_to=moved_to)
+        return delivery.undo(self.repository, into=into, moved_from=moved_from, moved_to=moved_to, message=message)
 
     def diff(self, old: str, new: str, *, stat: bool = False) -> str:
         """Return the patch, at most 64 KiB, or its summary."""

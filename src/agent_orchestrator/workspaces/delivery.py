@@ -1,9 +1,10 @@
 """Moving the user's own branch: forward to a result, and back. The only place where their working tree changes."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from agent_orchestrator.workspaces import Delivered, submodules
+from agent_orchestrator.workspaces import UNDO, Delivered, submodules
 from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
@@ -16,29 +17,65 @@ def deliver(repository: Repository, *, branch: str, into: str | None, base: str 
     *base* is the commit the goal started from; a branch that has left it behind
     for something else has moved, whatever the reason.
     """
-    command = f"git merge {branch}"
+
+    def refused(why: str) -> Delivered:
+        return Delivered(done=False, why=why, note=f"{why}; take the work in with `git merge {branch}`")
+
     new = repository.tip(branch)
     if new is None:
-        return Delivered(done=False, note=f"there is no branch {branch} to deliver")
+        why = f"there is no branch {branch} to deliver"
+        return Delivered(done=False, why=why, note=why)
     if into is None:
-        return Delivered(
-            done=False, note=f"HEAD was detached, so no branch was moved; take the work in with `{command}`"
-        )
+        return refused("HEAD was detached, so no branch was moved")
     now = repository.tip(into)
     if now is None:
-        return Delivered(done=False, note=f"the branch {into} is gone; take the work in with `{command}`")
+        return refused(f"the branch {into} is gone")
     if repository.is_ancestor(new, now):
         return Delivered(done=True, note=f"{into} already contains the result", moved_from=now, moved_to=now)
     if not repository.is_ancestor(now, new) or (base is not None and not repository.is_ancestor(base, new)):
-        return Delivered(done=False, note=f"{into} has moved since the goal started; take the work in with `{command}`")
+        return refused(f"{into} has moved since the goal started")
     refusal = _forward(repository, into, old=now, new=new)
     if refusal:
-        return Delivered(done=False, note=f"{refusal}; take the work in with `{command}`")
+        return refused(refusal)
     update = "; `git submodule update` brings its submodules' files" if submodules.differ(repository, now, new) else ""
     return Delivered(done=True, note=f"{into} was fast-forwarded to {branch}{update}", moved_from=now, moved_to=new)
 
 
-def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+def taken_in(
+    repository: Repository, *, branch: str, into: str | None, base: str | None, landed: Sequence[str]
+) -> Delivered | None:
+    """Say whether the user has taken the result into their branch themselves, and what ``undo`` needs to know of that.
+
+    *landed* are the goal's own commits, by which it is known when *branch* is gone. Without *into* it is looked for in
+    what is checked out. Where the branch was before cannot always be told: then ``moved_from`` is None.
+    """
+    where = into or "what is checked out"
+    now = repository.tip(into) if into is not None else repository.commit("HEAD")
+    new = repository.tip(branch) or _newest(repository, landed)
+    if now is None or new is None or not repository.is_ancestor(new, now):
+        return None
+    after = repository.git("rev-list", "--first-parent", f"{new}..{now}").text.split()
+    since = set(repository.git("rev-list", "--ancestry-path", f"{new}..{now}").text.split())
+    by = next((one for one in reversed(after) if one in since), new)
+    if repository.commit(f"{by}^1") == new:  # fast-forwarded, and gone on from there
+        by = new
+    # Their branch may have been fast-forwarded over a merge with newer commits of theirs: those are not the result's.
+    merges = repository.git(
+        "rev-list", "--first-parent", "--merges", "--max-count=1", by, *([f"^{base}"] if base else [])
+    )
+    before = repository.git("rev-parse", f"{merges.text}^@").text.split() if merges.text else [base]
+    clean = (one for one in before if one and not any(repository.is_ancestor(own, one) for own in landed))
+    note = f"{where} contains it since {by[:12]}: you took it in"
+    return Delivered(done=True, note=note, moved_from=next(clean, None) if landed else None, moved_to=by)
+
+
+def _newest(repository: Repository, commits: Sequence[str]) -> str | None:
+    """Return the one of *commits* that has all others behind it, if there is one."""
+    found = repository.git("merge-base", "--independent", *commits, check=False).text.split() if commits else []
+    return found[0] if len(found) == 1 else None
+
+
+def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
     """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it."""
     if into is None or (now := repository.tip(into)) is None:
         return Delivered(done=False, note=f"the branch {into or 'it was delivered to'} is gone; nothing was undone")
@@ -50,7 +87,7 @@ def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to:
         return _reset(repository, into, moved_from=moved_from, moved_to=moved_to)
     if not repository.is_ancestor(moved_to, now):
         return Delivered(done=False, note=f"{into} no longer contains the result; nothing was undone")
-    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to)
+    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to, message=message)
 
 
 def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str) -> Delivered:
@@ -72,10 +109,10 @@ def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str)
     return Delivered(done=True, note=note, moved_from=moved_to, moved_to=moved_from)
 
 
-def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str) -> Delivered:
+def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str, message: str) -> Delivered:
     # A commit on top of the delivery that undoes it, merged with what came after. One three-way merge, so it works
     # for a result with merge commits too, where `git revert` wants to be told a main line for each.
-    command = f"git revert --no-commit {moved_from[:12]}..{moved_to[:12]}"
+    command = _reverting(repository, moved_from=moved_from, moved_to=moved_to)
     back = repository.tree(moved_from)
     opposite = repository.commit_tree(back, parents=(moved_to,), message="Undo")
     union = repository.union(now, opposite)
@@ -84,13 +121,19 @@ def _revert(repository: Repository, into: str, *, now: str, moved_from: str, mov
         return Delivered(done=False, note=f"later work in {into} builds on the result ({paths}); try `{command}`")
     if union.tree == repository.tree(now):
         return Delivered(done=True, note=f"the result has been taken out of {into} already")
-    message = f"Revert the delivered result\n\nThis undoes {moved_from}..{moved_to}.\n"
     new = repository.commit_tree(union.tree, parents=(now,), message=message)
     refusal = _forward(repository, into, old=now, new=new)
     if refusal:
         return Delivered(done=False, note=f"{refusal}; on {into}, undo it with `{command}`")
     note = f"{into} has later work, so the result was taken out by the commit {new[:12]}"
     return Delivered(done=True, note=note, moved_from=now, moved_to=new)
+
+
+def _reverting(repository: Repository, *, moved_from: str, moved_to: str) -> str:
+    """Return the command that takes out by hand what came in between the two commits."""
+    if repository.commit(f"{moved_to}^2") and repository.commit(f"{moved_to}^1") == moved_from:
+        return f"git revert -m 1 {moved_to[:12]}"
+    return f"git revert --no-commit {moved_from[:12]}..{moved_to[:12]}"
 
 
 def _forward(repository: Repository, into: str, *, old: str, new: str) -> str:

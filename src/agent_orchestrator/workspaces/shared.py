@@ -19,6 +19,7 @@ from agent_orchestrator.domain.errors import NotReady, OrchestratorError, Worksp
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
+    UNDO,
     Collected,
     Delivered,
     Kept,
@@ -191,7 +192,7 @@ class SharedWorkspaces:
         """Say that there is nothing to deliver."""
         return Delivered(done=False, note="agents worked in the folder itself: the results are there, uncommitted")
 
-    def undo(self, *, into: str | None, moved_from: str, moved_to: str) -> Delivered:
+    def undo(self, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
         """Say that it cannot be undone here."""
         return Delivered(done=False, note="agents worked in the folder itself, so only your own backup can undo it")
 

@@ -34,6 +34,11 @@ _COLUMNS = (
     "input_tokens, cached_tokens, output_tokens, cost_micro_usd, cost_is_estimate, prompt_sha256, feedback, "
     "started_at, ended_at, summary"
 )
+_UNPRICED = (
+    "attempts.cost_micro_usd = 0 AND attempts.outcome IS NOT NULL "
+    "AND attempts.outcome NOT IN ('limited', 'cancelled', 'no_room', 'fenced')"
+)
+"""Attempts that ended as work does and whose cost nobody told."""
 _NARROWED = (
     "(?1 IS NULL OR attempts.goal = ?1) AND (?2 IS NULL OR attempts.task = ?2) "
     "AND (?3 IS NULL OR attempts.started_at >= ?3)"
@@ -123,7 +128,8 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _usage(row: Row) -> Usage:
-    return Usage(**{**row, "cost_is_estimate": bool(row["cost_is_estimate"])})
+    partial = bool(row.get("cost_is_partial")) and bool(row["cost_micro_usd"])
+    return Usage(**{**row, "cost_is_estimate": bool(row["cost_is_estimate"]), "cost_is_partial": partial})
 
 
 class Attempts:
@@ -164,8 +170,10 @@ class Attempts:
         sums = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _USAGE[:-1])
         columns = ", ".join(_USAGE)
         row = self._db.row(
-            f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate FROM ("
-            f"SELECT {columns} FROM attempts WHERE {_NARROWED} UNION ALL SELECT {columns} FROM ({_QUESTIONS}))",
+            f"SELECT {sums}, coalesce(max(cost_is_estimate), 0) AS cost_is_estimate, "
+            "coalesce(max(cost_is_partial), 0) AS cost_is_partial FROM ("
+            f"SELECT {columns}, {_UNPRICED} AS cost_is_partial FROM attempts WHERE {_NARROWED} "
+            f"UNION ALL SELECT {columns}, cost_micro_usd = 0 FROM ({_QUESTIONS}))",
             (goal, task, moment(since)),
         )
         assert row is not None

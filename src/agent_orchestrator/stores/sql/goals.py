@@ -109,6 +109,17 @@ class Goals:
         rows = self._db.rows(f"{_SELECT} WHERE id >= ? AND id < ? LIMIT 10", like_prefix(text))
         return [_goal(row) for row in rows]
 
+    def count(self, states: Iterable[GoalState]) -> int:
+        """Return how many goals are in one of *states*."""
+        chosen = tuple(states)
+        row = self._db.row(f"SELECT count(*) AS n FROM goals WHERE state IN ({placeholders(chosen)})", chosen)
+        assert row is not None
+        return int(row["n"])
+
+    def undelivered(self) -> list[Goal]:
+        """Return the goals whose result waits for the user to take it in."""
+        return [_goal(row) for row in self._db.rows(f"{_SELECT} WHERE delivery = ?", (Delivery.WAITING,))]
+
     def list(self, *, states: Iterable[GoalState] | None = None, limit: int = 200, in_turn: bool = False) -> list[Goal]:
         """Return goals, newest first; *in_turn* in the order in which they are worked on."""
         chosen = tuple(states) if states is not None else ()
