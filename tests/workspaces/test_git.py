@@ -1,5 +1,6 @@
 """Git runs what a configuration names. Ours must not, in any call, whoever wrote the configuration."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -243,3 +244,15 @@ def test_a_bare_repository_has_nothing_to_work_on(look: Callable[[Path], Project
     project = look(tmp_path / "bare.git")
 
     assert project.root is None and project.bare
+
+
+@pytest.mark.parametrize("what", ["an object", "a branch"])
+def test_what_is_written_is_flushed_to_the_disk(repo: Repo, tmp_path: Path, what: str) -> None:
+    tip = repo.git("rev-parse", "HEAD")
+    told = tmp_path / "trace"
+    words = ("hash-object", "-w", "--stdin") if what == "an object" else ("update-ref", "refs/heads/kept", tip)
+
+    git(*words, cwd=repo.root, input=b"new to git", env={"GIT_TRACE2_EVENT": str(told)})
+
+    counts = [one for one in map(json.loads, told.read_text().splitlines()) if one["event"] == "data"]
+    assert [one["value"] for one in counts if one.get("key") == "fsync/hardware-flush"] == ["1"]

@@ -378,7 +378,6 @@ class TaskQueue:
         """Return the attempt's task if the attempt still holds it in one of *states*; raise StaleLease otherwise."""
         task = self.store.tasks.get(attempt.task)
         if task.token != attempt.token or task.state not in states:
-            self.events.record("attempt.fenced", attempt=attempt, state=task.state, current_token=task.token)
             raise StaleLease(
                 f"attempt {attempt.id} with token {attempt.token} came too late: "
                 f"task {task.id} is {task.state} under token {task.token}"

@@ -31,6 +31,8 @@ MERGES_IN_MEMORY = (2, 38)
 """``git merge-tree --write-tree`` came with it (October 2022)."""
 
 NEUTRAL = {
+    "core.fsync": "committed",  # git leaves out loose objects, and a landed commit must outlive a power cut
+    "core.fsyncMethod": "batch",
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
     "core.pager": "cat",
