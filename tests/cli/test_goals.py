@@ -66,6 +66,7 @@ def test_a_goal_comes_from_standard_input_or_a_file(call: Caller) -> None:
         (["submit", "--priority", "101", "x"], None, 2, "0 to 100"),
         (["submit", "--priority", "urgent", "x"], None, 2, "0 to 100"),
         (["submit", "--provider", "claud", "x"], None, 2, "did you mean claude"),
+        (["submit", "--provider", "generic", "x"], None, 2, "set generic_command"),
         (["submit", "--budget", "nan", "x"], None, 2, "amount"),
         (["submit", "--depends-on", "nothing", "x"], None, 4, "no task"),
         (["submit", "-d", "--agent", "generalist", "x"], None, 2, "--agent"),

@@ -74,7 +74,7 @@ def test_status_says_how_things_stand_and_what_to_type(here: App) -> None:
 
     out = orchestrate("status").out
 
-    assert "No supervisor is running" in out and "1 running" in out and "1 failed" in out
+    assert "No supervisor is running; the last one died" in out and "1 running" in out and "1 failed" in out
     assert goal.id in out and "phase 2" in out
     assert "it clashes" in out
     assert any(f"orchestrate retry {task.id}" in out for task in tasks.values())

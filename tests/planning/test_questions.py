@@ -96,6 +96,15 @@ def test_files_that_are_not_there_are_remarked_unless_they_are_made() -> None:
     assert rules(one("Read https://example.org/docs/a.html and /etc/hosts.conf")) == {}
 
 
+def test_a_file_that_is_not_there_is_remarked_once_however_many_parts_speak_of_it() -> None:
+    first = one("Fix the rounding in src/shop/prices.py")
+    plan = replace(first, tasks=(first.tasks[0], replace(first.tasks[0], id="again")))
+
+    found = doubts(plan, lambda _: False, has_check=True)
+
+    assert [finding.rule for finding in found].count("no-such-path") == 1
+
+
 def test_a_task_that_lists_much_or_names_everything_is_called_too_big() -> None:
     listed = one("Clean up", "\n".join(f"- thing {n}" for n in range(8)))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.event import Event
 
 OPEN = frozenset({"ready", "executing"})
+AT_WORK = ("claimed", "running", "verifying", "landing")
 """States of a goal from which work may still come."""
 GOALS_SHOWN = 20
 """Open goals listed one by one; the JSON has up to 200."""
@@ -84,7 +85,8 @@ def status_lines(snapshot: Json) -> list[str]:
         lines.append(f"A supervisor {how} (pid {supervisor['pid']}, up to {supervisor['max_agents']} agents, {since}).")
         lines += [f"{one}." for one in bounds(snapshot)]
     else:
-        lines.append("No supervisor is running.")
+        died = any(snapshot["counts"].get(state) for state in AT_WORK)  # one that ends gives its tasks back
+        lines.append(f"No supervisor is running{'; the last one died, and its agents may still be at work' * died}.")
     lines.append(f"{render.counts(snapshot['counts'])}. Spent: {render.money(snapshot['spend'])}.")
     lines += _goal_lines(snapshot)
     for title, found in (

@@ -71,8 +71,12 @@ def _too_big(task: PlannedTask, goal: str) -> list[Finding]:
 
 
 def _missing_paths(plan: Plan, exists: Callable[[str], bool]) -> list[Finding]:
-    """Remark files that a task speaks of as if they were there, and that are not: a slip, or another project's."""
+    """Remark files that a task speaks of as if they were there, and that are not: a slip, or another project's.
+
+    Each is named once, with the first task that speaks of it: parts of a plan often quote one text.
+    """
     found: list[Finding] = []
+    named: set[str] = set()
     looked = 0
     for task in plan.tasks:
         missing = []
@@ -84,10 +88,11 @@ def _missing_paths(plan: Plan, exists: Callable[[str], bool]) -> list[Finding]:
                 made_here = _MADE.search(sentence) or any(
                     scopes_meet(other.owns, (path,)) is not None for other in plan.tasks
                 )
-                if not made_here and ".." not in path and not exists(path):
+                if not made_here and ".." not in path and path not in named and not exists(path):
                     missing.append(path)
+                    named.add(path)
         if missing:
-            told = ", ".join(dict.fromkeys(missing))
+            told = ", ".join(missing)
             message = f"{task.id} speaks of {told[:160]}, which the project does not have"
             found.append(Finding(rule="no-such-path", severity=Severity.WARNING, message=message, task=task.id))
     return found

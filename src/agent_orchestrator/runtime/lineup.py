@@ -35,6 +35,8 @@ class Lineup:
 
             close = get_close_matches(name, self.providers, 1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(self.providers)}"
+            if name == "generic":
+                hint = "set generic_command: docs/writing-a-provider.md"
             raise BadInput(f"no provider {name!r}", hint=hint)
         return self.providers[name]
 

@@ -112,6 +112,7 @@ class Replanner:
                     f"look: orchestrate plan-continue {replan.goal}"
                 )
             case State.DECLINED:
-                self.log(f"{what} {task.key} changes nothing: {replan.reason}")
+                why = replan.reason.removeprefix("it was not split: ")
+                self.log(f"{what} {task.key} changes nothing: {why}")
             case _:
                 pass
