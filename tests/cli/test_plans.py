@@ -73,6 +73,18 @@ def test_a_plan_is_queued_with_as_many_attempts_as_the_settings_say(call: Caller
     assert {task["max_attempts"] for task in queued["tasks"]} == {5}
 
 
+def test_a_plan_that_nobody_wants_any_more_is_removed_and_one_that_was_queued_is_not(call: Caller) -> None:
+    wanted, unwanted = call("plan", GOAL, "--json").json["id"], call("plan", GOAL, "--json").json["id"]
+
+    left = call("plan-list", "--remove", unwanted, "--json")
+
+    assert [one["id"] for one in left.json["plans"]] == [wanted]
+    assert f"plan {unwanted} is removed" in left.err
+    assert call("plan-continue", wanted, "--yes").code == 0
+    assert call("plan-list", "--remove", wanted).code == 5
+    assert call("plan-list", "--remove", "plan-of-nobody").code == 4
+
+
 def test_a_plan_that_is_shown_again_is_the_plan_that_was_saved(call: Caller) -> None:
     saved = call("plan", GOAL, "--json").json
 

@@ -141,7 +141,7 @@ def test_what_was_decided_is_told_to_the_tasks_that_are_queued(app: App) -> None
     assert "The user decided:\n- Which database? PostgreSQL" in two.description
 
 
-def test_a_plan_that_was_queued_is_not_changed_approved_or_renamed(app: App) -> None:
+def test_a_plan_that_was_queued_is_not_changed_approved_renamed_or_removed(app: App) -> None:
     saved = app.plans.save(PLAN)
     app.plans.execute(saved.id, SUBMISSION)
 
@@ -149,6 +149,7 @@ def test_a_plan_that_was_queued_is_not_changed_approved_or_renamed(app: App) -> 
         lambda: app.plans.change(saved.id, PLAN, after=1, what="x"),
         lambda: app.plans.approve(saved.id, saved.fingerprint),
         lambda: app.plans.rename(saved.id, "mine"),
+        lambda: app.plans.remove(saved.id),
     ):
         with pytest.raises(RefusedByState, match="executed already"):
             change()

@@ -529,6 +529,19 @@ def test_a_plan_that_gets_another_name_keeps_its_versions_and_what_was_said(stor
     assert [one.document for one in store.plans.versions("q")] == [{"n": 5}]
 
 
+def test_a_plan_that_is_removed_leaves_nothing_and_others_as_they_are(store: Store) -> None:
+    with store.transaction():
+        for name in ("p", "q"):
+            store.plans.add(name, {"n": name}, goal_text="Build", now=NOW)
+            store.plans.say(name, "you", "why?", now=NOW)
+        store.plans.remove("p")
+
+    assert [row[0] for row in store.plans.list()] == ["q"]
+    assert (store.plans.versions("p"), store.plans.said("p", 9)) == ([], [])
+    assert [one.document for one in store.plans.versions("q")] == [{"n": "q"}]
+    assert store.plans.said("q", 9) == [("you", "why?")]
+
+
 def test_the_providers_that_open_tasks_insist_on_are_known(store: Store) -> None:
     goal = a_goal(store)
     add(store, a_task(goal, "a"), a_task(goal, "b", provider="codex"), a_task(goal, "c", provider="claude"))

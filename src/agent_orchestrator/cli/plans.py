@@ -76,10 +76,21 @@ def plan(
 
 
 @click.command()
+@click.option(
+    "--remove", "gone", metavar="PLAN", multiple=True, shell_complete=completing.plans, help="Forget this plan first."
+)
 @wording.as_json
-def plan_list(as_json: bool) -> None:
-    """List saved plans."""
-    found = doors.app(create=False).plans.recent()
+def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
+    """List saved plans.
+
+    --remove forgets one that was not queued, with all its versions; it can be given several times.
+    """
+    saved = doors.app(create=False).plans
+    for name in gone:
+        id = saved.resolve(name).id
+        saved.remove(id)
+        doors.tell(f"plan {id} is removed")
+    found = saved.recent()
     if as_json:
         keys = ("id", "state", "goal_text", "changed_at")
         plans: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in found]

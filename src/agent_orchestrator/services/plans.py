@@ -221,6 +221,18 @@ class Plans:
             self.events.record("plan.renamed", plan=name, was=id)
         return replace(saved, id=name)
 
+    def remove(self, id: str) -> None:
+        """Forget a plan that was not queued, with its versions and what was said about it.
+
+        Raises:
+            RefusedByState: it was queued: its goal keeps it.
+        """
+        with self.store.transaction():
+            saved = self._get(id)
+            _need_open(id, saved.state, saved.goal)
+            self.store.plans.remove(id)
+            self.events.record("plan.removed", plan=id, version=saved.version)
+
     def versions(self, id: str) -> list[PlanVersion]:
         """Return every version of the plan, the first first."""
         return [

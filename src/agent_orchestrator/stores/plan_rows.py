@@ -63,6 +63,10 @@ class PlanRows(Protocol):
         """Give the plan the id *name*, which no plan has, its versions and talk with it."""
         ...
 
+    def remove(self, id: str) -> None:
+        """Forget the plan, its versions and its talk."""
+        ...
+
     def say(self, id: str, who: str, text: str, *, now: datetime) -> None:
         """Remember that something was said about the plan."""
         ...

@@ -109,6 +109,11 @@ class Plans:
         """Give the plan the id *name*, which no plan has, its versions and talk with it."""
         self._db.change("UPDATE plans SET id = ? WHERE id = ?", (name, id))  # the foreign keys follow by themselves
 
+    def remove(self, id: str) -> None:
+        """Forget the plan, its versions and its talk."""
+        for table, key in (("plan_talk", "plan"), ("plan_versions", "plan"), ("plans", "id")):
+            self._db.change(f"DELETE FROM {table} WHERE {key} = ?", (id,))
+
     def say(self, id: str, who: str, text: str, *, now: datetime) -> None:
         """Remember that something was said about the plan."""
         self._db.change("INSERT INTO plan_talk (plan, who, text, at) VALUES (?, ?, ?, ?)", (id, who, text, to_ms(now)))
