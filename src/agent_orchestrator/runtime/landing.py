@@ -161,7 +161,7 @@ class Landing:
         return self._give_back(attempt, Outcome.CONFLICT, reason, Evidence(), feedback=reason)
 
     def _advise(self, attempt: Attempt, work: "Work", evidence: Evidence) -> None:
-        """Add to landed work's evidence what is worth knowing. Nothing waits for it, and its loss loses little."""
+        """Add to landed work's evidence what is worth knowing. Nothing waits for it, and losing it costs little."""
         with suppress(OrchestratorError):
             advice = self.scrutiny.advice(work)
             if advice:

@@ -64,7 +64,6 @@ UNWATCHED = frozenset({"node_modules", "objects"})
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _LINUX = sys.platform == "linux"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FATAL = frozenset({"output_limit", "memory", "killed"})  # a grace period would only let these grow
 
 
 def boot_id() -> str:
@@ -637,7 +636,7 @@ def _fingerprint(folder: str) -> int:
 
 
 def _free(folder: str) -> int:
-    """Return the bytes that are free for us where *folder* is; endless where that is not told."""
+    """Return the bytes that are free for us where *folder* is; infinite where the system does not say."""
     try:
         told = os.statvfs(folder)
     except OSError:

@@ -31,7 +31,7 @@ ENOUGH_BYTES = 2 * RESERVE_BYTES
 """From here on it goes on: more than the reserve, so that it does not pause again at once."""
 LOOK_EVERY_S = 1.0
 FRUITLESS = 10
-"""Runs in a row that were given room, and said within `BRIEF_S` that there is none: then it is not room they lack."""
+"""Runs in a row that began with room and reported none within `BRIEF_S`: then it is not room that they lack."""
 BRIEF_S = 60.0
 PROBE_BYTES = MEBIBYTE
 """A quota does not show in what is free: it is tried by writing."""
@@ -163,7 +163,7 @@ def _wait(room: Room, store: Store, clock: Clock, options: RunOptions) -> str:
 
 
 def _free(folder: Path) -> int:
-    """Return the bytes that are free for us under *folder*; endless where that is not told."""
+    """Return the bytes that are free for us under *folder*; infinite where the system does not say."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:

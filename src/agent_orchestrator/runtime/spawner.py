@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.budget import Budget
-from agent_orchestrator.domain.goal import Goal, Isolation
+from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.domain.specialist import Specialist
 from agent_orchestrator.domain.task import Task, Tier
@@ -132,7 +132,7 @@ class AgentSpawner:
         if role.name != task.specialist:
             notes = (f"there is no specialist {task.specialist} any more; {role.name} stands in", *notes)
         if distrusted and not provider.is_demo:
-            notes = (*notes, f"left out, for nobody has trusted it: {', '.join(distrusted[:5])}")
+            notes = (*notes, f"left out because nobody has trusted it: {', '.join(distrusted[:5])}")
         prompt_file = run_dir / "prompt.txt"
         _write_private(prompt_file, command.stdin)
         for name, content in command.files.items():
@@ -254,11 +254,6 @@ def _session_began(last: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
     while last.resumes in by_id:
         last = by_id[last.resumes]
     return last
-
-
-def isolation_allows_landing(isolation: Isolation | None) -> bool:
-    """Say whether work comes back as commits to be landed; in the shared folder it is there already."""
-    return isolation is not Isolation.SHARED
 
 
 def run_folder(state: Path, goal: str, attempt: AttemptId) -> Path:

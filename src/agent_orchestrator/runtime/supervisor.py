@@ -252,7 +252,7 @@ class Supervisor:
         return self.outlook
 
     def _pause(self) -> None:
-        """Let go because there is no room: as after a crash, what is open is found and taken up by who leads next."""
+        """Stop for want of room. Whoever leads next takes up what is open, as after a crash."""
         self.pieces.abandon_checks.set()
         with suppress(OrchestratorError):  # it is told while there is room for that
             with self.pieces.store.transaction():
@@ -677,9 +677,9 @@ class Supervisor:
         return min([IDLE_S, *waits])
 
     def _shut_down(self, *, paused: bool) -> None:
-        with ExitStack() as last:  # each is done, whatever another one meets; the last that is named comes first
+        with ExitStack() as last:  # each runs even if another fails; in reverse order
             last.callback(self.pieces.vigil.close)
-            if not paused:  # who waits for room stays the leader
+            if not paused:  # a run that waits for room keeps the lead
                 last.callback(self.pieces.leader.resign)
                 last.callback(self.pieces.anchors.drop, math.inf, at_once=True)
             last.callback(self.pieces.notifier.close)

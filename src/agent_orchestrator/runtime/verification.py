@@ -39,7 +39,7 @@ SILENCE_S = 5 * 60.0
 """How long a check may show no output, no CPU use and no changed file: what a test runner in watch mode does.
 Hosted CI ends a job after ten minutes without output alone (Travis CI, CircleCI; 2026-11)."""
 TRIES_FOR_ROOM = 3
-"""Runs of a check that does not pass and, each time, finds the disk full that has room again when it ends."""
+"""How often a check is run that fails each time while the disk is full, where there is room again afterwards."""
 OUTPUT_BYTES = 256 << 20
 TAIL_CHARACTERS = 8_000
 NON_INTERACTIVE: Mapping[str, str] = {
@@ -82,7 +82,7 @@ class CheckCommand:
 def choose(task: Task, goal: Goal, detected: str | None) -> CheckCommand | None:
     """Return the task's own command, else its goal's, else the project's *detected* one; None when there is none.
 
-    A task that repeats the goal's or the project's command has none of its own: it is judged against the base. Unless
+    A task that repeats the goal's or the project's command has none of its own: it is judged against the base, unless
     a person gave it with the task (the goal is a single task's, no planner's): they named what accepts the work.
     """
     usual = {"goal": (goal.verify or "").strip(), "project": (detected or "").strip()}
