@@ -1,4 +1,7 @@
-"""What becomes of providers during a run: who answers, who is on hold, who stands in for whom. Each is reported once, and recorded."""
+"""What becomes of providers during a run: who answers, who is on hold, who stands in for whom.
+
+Each is reported once, and recorded.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
