@@ -376,7 +376,7 @@ def test_a_webhook_where_nobody_listens_is_told_and_only_web_addresses_are_taken
     assert "refused" in WebhookSink(url="http://127.0.0.1:1/").send(NOTICE)
 
     for url in ("file:///etc/passwd", "ftp://example.invalid", "example.invalid", "http://"):
-        with pytest.raises(BadInput, match="no http or https address"):
+        with pytest.raises(BadInput, match="not an http or https address"):
             checked_url(url)
 
 
