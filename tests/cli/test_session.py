@@ -19,6 +19,7 @@ from agent_orchestrator.app import App, build
 from agent_orchestrator.cli.session import Session
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.planning.commands import COMMANDS
 from agent_orchestrator.planning.comparing import difference, in_words
 from agent_orchestrator.planning.partners import Model
 from agent_orchestrator.planning.planner import Outcome
@@ -140,6 +141,18 @@ def test_a_wrong_word_changes_nothing_and_says_what_to_do(seat: Seat) -> None:
         "1 to 100",
     ):
         assert told in said, told
+
+
+@pytest.mark.parametrize(("rows", "told"), [("24", False), ("60", True)])
+def test_the_list_of_commands_fits_the_terminal(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch, rows: str, told: bool
+) -> None:
+    monkeypatch.setenv("LINES", rows)
+
+    said = seat.types("?")[1]
+
+    assert all(one.word in said for one in COMMANDS) and "? WORD shows" in said
+    assert ("make several tasks of one" in said) is told
 
 
 def test_questions_are_asked_first_enter_keeps_the_default_and_ctrl_c_the_rest(seat: Seat) -> None:

@@ -74,6 +74,19 @@ def test_a_number_that_names_no_task_is_not_made_part_of_a_title() -> None:
         commands.adding("Check it after 9", PLAN)
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("1 foo bar", "it has id, title, text, specialist, after, priority, tier, size, owns, done-when, check"),
+        ("1 prioritty 3", "did you mean priority?"),
+    ],
+)
+def test_a_field_that_no_task_has_is_refused_in_the_words_that_are_typed(typed: str, hint: str) -> None:
+    with pytest.raises(BadInput, match="a task has no") as refused:
+        commands.modifying(typed, PLAN)
+    assert refused.value.hint.startswith(hint)
+
+
 def test_the_other_commands_become_changes() -> None:
     done = {"op": "modify", "task": "api", "set": {"acceptance": ["It runs", "It is fast"]}}
     assert commands.modifying("1 done-when It runs; It is fast", PLAN) == done

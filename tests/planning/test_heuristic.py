@@ -506,3 +506,17 @@ def test_moving_from_one_database_to_another_is_a_migration() -> None:
 
     assert before(plan, "Prepare the cut-over") >= {"Take stock of what exists and pin its behaviour", "Migrate data"}
     assert "project-delivery-manager" not in {task.agent_type for task in plan.tasks}
+
+
+@pytest.mark.parametrize(
+    ("goal", "needs"),
+    [
+        ("Add a search box, add pagination, and test both.", ("part-1", "part-2")),
+        ("First fix the login page, then add a logout button, and finally document both.", ("part-2",)),
+    ],
+)
+def test_what_is_about_several_that_were_asked_for_is_a_part_of_its_own(goal: str, needs: tuple[str, ...]) -> None:
+    plan = planned(goal)
+
+    assert [task.id for task in plan.tasks][:3] == ["part-1", "part-2", "part-3"]
+    assert plan.tasks[2].depends_on == needs

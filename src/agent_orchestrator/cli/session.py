@@ -181,6 +181,11 @@ class Session:
             listed = [
                 f"{one.word}{f' or {one.letter}' if one.letter else ''}: {one.about}. {one.usage}" for one in COMMANDS
             ]
+        elif get_terminal_size().lines < len(COMMANDS) + PROMPT_ROWS + 4:  # the head of the list would scroll away
+            names = [f"{one.letter:<2}{one.word}" for one in COMMANDS]
+            across = max(1, self.look().columns // (max(map(len, names)) + 3))
+            names += [""] * (-len(names) % across)
+            listed = render.table([names[at : at + across] for at in range(0, len(names), across)])
         elif self.look().columns >= plan_view.WIDE:
             listed = render.table([(f"{one.letter:<2}{one.word}", one.usage, one.about) for one in COMMANDS])
         else:

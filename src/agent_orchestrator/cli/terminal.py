@@ -22,6 +22,9 @@ from agent_orchestrator.planning.partners import Stopped
 COMPLETED_CHARS = 400
 """A longer line is pasted text: nothing in it is completed."""
 
+ROWS_BESIDES = 3
+"""Rows that a prompt and what was typed take, beside the plan and an answer."""
+ENDLESS = 1 << 20
 EDITED_LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -97,9 +100,10 @@ class Plain:
 
 
 class Drawn(Plain):
-    """A prompt below the plan, which is drawn when the session begins and whenever it is different.
+    """A prompt below the plan, which stays in view.
 
-    After a command that only looked, or was refused, its answer stays in view instead; Enter alone draws the plan.
+    After a command that only looked, or was refused, the answer matters more: where both do not fit the terminal, the
+    plan is left out until it is different, or until Enter alone asks for it.
     """
 
     plain = False
@@ -127,6 +131,8 @@ class Drawn(Plain):
         """Says by a value what the view shows: a command has changed something when it is another one."""
         self._drawn: object = None
         self._answer_stays = False
+        self._said = 0
+        """Lines that were printed since the last prompt."""
         depth = None if render.coloured() else ColorDepth.DEPTH_1_BIT
         self._commands: PromptSession[str] = PromptSession(
             message=self._message,
@@ -143,16 +149,17 @@ class Drawn(Plain):
         from prompt_toolkit.application import get_app
         from prompt_toolkit.formatted_text import ANSI
 
-        if self._answer_stays:
-            return ANSI("plan> ")
         size = get_app().output.get_size()
-        return ANSI("\n".join([*self._view(size.columns, size.rows), "plan> "]))
+        view = self._view(size.columns, size.rows)
+        fits = len(view) + self._said + ROWS_BESIDES <= size.rows
+        return ANSI("\n".join([*view, "plan> "] if fits or not self._answer_stays else ["plan> "]))
 
     def line(self) -> str:
         """Return the next command. Raises KeyboardInterrupt and EOFError."""
         state = self._state()
         self._answer_stays, self._drawn = state == self._drawn, state
         line = self._commands.prompt()
+        self._said = 0
         if not line.strip():
             self._drawn = None
         self.say([render.paint(f"plan> {render.line(line)}", dim=True)] if line.strip() else [])
@@ -161,7 +168,14 @@ class Drawn(Plain):
     def say(self, lines: Sequence[str]) -> None:
         """Print *lines*, cleaned of what steers a terminal; our own colours are put on afterwards."""
         if lines:
+            self._said += len(lines)
             super().say(lines)
+
+    def show(self, what: str, argument: str) -> None:
+        """Print a view. The whole plan, just shown, is not drawn below itself."""
+        lines = list(self._show(what, argument))
+        self._said += ENDLESS if what == "plan" else len(lines)
+        render.say(lines, folded=True)
 
     def ask(self, question: str, *, default: str = "") -> str:
         """Return the answer to *question*. Ctrl-C breaks it off; Ctrl-D ends the session."""

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.plan import Plan
-from agent_orchestrator.planning.changes import Change
+from agent_orchestrator.planning.changes import MODIFIABLE, Change
 from agent_orchestrator.planning.editing import find_task
 
 
@@ -199,10 +200,20 @@ def adding(text: str, plan: Plan) -> Change:
 
 
 def modifying(text: str, plan: Plan) -> Change:
-    """Return the change that ``m TASK FIELD VALUE`` means."""
+    """Return the change that ``m TASK FIELD VALUE`` means.
+
+    Raises:
+        BadInput: a task has no such field; said in the words that a person types.
+        NotFound: there is no such task.
+    """
     name, _, rest = text.strip().partition(" ")
     word, _, value = rest.strip().partition(" ")
     field = FIELDS.get(word.strip(":=").casefold(), word.strip(":=").casefold().replace("-", "_"))
+    if field not in MODIFIABLE:
+        close = get_close_matches(word.casefold(), [*FIELDS, *MODIFIABLE], 1)
+        typed = [next((one for one, means in FIELDS.items() if means == name), name) for name in MODIFIABLE]
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(typed)}"
+        raise BadInput(f"a task has no {word[:40]!r}", hint=hint)
     return {"op": "modify", "task": find_task(plan, name).id, "set": {field: field_value(field, value.strip())}}
 
 

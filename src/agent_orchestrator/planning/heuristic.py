@@ -74,7 +74,8 @@ _VERB_OF_LAYER = {
 }
 _ABOVE = re.compile(
     r"\b(?:above|(?:all|each|every one|any|both|either) of (?:these|those|them)|"
-    r"(?:the|all) (?:previous|preceding|earlier) (?:\w+ )?(?:parts|items|steps|tasks|ones|features|changes))\b",
+    r"(?:the|all) (?:previous|preceding|earlier) (?:\w+ )?(?:parts|items|steps|tasks|ones|features|changes))\b"
+    r"|^(?:document|describe|test|verify|check|deploy|release|publish) (?:both|them|these|those|all|everything)\b",
     re.I,
 )
 """An item of a list that says this speaks of all before it."""
