@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,3 +101,13 @@ class Attempt:
 
 
 Start = Callable[..., Attempt]
+
+
+def own_gits(word: str = "") -> list[psutil.Process]:
+    """Return the gits that this process started and that live, with *word* in their command."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile, or is a zombie that another test left
+            if child.name() == "git" and word in " ".join(child.cmdline()):
+                found.append(child)
+    return found

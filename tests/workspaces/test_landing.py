@@ -1,12 +1,11 @@
 """Merging in memory, and moving branches."""
 
-import psutil
 import pytest
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.repository import DETAIL_LIMIT
-from workspaces.scenes import GOAL, Repo, Start, ends, write
+from workspaces.scenes import GOAL, Repo, Start, ends, own_gits, write
 
 
 def attempt_with(start: Start, id: str, **files: str) -> str:
@@ -156,8 +155,7 @@ def test_gits_that_stay_may_be_ended_by_anybody_at_any_time(
         assert [revision.path for revision in workspaces.revisions(base, commit)] == ["a.txt"]
         assert not workspaces.advance(branch, old=base, new=one), "and a refused move is not lost in between"
 
-        children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-        stay = [child for child in children if child.name() == "git"]
+        stay = own_gits()
         assert stay
         for child in stay:
             child.kill()

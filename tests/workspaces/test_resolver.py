@@ -3,29 +3,18 @@
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from agent_orchestrator.domain.errors import WorkspaceProblem
 from agent_orchestrator.workspaces.resolver import Resolver
-from workspaces.scenes import Repo, ends
+from workspaces.scenes import Repo, ends, own_gits
 
 
 @pytest.fixture
 def resolver(repo: Repo) -> Resolver:
     return Resolver(root=repo.root, config={})
-
-
-def own_gits() -> list[int]:
-    found = []
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):  # a zombie that another test left is none either
-            if "--batch-command" in " ".join(child.cmdline()):
-                found.append(child.pid)
-    return found
 
 
 def test_a_branch_that_moved_and_objects_that_were_packed_since_are_seen(repo: Repo, resolver: Resolver) -> None:
@@ -59,9 +48,9 @@ def test_many_threads_get_each_their_own_answer(repo: Repo, resolver: Resolver) 
 
 
 def test_a_git_that_was_ended_is_started_again(repo: Repo, resolver: Resolver) -> None:
-    before = set(own_gits())
+    before = {child.pid for child in own_gits("--batch-command")}
     resolver.resolve("HEAD^{commit}")
-    (pid,) = set(own_gits()) - before
+    (pid,) = {child.pid for child in own_gits("--batch-command")} - before
 
     os.kill(pid, signal.SIGKILL)
     assert ends(pid)
@@ -70,10 +59,10 @@ def test_a_git_that_was_ended_is_started_again(repo: Repo, resolver: Resolver) -
 
 
 def test_nothing_runs_on_when_nobody_asks_any_more(repo: Repo) -> None:
-    before = set(own_gits())
+    before = {child.pid for child in own_gits("--batch-command")}
     resolver = Resolver(root=repo.root, config={})
     resolver.resolve("HEAD^{commit}")
-    (pid,) = set(own_gits()) - before
+    (pid,) = {child.pid for child in own_gits("--batch-command")} - before
 
     del resolver
 
