@@ -230,9 +230,6 @@ class World:
         """Provider to when its limit was told and when it ends."""
         self.spent: Counter[int] = Counter()
         self.life_of: dict[str, int] = {}
-        self.set_back_in = -1
-        """The life in which the clock was set back: what began after that seems older than the run, and its budget
-        does not count it."""
         self.last_ring_lost = -1e9
         self.app = self._app()
 
@@ -497,7 +494,7 @@ class World:
         life = self.life_of[agent.attempt.id]
         self.spent[life] += agent.cost
         limit = self.options.budget.limit_micro_usd if self.options is not None and self.options.budget else None
-        if limit is not None and self.spent[self.life] > limit and self.life != self.set_back_in:
+        if limit is not None and self.spent[self.life] > limit:
             self.violated("a run spent more than it may")
 
     def _stopped(self, agent: Agent) -> None:
@@ -565,8 +562,6 @@ class World:
     def _clock_jumps(self) -> None:
         seconds = self.random.choice([-7200, -90, 90, 7200])
         self.clock.at += timedelta(seconds=seconds)
-        if seconds < 0:
-            self.set_back_in = self.life
         self.rests_until.clear()
         self.limits.clear()
 

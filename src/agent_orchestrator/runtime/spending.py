@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent_orchestrator.domain.attempt import Attempt
 from agent_orchestrator.domain.budget import Budget, Used
+from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.services.budget import Budgets
 
@@ -22,17 +23,30 @@ class Spending:
     each_attempt: Budget | None
     """What one attempt may use, from the settings."""
     began: datetime
+    """Attempts that began since then count against the run. It moves back when the wall clock is set back."""
+    clock: Clock
     log: Callable[[str], None]
     _told: set[GoalId | None] = field(default_factory=set)
     _looked_at: float = 0.0
+    _made_at: float = 0.0
 
     def __post_init__(self) -> None:
         """Set aside for each start what an attempt may use, where that is limited."""
+        self._made_at = self.clock.monotonic()
         self.run = self.run.setting_aside(self.each_attempt) if self.run else None
 
     def used(self) -> Used:
         """Return what this run has used so far; nothing is added up when it has no budget."""
-        return self.budgets.used(since=self.began) if self.run else Used()
+        return self.budgets.used(since=self._since()) if self.run else Used()
+
+    def _since(self) -> datetime:
+        """Return when the run began, by a wall clock that may have been set back since.
+
+        By that clock the next attempts begin before the run did. Some of an earlier run's may be counted with them:
+        then this one ends too early, and never too late.
+        """
+        self.began = min(self.began, self.clock.now() - timedelta(seconds=self.clock.monotonic() - self._made_at))
+        return self.began
 
     def bounded(self, goals: Sequence[GoalId]) -> bool:
         """Say whether any budget may forbid a start: the run's, or that of one of *goals*."""
@@ -59,7 +73,7 @@ class Spending:
             return
         self._looked_at = now
         if self.run and None not in self._told:
-            self._tell(None, self.budgets.run_nearly_used(self.run, self.began))
+            self._tell(None, self.budgets.run_nearly_used(self.run, self._since()))
         for goal in goals:
             if goal not in self._told:
                 self._tell(goal, self.budgets.nearly_used(goal))

@@ -151,6 +151,7 @@ class Supervisor:
             run=options.budget,
             each_attempt=pieces.attempt_budget,
             began=options.began or pieces.clock.now(),
+            clock=pieces.clock,
             log=log,
         )
         self._replanner = Replanner(
