@@ -212,7 +212,7 @@ class Minder:
     def look_for_room(self) -> None:
         """Remember for the record of the end that there was hardly any room where the agent writes."""
         if not self.lacked_room:
-            self.lacked_room = any(_free(folder) < self.reserve_bytes for folder in self.written)
+            self.lacked_room = any(free_bytes(folder) < self.reserve_bytes for folder in self.written)
 
     def _launch(self) -> None:
         """Fork the agent, make pid.json durable, then let it execute."""
@@ -635,7 +635,7 @@ def _fingerprint(folder: str) -> int:
     return print_
 
 
-def _free(folder: str) -> int:
+def free_bytes(folder: str) -> int:
     """Return the bytes that are free for us where *folder* is; infinite where the system does not say."""
     try:
         told = os.statvfs(folder)

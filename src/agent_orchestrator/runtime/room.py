@@ -5,9 +5,7 @@ what was open is taken over when there is room, by the same code that takes over
 """
 
 import os
-import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError
+from agent_orchestrator.runtime.minder import free_bytes
 from agent_orchestrator.runtime.process import RESERVE_BYTES
 from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.services.events import Events
@@ -55,7 +54,7 @@ class Room:
             return
         self._looked = now
         for folder in self.folders:
-            if _free(folder) < RESERVE_BYTES:
+            if free_bytes(str(folder)) < RESERVE_BYTES:
                 raise DiskFull(f"less than {RESERVE_BYTES // MEBIBYTE} MiB are free under {folder}")
 
     def is_short(self) -> bool:
@@ -64,11 +63,11 @@ class Room:
 
     def free_bytes(self) -> int:
         """Return what is free on the fullest of the disks."""
-        return min(_free(folder) for folder in self.folders)
+        return min(free_bytes(str(folder)) for folder in self.folders)
 
     def is_back(self) -> bool:
         """Say whether there is room to go on, and writing works."""
-        if any(_free(folder) < ENOUGH_BYTES for folder in self.folders):
+        if any(free_bytes(str(folder)) < ENOUGH_BYTES for folder in self.folders):
             return False
         probe = self.folders[0] / "room.probe"
         try:
@@ -160,12 +159,3 @@ def _wait(room: Room, store: Store, clock: Clock, options: RunOptions) -> str:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _free(folder: Path) -> int:
-    """Return the bytes that are free for us under *folder*; infinite where the system does not say."""
-    try:
-        usage = shutil.disk_usage(folder)
-    except OSError:
-        return sys.maxsize
-    return usage.free if usage.total else sys.maxsize
