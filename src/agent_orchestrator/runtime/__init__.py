@@ -10,9 +10,12 @@
   by whom, ``replanner`` changes plans; ``asking`` puts one question to a model.
 - An attempt: ``spawner`` makes it ready (``prompt``, ``environment``, ``launcher``), ``process`` starts its ``minder``,
   by a ``nursery`` where there is one, and ``sweeping`` ends what a dead minder left. ``follower`` reads its
-  ``transcript``, ``checkpointing`` keeps its work, ``endings`` says how it ended, ``masking`` takes secrets out.
-- Its work: ``merge_queue`` is the ``line`` before ``landing``, which has it checked by ``verification`` (``commands``,
-  ``failures``, ``counting``, ``check_memory``) and looked through by ``scrutiny`` (``tampering``, ``cases``,
-  ``check_edits``, ``unfinished``, ``asked``); ``resolutions`` looks at conflicts done again.
-- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``.
+  ``transcript`` and the ``session_log`` of its CLI, ``checkpointing`` keeps its work, ``endings`` says how it ended,
+  ``masking`` takes secrets out.
+- Its work: ``merge_queue`` is the ``line`` before ``landing`` (``right_of_way`` says who waits for whom), which has it
+  checked by ``verification`` (``commands``, ``failures``, ``counting``, ``check_memory``) and looked through by
+  ``scrutiny`` (``tampering``, ``cases``, ``check_edits``, ``unfinished``, ``asked``); ``resolutions`` looks at
+  conflicts done again.
+- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run;
+  ``taken_in`` notices what the user merged by hand.
 """
