@@ -7,10 +7,12 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent_orchestrator.app import App, build
+from agent_orchestrator.cli import render
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
@@ -302,6 +304,25 @@ def test_following_an_untouched_project_sees_its_first_goal(untouched: Path, tmp
     finally:
         process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+
+
+def test_ctrl_c_ends_a_followed_log_well_even_before_the_following_has_begun(
+    here: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(here, planned("a"))
+    say = render.say
+
+    def interrupted(*words: Any, **how: Any) -> None:
+        if "goal.accepted" in str(words[0]):
+            os.kill(os.getpid(), signal.SIGINT)
+        say(*words, **how)
+
+    monkeypatch.setattr(render, "say", interrupted)
+
+    ran = orchestrate("events", "-f")
+
+    assert ran.code == 0 and ran.err == ""
+    assert "goal.accepted" in ran.out
 
 
 def test_a_report_begins_with_the_verdict_and_what_needs_the_user(here: App) -> None:

@@ -143,6 +143,9 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get(TRACE):
             raise
+        if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made
+            click.echo("interrupted", err=True)
+            sys.exit(130)
         from agent_orchestrator.cli import doors
 
         doors.fail(_unforeseen(error), as_json=as_json)

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agent_orchestrator.cli import doors, render
+from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.cli.reports import OPEN, bounds
@@ -68,13 +68,11 @@ def watch(interval: float, as_json: bool) -> None:
 
     Ctrl-C ends it. Without a terminal it prints a line whenever something changes.
     """
-    try:
+    with CtrlC() as ctrl_c:
         if as_json or not _can_draw(sys.stdout):
-            _watch_plainly(interval, as_json)
+            _watch_plainly(ctrl_c, interval, as_json)
         else:
-            _watch_drawn(interval)
-    except KeyboardInterrupt:
-        return
+            _watch_drawn(ctrl_c, interval)
 
 
 def while_running(app: "App", work: Callable[[Callable[[str], None]], T]) -> T:
@@ -243,21 +241,21 @@ def _held_up(snapshot: Json) -> list[tuple[str, int]]:
     return list(found.items())
 
 
-def _watch_drawn(interval: float) -> None:
+def _watch_drawn(ctrl_c: CtrlC, interval: float) -> None:
     from rich.live import Live
 
     console = _console(stderr=False)
     looking = Looking()
     snapshot = looking.app().reports.snapshot()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # gives the terminal its own screen back
+    signal.signal(signal.SIGTERM, ctrl_c.press)  # gives the terminal its own screen back
     with Live(draw(snapshot), console=console, auto_refresh=False, screen=True) as live:
         while True:
             live.update(draw(snapshot), refresh=True)
-            time.sleep(interval)
+            ctrl_c.sleep(interval)
             snapshot = looking.app().reports.snapshot()
 
 
-def _watch_plainly(interval: float, as_json: bool) -> None:
+def _watch_plainly(ctrl_c: CtrlC, interval: float, as_json: bool) -> None:
     looking, before = Looking(), None
     while True:
         snapshot = looking.app().reports.snapshot()
@@ -268,7 +266,7 @@ def _watch_plainly(interval: float, as_json: bool) -> None:
                 doors.stream(snapshot)
             else:
                 render.say(_one_line(snapshot))
-        time.sleep(interval)
+        ctrl_c.sleep(interval)
 
 
 def _what_counts(snapshot: Json) -> object:

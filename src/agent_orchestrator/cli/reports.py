@@ -1,13 +1,14 @@
 """Looking at the project as a whole: status, the log, the morning's report."""
 
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
 from agent_orchestrator.cli import completing, doors, render
+from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput
@@ -251,37 +252,43 @@ def events(
     --type can be repeated to see several: --type goal --type task.failed. With --check it exits 1 when the log is not
     as it was written.
     """
-    app = doors.app(create=False)
     if check:
         from agent_orchestrator.cli.chain import tell
 
-        return tell(app.anchors.check(), as_json=as_json)
+        return tell(doors.app(create=False).anchors.check(), as_json=as_json)
+    with CtrlC() if follow else nullcontext() as ctrl_c:
+        _show_events(ctrl_c, goal_text, task_text, types, count, as_json)
+    return 0
+
+
+def _show_events(
+    ctrl_c: CtrlC | None,
+    goal_text: str | None,
+    task_text: str | None,
+    types: tuple[str, ...],
+    count: int,
+    as_json: bool,
+) -> None:
+    """Print the last events, and with *ctrl_c* whatever happens until it ends the block."""
+    app = doors.app(create=False)
     goal = app.goals.resolve(goal_text, loosely=True).id if goal_text is not None else None
     task = app.tasks.resolve(task_text, loosely=True).id if task_text is not None else None
     found = app.events.last(count, goal=goal, task=task, types=types)
     day = ""
     for event in found:
         day = _tell(event, as_json, day)
-    if not follow:
+    if ctrl_c is None:
         if not found and not as_json:
             doors.tell("no such event" if goal or task or types else "nothing has happened here yet")
-        return 0
-    try:
-        seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
-        for event in _following(seq, goal, task, types):
-            day = _tell(event, as_json, day)
-    except KeyboardInterrupt:
-        pass
-    return 0
-
-
-def _following(seq: int, goal: Any, task: Any, types: tuple[str, ...]) -> Iterator["Event"]:
+        return
+    seq = found[-1].seq if found else max((event.seq for event in app.events.last(1)), default=0)
     looking = Looking()
     while True:
         for event in looking.app().events.after(seq, goal=goal, task=task, types=types, limit=BATCH):
             seq = event.seq
-            yield event
-        time.sleep(FOLLOW_EVERY_S)
+            day = _tell(event, as_json, day)
+            ctrl_c.check()
+        ctrl_c.sleep(FOLLOW_EVERY_S)
 
 
 def _tell(event: "Event", as_json: bool, day: str) -> str:

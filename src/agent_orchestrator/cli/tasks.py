@@ -6,6 +6,7 @@ import click
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import completing, doors, render, wording
+from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
 from agent_orchestrator.services.json_values import Json
@@ -184,13 +185,11 @@ def logs(task: str, follow: bool, number: int | None, raw: bool, as_json: bool) 
     from agent_orchestrator.cli.transcripts import Reading
 
     reading = Reading(app, attempt)
-    try:
+    with CtrlC() as ctrl_c:
         if raw:
-            reading.copy(follow=follow)
+            reading.copy(ctrl_c, follow=follow)
         else:
-            reading.show(follow=follow, as_json=as_json, of=len(attempts))
-    except KeyboardInterrupt:
-        return
+            reading.show(ctrl_c, follow=follow, as_json=as_json, of=len(attempts))
 
 
 @click.command()

@@ -1,12 +1,12 @@
 """Showing an attempt's transcript: what its lines mean, for a person or as NDJSON, or the bytes alone."""
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from agent_orchestrator.cli import doors, render
+from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.clock import spelt
 from agent_orchestrator.domain.errors import NotFound
@@ -53,7 +53,7 @@ class Reading:
             return self.app.supervision.current() is not None
         return found is State.RUNNING
 
-    def copy(self, *, follow: bool) -> None:
+    def copy(self, ctrl_c: CtrlC, *, follow: bool) -> None:
         """Write the transcript's bytes as they are to standard output."""
         out = sys.stdout.buffer
         offset = 0
@@ -65,12 +65,13 @@ class Reading:
                     while chunk := stream.read(CHUNK_BYTES):
                         out.write(chunk)
                         offset += len(chunk)
+                        ctrl_c.check()
             out.flush()
             if not live:
                 return
-            time.sleep(LOOK_EVERY_S)
+            ctrl_c.sleep(LOOK_EVERY_S)
 
-    def show(self, *, follow: bool, as_json: bool, of: int) -> None:
+    def show(self, ctrl_c: CtrlC, *, follow: bool, as_json: bool, of: int) -> None:
         """Print what the transcript says, and the end of standard error once the attempt has ended."""
         attempt = self.attempt
         if not as_json:
@@ -78,7 +79,7 @@ class Reading:
             who = f"{attempt['agent']} ({attempt['provider']}{version})"
             render.say(render.paint(line(f"{attempt['id']}  {who}  attempt {attempt['number']} of {of}"), dim=True))
         said = ""
-        for meaning in joined(self._meanings(follow)):
+        for meaning in joined(self._meanings(ctrl_c, follow)):
             if as_json:
                 doors.stream({"attempt": attempt["id"], **as_document(meaning)})
             elif lines := as_lines(meaning, after=said):
@@ -102,18 +103,19 @@ class Reading:
         if ended.outcome is not None:
             render.say(f"{render.state(ended.outcome.value)}  {line(ended.reason)}".rstrip())
 
-    def _meanings(self, follow: bool) -> Iterator[Meaning | str]:
+    def _meanings(self, ctrl_c: CtrlC, follow: bool) -> Iterator[Meaning | str]:
         with Tailer(self.file) as tailer:
             while True:
                 live = follow and self.is_live()  # asked first: what it wrote before it ended is read below
                 while True:
                     for one in tailer.read():
+                        ctrl_c.check()
                         yield from self._read(one.text)
                     if not tailer.behind:
                         break
                 if not live:
                     break
-                time.sleep(LOOK_EVERY_S)
+                ctrl_c.sleep(LOOK_EVERY_S)
             if not self.is_live() and (rest := tailer.finish()) is not None:
                 yield from self._read(rest.text)
 

@@ -16,6 +16,7 @@ import click
 
 from agent_orchestrator.app import App
 from agent_orchestrator.cli import morning, render
+from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.cli.review import then
 from agent_orchestrator.domain.errors import OrchestratorError
@@ -110,7 +111,8 @@ def _look(app: App, item: Json, word: str) -> None:
         from agent_orchestrator.cli.transcripts import Reading
 
         attempts = app.reports.task(TaskId(item["task"]))["attempts"]
-        Reading(app, attempts[-1]).show(follow=False, as_json=False, of=len(attempts))
+        with CtrlC() as ctrl_c:
+            Reading(app, attempts[-1]).show(ctrl_c, follow=False, as_json=False, of=len(attempts))
     else:
         _open(app, item["of"])
 
