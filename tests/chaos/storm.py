@@ -34,6 +34,8 @@ AGENTS = 4
 PATIENCE_S = 20
 LAST_RUN_S = 180
 """How long the last run may take with nobody disturbing it. It bounds a hang and measures nothing."""
+HANG_S = 60
+"""How long anything may take that must come. It bounds a hang and measures nothing."""
 KILLED = -signal.SIGKILL
 LITTLE_BYTES = 20 << 20
 """Less than what a supervisor keeps in reserve, and enough to write with."""
@@ -171,8 +173,7 @@ class Storm:
         self.figures.starts = sum(mark.what == "start" for mark in marks)
         said = self.ground.log.read_text(errors="replace")
         self.figures.adopted = said.count("is taken over: it goes on")
-        self.figures.waited_for_room = said.count(" paused: ")
-        self.figures.went_on = said.count("there is room again")
+        self.figures.waited_for_room, self.figures.went_on = self._pauses()
         return self.figures
 
     def _is_lost(self) -> bool:
@@ -245,7 +246,7 @@ class Storm:
 
     def _fill(self) -> None:
         """Begin with a queue that has something in it."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + HANG_S
         while len(self.acknowledged) < min(OPEN_TASKS, self.plan.kills) and time.monotonic() < end:
             self._submit()
             time.sleep(0.02)
@@ -256,7 +257,7 @@ class Storm:
         Else the kill may come while a supervisor is only starting.
         """
         self._lead()
-        hang = time.monotonic() + 60
+        hang = time.monotonic() + HANG_S
         end = time.monotonic() + seconds
         while True:
             self._submit()
@@ -393,7 +394,7 @@ class Storm:
     def _pause(self) -> None:
         """Stop the leader as a suspended machine does; a rival must be refused, and the leader go on."""
         assert self.leader is not None
-        end = time.monotonic() + 60
+        end = time.monotonic() + HANG_S
         while not self._led and self.leader.poll() is None and time.monotonic() < end:
             self._note_lead()
             time.sleep(0.02)
@@ -401,7 +402,7 @@ class Storm:
         try:
             rival = self._orchestrate("run", out=subprocess.DEVNULL)
             self.figures.supervisors += 1
-            end = time.monotonic() + 60
+            end = time.monotonic() + HANG_S
             while rival.poll() is None and time.monotonic() < end and rival.pid not in self.ground.leaders():
                 time.sleep(0.05)
             if rival.returncode == 5:
@@ -418,17 +419,43 @@ class Storm:
         return self.disk is not None and self.disk.is_full
 
     def _fill_disk(self) -> None:
-        """Leave no room for a while, or hardly any; sometimes the leader is killed in it; then give it back."""
+        """Leave no room for a while, or hardly any, and give it back.
+
+        By turns it is seen through until a leader has paused, which must then go on by itself; it is brief, so that
+        nobody may have seen it; and the leader is killed in it.
+        """
         assert self.disk is not None
+        turn = self.figures.kills["disk"] % 3
+        if turn == 0:
+            self._go_on(0, lead=True)  # one that only starts cannot even open its database, and ends
+        paused, went_on = self._pauses()
         self.disk.fill(leave_bytes=self.random.choice((0, 0, LITTLE_BYTES)))
         self._was_full = dict.fromkeys(self._was_full, True)
         try:
             self._go_on(self.random.uniform(0.5, 3), lead=False)
-            if self.random.random() < 0.3 and self.leader is not None:
+            if turn == 0:
+                self._until(lambda: self._pauses()[0] > paused, "a leader whose disk was full did not pause")
+            elif turn == 2 and self.leader is not None:
                 self._kill_leader()
                 self._go_on(self.random.uniform(0.5, 2), lead=False)
         finally:
             self.disk.free()
+        if turn == 0:
+            self._until(lambda: self._pauses()[1] > went_on, "a leader that paused did not go on when there was room")
+
+    def _until(self, is_so: Callable[[], bool], wrong: str) -> None:
+        """Go on until *is_so*; else something is *wrong*."""
+        end = time.monotonic() + HANG_S
+        while not is_so() and not self._is_lost():
+            if time.monotonic() >= end:
+                self.oracle.violated(wrong)
+                return
+            self._go_on(0.15, lead=False)
+
+    def _pauses(self) -> tuple[int, int]:
+        """Return how often supervisors said that they pause for want of room, and that they go on."""
+        said = self.ground.log.read_text(errors="replace")
+        return said.count(" paused: "), said.count("there is room again")
 
     def _locked(self) -> set[tuple[str, int]]:
         return holders(self.ground.locks())

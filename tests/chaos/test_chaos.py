@@ -46,7 +46,7 @@ def test_on_a_full_disk_nothing_is_lost_and_a_run_goes_on_by_itself_when_there_i
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     told = re.search(r"full disks +6; (\d+) times a supervisor waited, (\d+) times one went on by itself", ran.stdout)
-    assert told is not None and int(told[1]) >= int(told[2]) > 0, ran.stdout
+    assert told is not None and int(told[1]) >= int(told[2]) >= 2, ran.stdout
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
