@@ -99,7 +99,7 @@ MUTANTS = (
         changes=(
             (
                 "runtime/sweeping.py",
-                '    if is_held(run_dir / "lock"):\n        raise',
+                '    if minder.is_held(run_dir / "lock"):\n        raise',
                 "    return Leftovers()\n    if 1:\n        raise",
             ),
         ),

@@ -84,6 +84,33 @@ def start_time(pid: int) -> int | None:
     return next((member.start for member in _ps() if member.pid == pid), None)
 
 
+def take_name(name: str) -> None:
+    """Call this process *name* (Linux): out of the way of an agent's `pkill node` or `pkill python`."""
+    if _LINUX:
+        _prctl(_PR_SET_NAME, name.encode())
+
+
+def is_held(lock: str | os.PathLike[str]) -> bool:
+    """Say whether some process holds an exclusive `flock` on the file *lock*; nobody holds one that does not exist.
+
+    It is found out by taking a shared lock for a moment: who wants the exclusive one just then must try again.
+
+    Raises:
+        OSError: it cannot be told, which must never be read as "nobody".
+    """
+    try:
+        fd = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class Member:
     """One process as seen in one look."""
 
@@ -511,7 +538,11 @@ class Orphan:
         if now < self._next:
             return self._next
         self._next = now + self._pause_s
-        if _is_held(minder.supervisor_lock):
+        try:
+            supervised = is_held(minder.supervisor_lock)
+        except OSError:
+            supervised = True  # unknown is not dead
+        if supervised:
             self._since = None
             return self._next
         self._since = self._since or now
@@ -644,23 +675,6 @@ def free_bytes(folder: str) -> int:
     return told.f_bavail * told.f_frsize if told.f_blocks else sys.maxsize
 
 
-def _is_held(lock: str) -> bool:
-    try:
-        fd = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False  # no supervisor can lock what does not exist
-    except OSError:
-        return True  # unknown is not dead
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(fd)
-
-
 def _read(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:
         return file.read()
@@ -695,8 +709,7 @@ def main(argv: list[str]) -> None:
     descriptors = {name: int(options[name]) for name in ("--lifeline", "--lock") if name in options}
     for fd in descriptors.values():
         os.set_inheritable(fd, False)  # an agent holding them would hide our death, or the supervisor's
-    if _LINUX:
-        _prctl(_PR_SET_NAME, NAME.encode())  # out of the way of an agent's `pkill node` or `pkill python`
+    take_name(NAME)
     Minder(os.path.abspath(argv[1]), descriptors.get("--lifeline"), sampled="--sampled" in argv).run()
 
 

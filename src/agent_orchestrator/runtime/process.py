@@ -325,7 +325,7 @@ def state(run_dir: Path) -> State:
     """
     if (run_dir / "exit.json").exists():
         return State.ENDED
-    held = is_held(run_dir / "lock")
+    held = minder.is_held(run_dir / "lock")
     begun = (run_dir / "pid.json").exists()
     if held:
         return State.RUNNING if begun else State.STARTING
@@ -465,18 +465,3 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return value
-
-
-def is_held(lock: Path) -> bool:
-    """Say whether a minder holds its *lock*, which is to say: lives."""
-    try:
-        fd = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
