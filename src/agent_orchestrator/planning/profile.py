@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_orchestrator.planning.project_tests import ProjectTest, find_tests, read_small
+from agent_orchestrator.planning.project_tests import ProjectTest, find_test, read_small
 from agent_orchestrator.planning.vocabulary import words_of
 
 LIMIT_S = 2.0
@@ -61,7 +61,6 @@ class Profile:
     """Files that speak to agents or contributors, relative to the root."""
     test: ProjectTest | None = None
     """How its tests are run, and which file says so. None when nothing says so."""
-    other_tests: tuple[ProjectTest, ...] = ()
     complete: bool = True
     """False when a limit ended the walk: the counts are then lower bounds."""
 
@@ -82,7 +81,6 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
     except OSError:
         names = []
     readme = next((name for name in names if name.lower().startswith("readme") and not name.endswith("/")), None)
-    commands = find_tests(folder)
     return Profile(
         folder=folder,
         languages=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
@@ -90,8 +88,7 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
         layout=tuple(names[:60]),
         readme=read_small(folder / readme)[:README_LIMIT_CHARS] if readme else "",
         instructions=tuple(name for name in INSTRUCTIONS if (folder / name).is_file()),
-        test=commands[0] if commands else None,
-        other_tests=commands[1:],
+        test=find_test(folder),
         complete=complete,
     )
 

@@ -59,7 +59,7 @@ class Asked:
             words(about) & self._removed
         )
 
-    def skipping(self, about: str) -> bool:
+    def skipping_of_tests(self) -> bool:
         """Say whether it asks that tests do not run."""
         return self._of_tests(_SKIP, r"(?:skipp|disabl|ignor|quarantin|xfail)\w*")
 

@@ -207,11 +207,7 @@ def _literal(file: str) -> str:
 
 def _of_edit(edit: TestEdit, asked: Asked) -> Concern:
     subject = _subject(edit.path, *edit.tests)
-    wished = {
-        ConcernKind.TEST_DELETED: asked.removal_of_tests,
-        ConcernKind.TEST_SKIPPED: asked.skipping,
-        ConcernKind.TEST_WEAKENED: asked.removal_of_tests,
-    }[edit.kind](subject)
+    wished = asked.skipping_of_tests() if edit.kind is ConcernKind.TEST_SKIPPED else asked.removal_of_tests(subject)
     return Concern(kind=edit.kind, path=edit.path, detail=edit.detail, excuse=ASKED_FOR if wished else "")
 
 
