@@ -3,8 +3,8 @@
 Everything that proposes tasks ends in :class:`~agent_orchestrator.domain.plan.Plan` and passes the same validator.
 
 - Made: ``decomposer`` asks a model (``prompt``, ``completeness``) and otherwise plans by rules; it always says which it
-  was. ``heuristic`` is those rules; ``reading`` and ``vocabulary`` are what it understands of a goal's text,
-  ``archetypes`` what it knows about projects of a kind, ``layers`` what is built before what.
+  was. ``heuristic`` is those rules; ``reading``, ``references`` and ``vocabulary`` are what it understands of a goal's
+  text, ``archetypes`` what it knows about projects of a kind, ``layers`` what is built before what.
 - Judged: ``lint`` validates and repairs plans, whoever wrote them, with ``texts``, ``globs``, ``contended``, ``turns``
   and ``coverage``; ``doubts`` only remarks, ``questions`` asks a person what was guessed.
 - Given to somebody: ``roster`` holds the specialists, each read by ``role_file``; ``routing`` says which one a task
