@@ -547,15 +547,15 @@ class App:
         """
         options = self.run_options(**more)
         self.notice_taken_in()
-        if not self.open_goals(options.goal) and not options.watch:
+        if not self.goals_of_run(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
         return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))
 
-    def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
+    def goals_of_run(self, only: "GoalId | None" = None) -> "list[Goal]":
         """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
-        from agent_orchestrator.runtime.running import open_goals
+        from agent_orchestrator.runtime.running import goals_of_run
 
-        return open_goals(self.goals, only)
+        return goals_of_run(self.goals, only)
 
     def lead(self, options: "RunOptions", run: "Callable[[], Outlook]") -> "Ran":
         """Say how the run that *run* leads ended."""

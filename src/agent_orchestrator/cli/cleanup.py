@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import columns, doors, exits, render, wording
+from agent_orchestrator.cli import columns, doors, exits, render, shared_options
 from agent_orchestrator.runtime.housekeeping import Kind, Leftover
 
 _NAMES = {
@@ -26,7 +26,7 @@ _NAMES = {
     metavar="SPAN",
     help="Age of what may go, such as 7d, instead of the settings checkout_days and transcript_days.",
 )
-@wording.as_json
+@shared_options.as_json
 def cleanup(yes: bool, dry_run: bool, older_than: str | None, as_json: bool) -> int:
     """Free disk space that ended work still takes; shows first what it would free.
 

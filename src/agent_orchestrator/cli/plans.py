@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, completing, doors, render, showing, wording
+from agent_orchestrator.cli import columns, completing, doors, render, shared_options, showing
 from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound, NothingToDo
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT
@@ -32,10 +32,10 @@ NUMBER_DIGITS = 12
 @click.option("--check", is_flag=True, help="Only say what is wrong or doubtful about the plan in the file.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--name", metavar="NAME", help="What to call the plan; without it a name is made of the goal.")
-@click.option("--planner", type=click.Choice((*wording.PLANNERS, "heuristic")), help="Who splits the goal.")
+@click.option("--planner", type=click.Choice((*shared_options.PLANNERS, "heuristic")), help="Who splits the goal.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
-@wording.with_wishes
-@wording.as_json
+@shared_options.with_wishes
+@shared_options.as_json
 def plan(
     goal: str | None,
     file: str | None,
@@ -55,19 +55,19 @@ def plan(
 
     --priority, --budget, --verify and --context are kept with the plan, for when it is queued.
     """
-    wishes = wording.wishes(wished)
+    wishes = shared_options.wishes(wished)
     if (goal is None) == (file is None):
         raise click.UsageError("give either a goal or --from FILE")
     if check and file is None:
         raise click.UsageError("--check is for a plan in a file: --from FILE --check")
     planner = "rules" if planner == "heuristic" else planner
-    app = doors.app(create=not check, flags=wording.chosen(planner=planner, verify=wishes.verify))
+    app = doors.app(create=not check, flags=shared_options.chosen(planner=planner, verify=wishes.verify))
     if file is not None:
         made = _read(app, file).plan
         if check:
             return _checked(app, made, file, as_json=as_json)
     else:
-        text = wording.goal_text(goal or "")
+        text = shared_options.goal_text(goal or "")
         if name is not None:
             app.plans.check_name(name)  # before a model is asked
         made = app.decompose(text)
@@ -79,7 +79,7 @@ def plan(
 @click.option(
     "--remove", "gone", metavar="PLAN", multiple=True, shell_complete=completing.plans, help="Forget this plan first."
 )
-@wording.as_json
+@shared_options.as_json
 def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
     """List saved plans.
 
@@ -137,7 +137,7 @@ def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
 @click.option("--why", metavar="TEXT", help="With --refuse: the reason, for the log.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
-@wording.as_json
+@shared_options.as_json
 def plan_continue(
     id: str,
     changes: str | None,
@@ -257,8 +257,8 @@ def _go_on(
 @click.option(
     "--hash", "fingerprint", metavar="HASH", help="Only if the plan still has this hash, as --json showed it."
 )
-@wording.with_wishes
-@wording.as_json
+@shared_options.with_wishes
+@shared_options.as_json
 def execute_plan(
     id: str, no_run: bool, max_agents: int | None, fingerprint: str | None, as_json: bool, **wished: Any
 ) -> int:
@@ -269,8 +269,8 @@ def execute_plan(
 
     --priority, --budget, --verify and --context given here override those saved with the plan.
     """
-    wishes = wording.wishes(wished)
-    app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
+    wishes = shared_options.wishes(wished)
+    app = doors.app(create=False, flags=shared_options.chosen(max_agents=max_agents))
     saved = app.plans.resolve(id)
     saved = replace(saved, wishes=wishes.over(saved.wishes))
     return _execute(app, saved, no_run=no_run, fingerprint=fingerprint, as_json=as_json)
