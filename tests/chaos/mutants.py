@@ -85,7 +85,7 @@ MUTANTS = (
         name="trust_the_pid",
         changes=(
             (
-                "runtime/process.py",
+                "runtime/run_dir.py",
                 "    if held:\n        return State.RUNNING if",
                 "    if begun:\n        return State.RUNNING if",
             ),

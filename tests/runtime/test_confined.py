@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import ExitRecord, Process, Why
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.run_dir import ExitRecord, Why
 from runtime.conftest import Start
 from runtime.trees import wait_for
 

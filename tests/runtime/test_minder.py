@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.runtime import minder
-from agent_orchestrator.runtime.process import ExitRecord, Process, Spawn, Why, _as_json, exit_record
+from agent_orchestrator.runtime.process import Process, Spawn, _as_json
+from agent_orchestrator.runtime.run_dir import ExitRecord, Why, exit_record
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, start_time, wait_for, witnessed

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, Why, state
 from agent_orchestrator.runtime.sweeping import _has_minder, sweep
 from runtime import trees
 from runtime.conftest import Start

@@ -13,7 +13,7 @@ from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent, Started, UsedTool, joined
 from agent_orchestrator.runtime.follower import tail
-from agent_orchestrator.runtime.process import State, state
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.services.json_values import Json
 

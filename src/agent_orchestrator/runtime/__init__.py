@@ -9,9 +9,9 @@
 - What starts: ``scheduling`` decides under limits, ``open_goals``, ``provider_watch`` and ``spending`` say of what and
   by whom, ``replanner`` changes plans; ``asking`` puts one question to a model.
 - An attempt: ``spawner`` makes it ready (``prompt``, ``environment``, ``launcher``), ``process`` starts its ``minder``,
-  by a ``nursery`` where there is one, and ``sweeping`` ends what a dead minder left. ``follower`` reads its
-  ``transcript`` and the ``session_log`` of its CLI, ``checkpointing`` keeps its work, ``endings`` says how it ended,
-  ``masking`` takes secrets out.
+  by a ``nursery`` where there is one. ``follower`` reads its ``transcript`` and the ``session_log`` of its CLI,
+  ``checkpointing`` keeps its work, ``masking`` takes secrets out. ``run_dir`` proves what became of its processes,
+  ``sweeping`` ends those that a dead minder left, ``endings`` says how the attempt ended.
 - Its work: ``merge_queue`` is the ``line`` before ``landing`` (``right_of_way`` says who waits for whom), which has it
   checked by ``verification`` (``commands``, ``failures``, ``counting``, ``check_memory``) and looked through by
   ``scrutiny`` (``tampering``, ``cases``, ``check_edits``, ``unfinished``, ``asked``); ``resolutions`` looks at

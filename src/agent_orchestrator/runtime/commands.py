@@ -19,7 +19,8 @@ from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.runtime.minder import is_held
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, Why, exit_record, state
 from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.workspaces import Confined
 

@@ -18,7 +18,8 @@ from agent_orchestrator.providers import (
     UsedTool,
     still_limited,
 )
-from agent_orchestrator.runtime.process import ExitRecord, Process, exit_record
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.run_dir import ExitRecord, exit_record
 from agent_orchestrator.runtime.session_log import SessionLogReader
 from agent_orchestrator.runtime.transcript import Line, Tailer
 from agent_orchestrator.workspaces import Workspace

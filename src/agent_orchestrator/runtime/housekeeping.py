@@ -24,7 +24,7 @@ from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery
 from agent_orchestrator.domain.ids import TaskId
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
-from agent_orchestrator.runtime import process
+from agent_orchestrator.runtime import run_dir
 from agent_orchestrator.runtime.restoring import chosen
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import SECRET, Checkpoint, Checkpoints, Workspace, Workspaces
@@ -375,7 +375,7 @@ class Housekeeping:
     def _questions(self) -> Iterator[Leftover]:
         for folder in _folders(self.state / "questions"):
             asked = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-            is_asking = process.state(folder) in {process.State.STARTING, process.State.RUNNING}
+            is_asking = run_dir.state(folder) in {run_dir.State.STARTING, run_dir.State.RUNNING}
             if self.clock.now() - asked > QUESTION_LASTS and not is_asking:
                 about = "a question to a planner that a crash left"
                 yield Leftover(kind=Kind.QUESTION, path=folder, bytes=self._size(folder), about=about)

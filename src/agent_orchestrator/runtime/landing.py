@@ -22,8 +22,8 @@ from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.endings import with_room_in_mind
 from agent_orchestrator.runtime.failures import in_words
-from agent_orchestrator.runtime.process import exit_record
 from agent_orchestrator.runtime.resolutions import missing
+from agent_orchestrator.runtime.run_dir import exit_record
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue

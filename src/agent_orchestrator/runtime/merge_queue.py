@@ -27,9 +27,9 @@ from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
-from agent_orchestrator.runtime.process import State, state
 from agent_orchestrator.runtime.right_of_way import RightOfWay
 from agent_orchestrator.runtime.room import Room
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.runtime.transcript import Tailer

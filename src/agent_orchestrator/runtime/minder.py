@@ -4,8 +4,9 @@ Run as a program, once per attempt, outliving the supervisor that started it::
 
     python -I -S -E minder.py RUN_DIR [--lifeline FD] [--lock FD] [--sampled]
 
-or forked from a process that has loaded this file (`nursery.py`); then no agent waits for that. Standard library only,
-and little of it. `process.py` is the other side.
+or forked from a process that has loaded this file (`nursery.py`); then no agent waits for that. It is one file, and
+imports little of the standard library and nothing else, because an isolated Python that runs it finds nothing of ours
+and every agent waits for its start. `process.py` is the other side, and `run_dir.py` reads what we leave.
 
 Files in RUN_DIR: ``spawn.json`` is read and removed, because it holds the agent's secrets; ``stdout.log`` and
 ``stderr.log`` take the agent's output; ``pid.json`` is durable *before* the agent executes, so an attempt without one

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_orchestrator.runtime import minder
-from agent_orchestrator.runtime.process import Identity, read_json
+from agent_orchestrator.runtime.run_dir import Identity, read_json
 
 PATIENCE_S = 10.0
 """How long SIGKILL is repeated before survivors are reported."""
