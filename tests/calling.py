@@ -115,6 +115,12 @@ class Caller:
         ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)
         return ran.stdout.decode().strip()
 
+    def begin_repository(self) -> None:
+        """Make the folder a git repository with a first commit of what is in it."""
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+        for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+            self.git(*identity, *words)
+
     def with_agent(self, folder: Path) -> None:
         """Let runs use the shell script AGENT as their agent."""
         script = folder / "agent.sh"

@@ -20,9 +20,7 @@ def call(tmp_path: Path) -> Caller:
     caller = Caller(tmp_path / "project")
     caller.with_agent(tmp_path)
     (caller.folder / "README").write_text("hello\n")
-    caller.git("init", "-q", "-b", "main")
-    caller.git("add", "-A")
-    caller.git("commit", "-q", "-m", "Begin")
+    caller.begin_repository()
     caller("submit", "Work")
     assert caller("run").code == 0
     return caller

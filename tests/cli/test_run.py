@@ -27,9 +27,7 @@ def call(tmp_path: Path) -> Caller:
 @pytest.fixture
 def repository(call: Caller) -> Caller:
     (call.folder / "README").write_text("hello\n")
-    call.git("init", "-q", "-b", "main")
-    call.git("add", "-A")
-    call.git("commit", "-q", "-m", "Begin")
+    call.begin_repository()
     return call
 
 
