@@ -320,5 +320,5 @@ class Shop:
         app.tasks.handed_in(attempt)
         collected = app.landing.save(attempt, workspace)
         app.landing.process(attempt, self.provider, workspace, collected)
-        app.landing.give_back(workspace, collected)
+        app.landing.give_back_checkout(workspace, collected)
         return app.store.tasks.get(attempt.task), app.store.attempts.evidence(attempt.id)

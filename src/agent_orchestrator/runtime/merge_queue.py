@@ -140,7 +140,7 @@ class MergeQueue:
             right_of_way.settled(attempt, outcome, collected.files)
             if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
-                    self._saving.submit(landing.give_back, workspace, collected)
+                    self._saving.submit(landing.give_back_checkout, workspace, collected)
             return True
 
         self._stage(attempt, save)
