@@ -134,6 +134,15 @@ def test_every_module_says_why_it_exists(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text())), f"{module} has no docstring"
 
 
+@pytest.mark.parametrize("package", ["app", "cli", "planning", "providers", "runtime", "services", "workspaces"])
+def test_the_index_of_a_package_names_each_of_its_modules(package: str) -> None:
+    index = ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text()))
+    modules = {file.stem for file in (PACKAGE / package).glob("*.py")} - {"__init__"}
+    modules |= {file.parent.name for file in (PACKAGE / package).glob("*/__init__.py")}
+
+    assert modules - set(re.findall(r"``(\w+)``", index or "")) == set()
+
+
 def texts() -> list[tuple[str, str]]:
     """Return every text file of the project but the lock file, with its name."""
     found = []
