@@ -137,7 +137,10 @@ class SubreaperTree:
         return [m for m in _below({os.getpid()}, everything) if m.state not in "ZX"]
 
     def signal(self, number: int, spared: int | None = None) -> None:
-        """Send a signal to every process but *spared*, the newly orphaned ones first: a fork chain is always one."""
+        """Send a signal to every process but *spared*.
+
+        Our own children come first: a process that forks and exits all the time has just become one.
+        """
         for pid in _read("/proc/thread-self/children").split():
             _kill(int(pid), number, spared)
         for member in self.survey():
@@ -523,7 +526,7 @@ class Limits:
 
 
 class Orphan:
-    """Nobody has held the supervisor's lock for `orphan_ttl_s`: then no supervisor is coming back."""
+    """Ends an attempt whose supervisor is not coming back: nobody has held its lock for `orphan_ttl_s`."""
 
     def __init__(self, minder: Minder) -> None:
         self._minder = minder
@@ -652,18 +655,15 @@ def _fingerprint(folder: str) -> int:
     """Return a number that changes when a file below *folder* does; independent of any clock."""
     print_, seen, pending = 0, 0, [folder]
     while pending and seen < WATCHED_ENTRIES:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    seen += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name not in UNWATCHED:
-                            pending.append(entry.path)
-                        continue
+        # What is removed while we look is seen by the next comparison.
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if not entry.is_dir(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
                     print_ ^= hash((entry.path, status.st_mtime_ns, status.st_size))
-        except OSError:
-            continue  # removed while we looked: the next comparison sees it
+                elif entry.name not in UNWATCHED:
+                    pending.append(entry.path)
     return print_
 
 
