@@ -105,9 +105,10 @@ class App(Nouns):
         return planning.decompose(self, goal)
 
     def looked_over(self, plan: "Plan", *, new: bool = False) -> "Plan":
-        """Return *plan* with what is doubtful about it in this project; a *new* one by rules with what it guesses too.
+        """Return *plan* with remarks on what is doubtful about it in this project.
 
-        A plan that somebody changed or brought gets no question: who left none open wants none.
+        A *new* plan that the rules made gets questions too, about what they guessed. One that a person changed or
+        brought gets none: whatever they left in it, they decided.
         """
         from agent_orchestrator.app import planning
 

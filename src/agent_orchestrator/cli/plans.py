@@ -198,7 +198,7 @@ def _answered(agree: str | None, refuse: str | None, why: str | None) -> "Answer
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
-    """Return the numbers that *text* lists, of nothing none; None when it is something else."""
+    """Return the numbers that *text* lists, none for an empty text; None when it is no list of numbers."""
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if all(part.isascii() and part.isdigit() and len(part) <= NUMBER_DIGITS for part in parts):
         return tuple(map(int, parts))

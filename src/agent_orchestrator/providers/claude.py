@@ -188,7 +188,7 @@ class Claude:
         return ENCLOSING if keeps else ENCLOSING | {"ANTHROPIC_API_KEY"}
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 

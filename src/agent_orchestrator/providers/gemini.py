@@ -113,7 +113,7 @@ class Gemini:
         return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 

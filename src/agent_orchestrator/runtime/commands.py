@@ -73,7 +73,7 @@ def run(
     confine: Callable[[tuple[str, ...]], Confined] = lambda argv: Confined(argv=argv),
     start: Callable[[Spawn], Process] = Process.start,
 ) -> Ended:
-    """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended. Nothing of it is left, nor its files.
+    """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended, once all its processes are gone.
 
     *confine* puts it into a sandbox; *start* starts its minder.
 

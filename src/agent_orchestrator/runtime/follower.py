@@ -70,7 +70,7 @@ class Follower:
     """Reads what the CLI writes down for itself, where there is more in that than in what it prints."""
 
     def __post_init__(self) -> None:
-        """Take an attempt that was read from before as one that did something: what it was is not remembered."""
+        """Count an attempt as one that did something if it was read before: what it did then is not remembered."""
         self._acted = self.attempt.stdout_offset > 0
         self._log = SessionLogReader(self.provider) if isinstance(self.provider, LogsSessions) else None
 

@@ -90,7 +90,7 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forked:
-    """A minder that a nursery forked: no child of ours, and on its way."""
+    """A minder that a nursery forked. It is no child of ours: we know it by these descriptors."""
 
     pid: int
     end: int
@@ -318,9 +318,10 @@ def environment() -> dict[str, str]:
 
 
 def program(module: ModuleType) -> str:
-    """Return *module* compiled, if its import here left it so: a main program given as source is compiled each time.
+    """Return the file to start *module* from as a program: its compiled form, if importing it here left a current one.
 
-    That is a quarter of a minder's start (measured 2026-11). Bytes 8 to 16 of a .pyc name the source's time and size.
+    Python compiles a main program given as source at every start, which takes a quarter of a minder's start (measured
+    2026-11). Bytes 8 to 16 of a .pyc are the time and the size of its source.
     """
     assert module.__file__ is not None and module.__spec__ is not None
     source = Path(module.__file__)
