@@ -70,6 +70,17 @@ def test_a_result_that_the_user_squashed_is_known_by_what_is_in_it_and_undo_take
     assert (waiting.git("rev-parse", "main") == before) is not gone_on
 
 
+def test_a_result_of_which_all_was_rejected_was_not_taken_in(waiting: Caller) -> None:
+    task = report(waiting)["tasks"][0]["id"]
+    assert waiting("review", task, "--reject").code == 0
+    waiting("cancel", task)
+    waiting.git("commit", "-q", "-am", "mine")
+
+    waiting("status")
+
+    assert waiting("events", "--type", "goal.taken_in", "--json").out == ""
+
+
 def test_half_of_a_result_is_not_all_of_it_and_picked_commits_are(begin: Begin) -> None:
     call = begin()
     tasks = tuple(

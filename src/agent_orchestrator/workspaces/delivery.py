@@ -9,8 +9,6 @@ from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
 _UNDERWAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG")
-
-
 LOOKED_BACK = 200
 """Commits of the user's branch among which the one that squashed a result is looked for, the newest."""
 
@@ -86,7 +84,8 @@ def _squashed(repository: Repository, *, new: str, now: str, base: str | None, w
     def has_it(commit: str) -> bool:
         return repository.union(commit, new).tree == repository.tree(commit)
 
-    if not since or not has_it(now):
+    is_empty = base is not None and repository.tree(base) == repository.tree(new)  # all of it was rejected
+    if not since or is_empty or not has_it(now):
         return None
     by = next((one for one in reversed(since) if has_it(one)), now)
     before = repository.commit(f"{by}^1")
