@@ -77,6 +77,7 @@ class Watch:
     def told(self) -> list[tuple[str, str]]:
         """Look, wait until everything is sent, and return kind and title of each notice so far."""
         given = {"has_work": True, "holds": (), "all_held": False, "stopped_by": "", "output": 0, **self.seen}
+        self.vigil.tell_sleep()
         self.vigil.look(lambda: Seen(**given), at_once=True)
         due = len(self.app.events.last(1000, types=("notice.due",)))
         wait_for(lambda: len(self.sink.sent) == due, 60)

@@ -413,3 +413,10 @@ class Workspaces(Protocol):
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches, for reports and for taking work in by hand."""
         ...
+
+    def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete *branches* that stand on the commit given for each and are checked out nowhere; return which did.
+
+        What they held stays in the repository's objects until git collects what no ref reaches.
+        """
+        ...
