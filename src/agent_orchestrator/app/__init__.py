@@ -132,7 +132,7 @@ class App(Nouns):
 
     @cached_property
     def forecasts(self) -> "Forecasts":
-        """What a plan may take."""
+        """How long plans may take and what they may cost."""
         from agent_orchestrator.app import planning
 
         return planning.forecasts(self)
@@ -217,7 +217,7 @@ class App(Nouns):
 
     @cached_property
     def landing(self) -> "Landing":
-        """The merge queue, delivery and undo, for a process that is no run: nothing abandons its checks."""
+        """What lands, delivers and undoes, for a process that is no run: nothing stops its checks early."""
         from agent_orchestrator.runtime.process import Process
 
         return self.assembly.landing(lambda: False, Process.start)

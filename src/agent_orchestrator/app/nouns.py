@@ -117,7 +117,7 @@ class Nouns:
 
     @cached_property
     def events(self) -> "Events":
-        """The log."""
+        """The append-only log of what happened."""
         from agent_orchestrator.services.events import Events
 
         return Events(self.store, self.clock)
@@ -131,7 +131,7 @@ class Nouns:
 
     @cached_property
     def goals(self) -> "Goals":
-        """Goals."""
+        """The goals: accepted into the queue, open, over."""
         from agent_orchestrator.services.goals import Goals
 
         return Goals(self.store, self.clock, self.events, self.notifier)
@@ -145,7 +145,7 @@ class Nouns:
 
     @cached_property
     def tasks(self) -> "TaskQueue":
-        """The queue."""
+        """The queue: tasks are claimed from it, and their results taken back."""
         from agent_orchestrator.services.retries import Retries
         from agent_orchestrator.services.tasks import TaskQueue
 
@@ -188,14 +188,14 @@ class Nouns:
 
     @cached_property
     def agents(self) -> "Agents":
-        """Agents."""
+        """The agents at work, and the wish that one stops."""
         from agent_orchestrator.services.agents import Agents
 
         return Agents(self.store, self.clock, self.events, self.notifier)
 
     @cached_property
     def messages(self) -> "Messages":
-        """Messages."""
+        """Messages between the user and agents, and among agents."""
         from agent_orchestrator.services.messages import Messages
 
         return Messages(self.store, self.clock, self.events)
@@ -210,7 +210,7 @@ class Nouns:
 
     @cached_property
     def budgets(self) -> "Budgets":
-        """Money."""
+        """What was spent, and whether one more agent may start."""
         from agent_orchestrator.services.budget import Budgets
 
         return Budgets(self.store, self.clock, self.events)
@@ -224,7 +224,7 @@ class Nouns:
 
     @cached_property
     def reports(self) -> "Reports":
-        """Views of everything."""
+        """One snapshot of everything, which all views are drawn from."""
         from agent_orchestrator.services.reports import Reports
 
         return Reports(self.store, self.clock, self._folder, places.database_at(self._folder, self.environ))
