@@ -25,7 +25,7 @@ from agent_orchestrator.services.alive import process_identity
 from agent_orchestrator.services.goals import Submission
 from calling import wait_for
 from looking import HOSTILE, is_harmless
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
@@ -308,7 +308,7 @@ def test_the_drawing_shows_ceilings_and_what_holds_everything_up(here: App) -> N
 def test_many_goals_leave_room_for_what_works_and_what_failed(here: App) -> None:
     for number in range(30):
         accept(here, planned(f"t{number}"), text=f"Goal {number}")
-    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")
 
     lines = [text.plain for text in live._lines(here.reports.snapshot())]
 

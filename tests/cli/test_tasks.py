@@ -16,7 +16,7 @@ from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.runtime.process import Process, Spawn
 from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
 
@@ -86,7 +86,7 @@ def test_a_task_shows_its_attempts_evidence_cost_and_transcript(here: App) -> No
 
 def test_logs_show_what_the_agent_said_and_did_and_nothing_that_steers(here: App, tmp_path: Path) -> None:
     attempt = demo_attempt(here, tmp_path, errors="warning: \x1b[31mred\n")
-    here.tasks.ended(attempt, outcome=Outcome.NO_EVIDENCE, reason="nothing changed", final=True)
+    fail(here, attempt, outcome=Outcome.NO_EVIDENCE, reason="nothing changed")
 
     said = orchestrate("logs", "a")
 
@@ -199,7 +199,7 @@ def test_followed_logs_show_what_comes_and_end_with_the_attempt(
 
 def test_a_retry_gives_attempts_back_and_keeps_the_comment(here: App) -> None:
     goal, _ = accept(here, planned("a"))
-    failed = here.tasks.ended(claim(here), outcome=Outcome.FAILED, reason="no", final=True)
+    failed = fail(here, claim(here), outcome=Outcome.FAILED, reason="no")
 
     said = orchestrate("retry", "a", "--comment", "use tomllib")
 
