@@ -60,8 +60,11 @@ class Follower:
     """True when something was learned that is not in the database yet."""
     cwd_seen: str | None = None
     _before: Usage = field(default_factory=Usage)
+    """What the attempts before this one had used in the same session."""
     _whole: Usage = field(default_factory=Usage)
+    """The latest figures that were told of the whole session."""
     _added: Usage = field(default_factory=Usage)
+    """The sum of the figures that were told piece by piece."""
     _last_said: str = ""
     _acted: bool = False
     _parts: str = ""
