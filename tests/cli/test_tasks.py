@@ -193,7 +193,7 @@ def test_followed_logs_show_what_comes_and_end_with_the_attempt(
 
     go.touch()
 
-    assert following.wait(30) == 0
+    assert following.wait(90) == 0
     assert said.read_text().count("before") == said.read_text().count("after") == 1
 
 

@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    ran = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=30)
+    ran = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=90)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 

@@ -33,7 +33,7 @@ def put(path: Path, text: str) -> Path:
     return path
 
 
-def ends(pid: int, timeout_s: float = 10) -> bool:
+def ends(pid: int, timeout_s: float = 90) -> bool:
     """Say whether a process that was killed is gone, or only waits to be reaped."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
