@@ -141,7 +141,7 @@ class Process:
         lock = os.open(spawn.run_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _write_private(spawn.run_dir / "spawn.json", _as_json(spawn))
+            _write_private(spawn.run_dir / "spawn.json", as_json(spawn))
             if nursery is not None and (forked := nursery.fork(spawn.run_dir, lock)) is not None:
                 return cls._of(spawn.run_dir, forked)
             heard, lifeline = os.pipe()
@@ -335,7 +335,8 @@ def program(module: ModuleType) -> str:
     return compiled if compiled and header[4:] == expected else str(source)
 
 
-def _as_json(spawn: Spawn) -> dict[str, object]:
+def as_json(spawn: Spawn) -> dict[str, object]:
+    """Return *spawn* as its minder reads it in ``spawn.json``."""
     return {
         "argv": spawn.argv,
         "cwd": str(spawn.cwd.absolute()),

@@ -64,11 +64,11 @@ def sweep(run_dir: Path) -> Leftovers:
     return Leftovers(
         killed=tuple(sorted(search.killed - survivors)),
         survivors=tuple(sorted(survivors)),
-        unreadable=tuple(sorted(pid for pid in search.unreadable if not _has_minder(pid))),
+        unreadable=tuple(sorted(pid for pid in search.unreadable if not has_minder(pid))),
     )
 
 
-def _has_minder(pid: int) -> bool:
+def has_minder(pid: int) -> bool:
     """Say whether a living minder is above *pid*: then it is of another attempt, for ours has none."""
     import psutil
 
