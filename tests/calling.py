@@ -109,7 +109,7 @@ class Caller:
             while chunk := os.read(ours, 4096):
                 shown += chunk
         os.close(ours)
-        return process.wait(timeout=60), shown.decode(errors="replace")
+        return process.wait(timeout=120), shown.decode(errors="replace")
 
     def git(self, *words: str) -> str:
         ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)

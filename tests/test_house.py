@@ -227,7 +227,7 @@ def loaded_by(*arguments: str) -> set[str]:
         "    from agent_orchestrator.__main__ import main\n"
         "    main()\n"
     )
-    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return {name.split(".")[0] for name in json.loads(ran.stderr.splitlines()[-1])}
 

@@ -117,7 +117,7 @@ def test_logs_in_json_are_one_document_a_line(here: App, tmp_path: Path) -> None
 def test_raw_logs_are_the_agents_own_bytes(here: App, tmp_path: Path) -> None:
     demo_attempt(here, tmp_path)
 
-    done = subprocess.run([*ORCHESTRATE, "logs", "a", "--raw"], capture_output=True, timeout=60)
+    done = subprocess.run([*ORCHESTRATE, "logs", "a", "--raw"], capture_output=True, timeout=120)
 
     assert done.stdout == TRANSCRIPT.encode()
 
@@ -193,7 +193,7 @@ def test_followed_logs_show_what_comes_and_end_with_the_attempt(
 
     go.touch()
 
-    assert following.wait(90) == 0
+    assert following.wait(120) == 0
     assert said.read_text().count("before") == said.read_text().count("after") == 1
 
 

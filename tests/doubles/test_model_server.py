@@ -135,7 +135,7 @@ def test_closing_the_server_ends_requests_that_hang(turn: Turn) -> None:
         server.wait_for(lambda request: request.prompt == "go", count=3)
 
     for thread in asking:
-        thread.join(timeout=90)
+        thread.join(timeout=120)
     assert len(ended) == 3
 
 
@@ -151,7 +151,7 @@ def test_many_may_ask_at_once(server: ModelServer) -> None:
     assert answers == {}
     open_gate.set()
     for thread in asking:
-        thread.join(timeout=90)
+        thread.join(timeout=120)
 
     assert answers == {at: f"go {at}" for at in range(20)}
 

@@ -162,7 +162,7 @@ def test_a_killed_agent_or_minder_costs_one_attempt_at_most(begin: Begin, tmp_pa
         for pid in minders(project):
             os.kill(pid, signal.SIGKILL)
     (tmp_path / "go").touch()
-    code = first.wait(timeout=60)
+    code = first.wait(timeout=120)
 
     if victim == "minder and supervisor":
         code = project("run").code
@@ -181,7 +181,7 @@ def test_a_second_run_is_refused_while_one_leads(begin: Begin, tmp_path: Path) -
 
     assert second.code == 5
     assert second.json["error"]["code"] == "already_running"
-    assert first.wait(timeout=60) == 0
+    assert first.wait(timeout=120) == 0
     assert_finished(project, tmp_path, 1)
 
 

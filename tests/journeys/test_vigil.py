@@ -87,7 +87,7 @@ def test_the_machine_is_kept_awake_while_there_is_work_and_no_longer(begin: Begi
 
     assert project("run").code == 0
 
-    wait_for(lambda: "ended" in said.read_text(), 60)
+    wait_for(lambda: "ended" in said.read_text())
     assert said.read_text().split() == ["began", "ended"]
     said.unlink()
     project("submit", job("again", "write b.txt b"))
@@ -112,13 +112,13 @@ def test_a_suspend_past_the_deadline_winds_the_run_down_and_costs_the_agent_no_a
     run = threading.Thread(target=lead, args=(app,))
     run.start()
     try:
-        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task), 60)
+        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
         clock.suspend(timedelta(hours=8))
-        run.join(60)
+        run.join(120)
     finally:
         if run.is_alive():
             looking.supervision.stop(now=True)
-            run.join(60)
+            run.join(120)
 
     (one,) = ended
     assert one.stopped_by == "deadline"
@@ -148,16 +148,16 @@ def test_a_suspend_uses_up_no_budget_of_minutes(begin: Begin, tmp_path: Path) ->
     run = threading.Thread(target=lead, args=(app,))
     run.start()
     try:
-        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task), 60)
+        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
         clock.suspend(timedelta(hours=8))
-        wait_for(lambda: bool(looking.events.last(1, types=("machine.slept",))), 60)
+        wait_for(lambda: bool(looking.events.last(1, types=("machine.slept",))))
         second = project("submit", job("next", "write next.txt 1"), "--json").json["tasks"][0]["id"]
         awake.touch()
-        run.join(60)
+        run.join(120)
     finally:
         if run.is_alive():
             looking.supervision.stop(now=True)
-            run.join(60)
+            run.join(120)
 
     (one,) = ended
     assert one.stopped_by == ""

@@ -266,7 +266,7 @@ class Shop:
             (project / path).write_text(text)
         identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
         for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-            subprocess.run(["git", *identity, *words], cwd=project, check=True, capture_output=True, timeout=60)
+            subprocess.run(["git", *identity, *words], cwd=project, check=True, capture_output=True, timeout=120)
         import os
 
         environ = {

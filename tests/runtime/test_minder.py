@@ -284,7 +284,7 @@ def test_a_tree_that_is_only_sampled_is_ended_too(spawn: Callable[..., Spawn], w
     with subprocess.Popen(program) as running:
         wait_for(lambda: len(witnessed(witness)) >= SHAPES[shape])
         running.terminate()
-        assert running.wait(60) == 0
+        assert running.wait(120) == 0
 
     record = exit_record(made.run_dir)
     assert record is not None

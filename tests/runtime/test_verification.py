@@ -45,7 +45,7 @@ class Repository:
     asked_for: list[str] = field(default_factory=list)
 
     def git(self, *args: str) -> bytes:
-        return subprocess.run(("git", *args), cwd=self.root, check=True, capture_output=True, timeout=90).stdout
+        return subprocess.run(("git", *args), cwd=self.root, check=True, capture_output=True, timeout=120).stdout
 
     def tree(self, files: dict[str, str]) -> str:
         """Write *files* into a tree, and nothing else."""

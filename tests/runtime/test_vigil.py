@@ -80,7 +80,7 @@ class Watch:
         self.vigil.tell_sleep()
         self.vigil.look(lambda: Seen(**given), at_once=True)
         due = len(self.app.events.last(1000, types=("notice.due",)))
-        wait_for(lambda: len(self.sink.sent) == due, 60)
+        wait_for(lambda: len(self.sink.sent) == due)
         return [(one.kind.value, one.title) for one in self.sink.sent]
 
 
@@ -266,7 +266,7 @@ def test_a_sink_that_hangs_holds_up_nothing_and_one_that_fails_is_told(app: App,
         name: str = "hanging"
 
         def send(self, notice: Notice) -> str:
-            release.wait(60)
+            release.wait(120)
             return "the line was dead"
 
     watch = Watch(app, clock)
@@ -320,7 +320,7 @@ def test_a_command_that_fails_or_hangs_says_so_and_leaves_nothing_behind(tmp_pat
     assert failing.send(NOTICE) == "exit code 3: no such room"
     assert "killed" in hanging.send(NOTICE)
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(), 60)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text())
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -349,7 +349,7 @@ def hook() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}/hook"
     server.shutdown()
     server.server_close()
-    thread.join(60)
+    thread.join(120)
 
 
 def test_a_webhook_is_posted_to_once_and_its_refusal_is_told(hook: str) -> None:

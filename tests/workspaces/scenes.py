@@ -17,7 +17,7 @@ GOAL = GoalId("g7kq2mx")
 
 
 def sh(cwd: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=120)
     assert not check or done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout.rstrip("\n")
 
