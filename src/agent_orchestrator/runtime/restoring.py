@@ -106,7 +106,10 @@ class Restoring:
 def chosen(its_own: Sequence[Checkpoint]) -> Checkpoint:
     """Return the checkpoint of one attempt that a person most likely means: the newest, unless most was gone by then.
 
-    It is the newest that holds at least half as many changed files as the fullest.
+    It is the newest that has at least half of the most changed files, also of those that are there: an agent that
+    deletes everything has changed every file, and holds none.
     """
-    fullest = max(one.files for one in its_own)
-    return next(one for one in reversed(its_own) if 2 * one.files >= fullest)
+    changed = max(one.files for one in its_own)
+    held = max(one.files - one.gone for one in its_own)
+    enough = (one for one in reversed(its_own) if 2 * one.files >= changed and 2 * (one.files - one.gone) >= held)
+    return next(enough, its_own[-1])
