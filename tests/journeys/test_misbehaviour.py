@@ -133,7 +133,7 @@ def test_a_task_that_had_to_give_way_lands_before_others_that_change_the_same_fi
         "second": ["conflict", "succeeded"],
         "third": ["conflict", "succeeded"],
     }
-    assert "waits to land" in ran.err
+    assert "third waits to land: second changes the same files" in ran.err
     assert (project.folder / "f.txt").read_text() == "first\nsecond\nthird\n"
 
 

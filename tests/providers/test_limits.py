@@ -132,6 +132,7 @@ def test_an_epoch_that_is_no_future_time_gives_none(seconds: float) -> None:
         ("Opus limit reached ∙ resets 3am", HoldKind.USAGE_LIMIT),
         ("You've hit your org's monthly limit", HoldKind.USAGE_LIMIT),
         ("Rate limit reached · resets in 20s", HoldKind.RATE_LIMIT),
+        ("You have reached your rate limit, retry in 20s", HoldKind.RATE_LIMIT),
         ("Your credit balance is too low to access the API", HoldKind.USAGE_LIMIT),
         ("You exceeded your current quota, please check your plan (429)", HoldKind.USAGE_LIMIT),
         ("exceeded retry limit, last status: 429 Too Many Requests", HoldKind.RATE_LIMIT),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors, exits, live
+from agent_orchestrator.cli import columns, doors, exits, live, render
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import GOAL_OPEN, Isolation
@@ -36,6 +36,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
         else:
             doors.tell(f"{provider.title} works here; {app.lineup.payer(name)} pays")
     doors.tell(f"sandbox: {app.sandbox.description}")
+    _tell_holds(app)
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
@@ -55,6 +56,17 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
     _settle_trust(app, project.root or app.folder, trust=trust, ask=ask)
     for note in project.notes:
         doors.tell(f"note: {columns.one_line(note)}")
+
+
+def _tell_holds(app: App) -> None:
+    """Say which of the run's providers waits already: without it a run that begins on hold is silent for hours."""
+    from agent_orchestrator.services.json_values import hold_json, time
+
+    now = time(app.clock.now())
+    for hold in app.holds.current():
+        if hold.provider in app.run_providers():
+            waits = render.hold(hold_json(hold), now)
+            doors.tell(f"{waits}; to use it now: orchestrate resume {hold.provider}")
 
 
 def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
@@ -117,7 +129,7 @@ def tell(ran: "Ran") -> None:
         note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
         rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
     columns.show(rows)
-    if ran.stopped_by:
+    if ran.stopped_by and any(goal.state in GOAL_OPEN for goal in ran.goals):
         doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: orchestrate run")
     for id, count in ran.asking.items():
         doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")

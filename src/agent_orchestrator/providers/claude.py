@@ -97,7 +97,8 @@ KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
 """Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
     r"\s*(?:Claude (?:AI )?usage limit reached\s*\|\s*\d{10,13}"
-    r"|You['’]ve (?:hit your (?:\w+ )?limit|run out of extra usage) · resets [^\n]{1,60})\s*"
+    r"|(?:You['’]ve (?:hit your (?:[\w'’-]+ ){0,2}limit|run out of extra usage)|[\w -]{0,20}limit reached) [·∙] resets"
+    r" [^\n]{1,60})\s*"
 )
 """A limit that the CLI itself gave out as a good result. The whole text must be it: a task may be about such texts."""
 _TOOL_DETAILS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "query", "description", "skill")

@@ -182,7 +182,7 @@ def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
 
 _STATUS = r"\b(?:status(?:[ _]code)?|http(?:/\d(?:\.\d)?)?|error(?:[ _]code)?|code|rejected|unexpected status)\W{0,3}"
 _USAGE = re.compile(
-    r"usage[ _]limit|(?:hit|reached) your (?:[\w'-]+ ){0,2}limit\b(?! of)|out of extra usage"
+    r"usage[ _]limit|(?:hit|reached) your (?:(?!rate)[\w'-]+ ){0,2}limit\b(?! of)|out of extra usage"
     r"|(?:\d-hour|opus|sonnet) limit reached|(?<!\w )limit reached\W+resets?\b"
     r"|(?:session|weekly|daily|monthly|spend(?:ing)?) limit|insufficient_quota"
     r"|exceeded your current quota|quota exceeded|credit balance is too low|out of credits"

@@ -55,8 +55,12 @@ def with_room_in_mind(outcome: Outcome, reason: str) -> tuple[Outcome, str]:
 
 
 def told_of_hold(hold: Hold) -> str:
-    """Say who waits until when and why: the first time loudly when a person must act, then in few words."""
-    until = f"{hold.until:%Y-%m-%d %H:%M} UTC"
+    """Say who waits until when and why: the first time loudly when a person must act, then in few words.
+
+    In local time, as every line of the log and ``status`` have it, and with the date where it is not today's.
+    """
+    since, end = hold.since.astimezone(), hold.until.astimezone()
+    until = f"{end:%H:%M}" if since.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
     if hold.kind is HoldKind.LOGIN:
         if hold.refusals > 1:
             return f"{hold.provider}'s login is still refused; looked at again at {until}"
