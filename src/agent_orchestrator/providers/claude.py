@@ -24,6 +24,7 @@ from agent_orchestrator.providers import (
     Meaning,
     Provider,
     Question,
+    RequestUsage,
     Said,
     Spent,
     Started,
@@ -211,6 +212,29 @@ class Claude:
                 return self._result(event)
             case _:
                 return ()
+
+    def read_request(self, line: str) -> RequestUsage | None:
+        """Return what an ``assistant`` line says of its request; a message of several parts has a line for each.
+
+        What it reads is whole there, of what it writes only the beginning (claude 2.1.329, in November 2026).
+        """
+        if '"usage"' not in line:
+            return None
+        event = fields.parse(line)
+        message = fields.mapping(event.get("message"))
+        request, told = fields.text(message.get("id"), 100), fields.mapping(message.get("usage"))
+        if event.get("type") != "assistant" or not request or message.get("model") == "<synthetic>":
+            return None
+        usage = Usage(
+            input_tokens=fields.count(told.get("input_tokens")),
+            cached_tokens=fields.count(told.get("cache_read_input_tokens")),
+            output_tokens=fields.count(told.get("output_tokens")),
+        )
+        model = fields.text(message.get("model"), 100)
+        written = fields.count(told.get("cache_creation_input_tokens"))
+        if usage == Usage() and not written:
+            return None
+        return RequestUsage(request=request, usage=self.table.estimated(usage, model, cache_write_tokens=written))
 
     def _rate_limit(self, info: dict[str, object]) -> tuple[Meaning, ...]:
         """``allowed_warning`` comes with runs that go well, and ``rejected`` with paid overage goes on too."""
