@@ -372,6 +372,17 @@ def test_a_run_that_did_everything_does_not_say_that_something_is_left(capsys: p
     assert "stays in the queue" not in told(GoalState.COMPLETED) + told(GoalState.FAILED)
 
 
+def test_a_ceiling_that_the_agents_reports_cannot_reach_is_told_before_the_night(repository: Caller) -> None:
+    repository("submit", "Add a file")
+
+    in_dollars = repository("run", "--budget", "5")
+    repository("submit", "Add another file")
+    in_minutes = repository("run", "--budget", "5,90m")
+
+    assert "generic reports neither dollars nor tokens" in in_dollars.err and "90m" in in_dollars.err
+    assert "reports neither" not in in_minutes.err
+
+
 def test_a_run_that_begins_while_its_provider_waits_says_until_when(repository: Caller) -> None:
     app = build(repository.folder, environ=repository.environ, create=True)
     until = datetime.now(UTC) + timedelta(hours=3)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; of more only the number is given."""
 
+REPORTS_NOTHING = "generic"
+"""The provider that is any command of the user's: what it prints is only text to us."""
+
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
     """Say who works and who pays, in what state the project is, and put it under git when that is wished.
@@ -67,6 +70,16 @@ def _tell_holds(app: App) -> None:
         if hold.provider in app.run_providers():
             waits = render.hold(hold_json(hold), now)
             doors.tell(f"{waits}; to use it now: orchestrate resume {hold.provider}")
+
+
+def tell_ceiling(app: App, budget: Budget | None) -> None:
+    """Say of a run's *budget* that it cannot be reached where agents do not report what they use."""
+    if budget is None or budget.limit_seconds is not None or REPORTS_NOTHING not in app.run_providers():
+        return
+    doors.tell(
+        f"{REPORTS_NOTHING} reports neither dollars nor tokens, so this budget bounds only how many start at once; "
+        "minutes bound it too: --budget 90m"
+    )
 
 
 def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
