@@ -71,7 +71,7 @@ def test_an_agent_that_eats_the_memory_is_ended_and_what_it_wrote_is_kept(begin:
     ended = one_attempt(project, f"{WRITE}\n{eat}")
 
     assert (ended["state"], ended["outcome"]) == ("failed", "failed")
-    assert ended["reason"] == "it used more memory than an attempt may"
+    assert ended["reason"] == "it used more memory than an attempt may (memory_mb)"
     assert project.git("show", f"{ended['branch']}:a.txt") == "a"
 
 

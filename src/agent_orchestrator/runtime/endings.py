@@ -92,15 +92,17 @@ def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
     """Return the ending when the minder ended the attempt for a limit; None when the agent ended by itself."""
     match record.why:
         case Why.WALL_CLOCK:
-            return Ending(outcome=Outcome.TIMED_OUT, reason="it ran longer than an attempt may")
+            why = "it ran longer than an attempt may (the setting attempt_minutes, or a budget in minutes)"
+            return Ending(outcome=Outcome.TIMED_OUT, reason=why)
         case Why.SILENCE:
             if said_ok:
                 return Ending(outcome=None)
-            return Ending(outcome=Outcome.STALLED, reason="no output, no CPU use and no file change for too long")
+            why = "no output, no CPU use and no file change for too long (the setting silence_minutes)"
+            return Ending(outcome=Outcome.STALLED, reason=why)
         case Why.OUTPUT_LIMIT:
             return Ending(outcome=Outcome.FAILED, reason="it printed more than an attempt may")
         case Why.MEMORY:
-            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may")
+            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may (memory_mb)")
         case Why.ORPHANED:
             return Ending(outcome=Outcome.CANCELLED, reason="no supervisor came back in time, so its minder ended it")
         case Why.STOPPED | Why.KILLED:
