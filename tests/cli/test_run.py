@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from agent_orchestrator.app import build
 from agent_orchestrator.cli import running
 from agent_orchestrator.domain.goal import Goal, GoalState
+from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.runtime.running import Ran
 from calling import Caller, wait_for
@@ -355,6 +356,42 @@ def test_the_exit_code_tells_done_from_limited_from_partly() -> None:
     assert code(left, stopped_by="user") == 130
     assert running.exit_code(Ran(goals=(done,), stopped_by="", asking={done.id: 1})) == 6
     assert running.exit_code(Ran(goals=(done, left), stopped_by="budget", asking={done.id: 1})) == 7
+
+
+def test_a_run_that_did_everything_does_not_say_that_something_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its budget may be reached by the last start there was."""
+
+    def told(state: GoalState) -> str:
+        goal = Goal(id=GoalId("g"), text="x", title="x", state=state, created_at=datetime.now(UTC))
+        running.tell(Ran(goals=(goal,), stopped_by="budget"))
+        return capsys.readouterr().err
+
+    assert "what is left stays in the queue" in told(GoalState.EXECUTING)
+    assert "stays in the queue" not in told(GoalState.COMPLETED) + told(GoalState.FAILED)
+
+
+def test_a_ceiling_that_the_agents_reports_cannot_reach_is_told_before_the_night(repository: Caller) -> None:
+    repository("submit", "Add a file")
+
+    in_dollars = repository("run", "--budget", "5")
+    repository("submit", "Add another file")
+    in_minutes = repository("run", "--budget", "5,90m")
+
+    assert "generic reports neither dollars nor tokens" in in_dollars.err and "90m" in in_dollars.err
+    assert "reports neither" not in in_minutes.err
+
+
+def test_a_run_that_begins_while_its_provider_waits_says_until_when(repository: Caller) -> None:
+    app = build(repository.folder, environ=repository.environ, create=True)
+    until = datetime.now(UTC) + timedelta(hours=3)
+    app.holds.start("generic", HoldKind.USAGE_LIMIT, until=until, reason="usage limit reached")
+    app.store.close()
+    repository("submit", "Add a file")
+
+    ran = repository("run", "--no-wait")
+
+    assert ran.code == 7
+    assert "waiting for generic until" in ran.err and "orchestrate resume generic" in ran.err, ran.err
 
 
 def test_a_task_whose_role_file_has_gone_is_done_by_the_generalist_and_says_so(call: Caller) -> None:

@@ -36,6 +36,8 @@ def test_each_kind_of_ceiling_sets_something_aside_for_each_start() -> None:
     assert "is spent" in Budget(limit_micro_usd=1_000_000).short(Used(micro_usd=400_000), 1)
     assert "tokens are used" in Budget(limit_tokens=120_000).short(Used(tokens=30_000), 1)
     assert "minutes" in Budget(limit_seconds=600).short(Used(seconds=1), 1)
+    assert Budget(limit_seconds=6).passed(Used(seconds=7)) == "0.1 of 0.1 minutes"
+    assert Budget(limit_seconds=5400).passed(Used(seconds=5461)) == "91 of 90 minutes"
 
 
 def test_what_is_left_is_never_less_than_nothing() -> None:

@@ -149,6 +149,7 @@ def test_minutes_end_a_task_and_then_it_is_a_persons(begin: Begin) -> None:
     task = ran.json["goals"][0]["tasks"][0]
     assert [one["outcome"] for one in task["attempts"]] == ["timed_out"]
     assert "its budget is used up" in task["reason"]
+    assert "attempt_minutes, or a budget in minutes" in task["attempts"][0]["reason"], "it says what to change"
 
 
 def test_a_budget_in_time_stops_new_starts(begin: Begin) -> None:

@@ -29,6 +29,7 @@ DESTRUCTION = {
     "files overwritten": "echo gone > parser.py; rm -rf deep; git checkout -q -- .",
     "the checkout's .git deleted": "rm -rf .git deep parser.py",
     "the checkout deleted": 'rm -rf "$PWD"',
+    "the files deleted": 'rm -rf "$PWD"/*',
     "the user's .git deleted": "rm -rf .git deep parser.py {users}/.git",
 }
 

@@ -71,7 +71,7 @@ def test_an_agent_that_eats_the_memory_is_ended_and_what_it_wrote_is_kept(begin:
     ended = one_attempt(project, f"{WRITE}\n{eat}")
 
     assert (ended["state"], ended["outcome"]) == ("failed", "failed")
-    assert ended["reason"] == "it used more memory than an attempt may"
+    assert ended["reason"] == "it used more memory than an attempt may (memory_mb)"
     assert project.git("show", f"{ended['branch']}:a.txt") == "a"
 
 
@@ -133,7 +133,7 @@ def test_a_task_that_had_to_give_way_lands_before_others_that_change_the_same_fi
         "second": ["conflict", "succeeded"],
         "third": ["conflict", "succeeded"],
     }
-    assert "waits to land" in ran.err
+    assert "third waits to land: second changes the same files" in ran.err
     assert (project.folder / "f.txt").read_text() == "first\nsecond\nthird\n"
 
 

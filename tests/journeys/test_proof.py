@@ -76,8 +76,8 @@ def test_new_tests_that_need_the_work_are_told_from_those_that_do_not(begin: Beg
     advice = {
         name: project("task", name, "--evidence", "--json").json["evidence"]["advice"] for name in ("good", "idle")
     }
-    assert "fail without its change, as they should" in advice["good"][0]
-    assert "pass without its change too" in advice["idle"][0]
+    assert "its 1 new test fails without its change, as it should" in advice["good"][0]
+    assert "its 1 new test passes without its change too" in advice["idle"][0]
     assert project("task", "good", "--json").json["verdict"] == "verified"
     assert "advice" in project("task", "idle").out
 

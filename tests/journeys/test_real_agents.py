@@ -155,12 +155,13 @@ def test_an_attempt_that_passes_its_own_budget_is_ended_and_counts(tmp_path: Pat
     assert attempt["usage"]["cost_usd"] >= 1
 
 
-def test_what_codex_has_used_is_seen_while_it_works_and_its_ceiling_of_tokens_ends_it(tmp_path: Path) -> None:
-    """It prints what it used only as it ends; it writes it down before."""
-    wanted("codex")
+def test_what_an_agent_has_used_is_seen_while_it_works_and_its_ceiling_of_tokens_ends_it(
+    tmp_path: Path, cli: str
+) -> None:
+    """Both say what it comes to only as they end: codex writes it down before, claude tells of each request."""
     go_on = threading.Event()
     with ModelServer() as server:
-        here = project(tmp_path, server, "codex")
+        here = project(tmp_path, server, cli)
         look = Shell(command="ls")
         first = Turn(text="I look.", actions=(look,), usage=Usage(input_tokens=60_000, output_tokens=1_000))
         held = Turn(text="Again.", actions=(look,), usage=Usage(input_tokens=60_000), hold=go_on)

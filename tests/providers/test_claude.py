@@ -278,6 +278,7 @@ def test_a_failure_of_the_service_is_a_limit_and_a_recovered_one_is_none(case: s
     "line",
     [
         result(result="I wrote the page about 'You've hit your usage limit · resets 3am (UTC)' and its test."),
+        result(result="Now 'Limit reached · resets 3am' is read, and has a test."),
         result(result="Handled 429 Too Many Requests with Retry-After."),
         result(subtype="error_max_turns", is_error=True, result="usage limit", terminal_reason="max_turns"),
         json.dumps({"type": "system", "subtype": "api_retry", "error_status": 429, "error": "rate_limit"}),
@@ -292,8 +293,17 @@ def test_what_only_speaks_of_a_limit_is_none(line: str) -> None:
     assert read(CLAUDE, [line]).of(Limited) == []
 
 
-def test_a_limit_given_out_as_a_good_result_is_a_limit() -> None:
-    found = ending(CLAUDE, [result(result="Claude AI usage limit reached|1795214550")], 0)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Claude AI usage limit reached|1795214550",
+        "5-hour limit reached ∙ resets 3am",
+        "Opus weekly limit reached ∙ resets Tue, 6:00 AM",
+        "You've hit your org's monthly limit · resets Dec 1 at 9am (UTC)",
+    ],
+)
+def test_a_limit_given_out_as_a_good_result_is_a_limit(text: str) -> None:
+    found = ending(CLAUDE, [result(result=text)], 0)
 
     assert found.outcome == Outcome.LIMITED
 

@@ -26,7 +26,8 @@ from agent_orchestrator.providers import (
     still_limited,
 )
 from agent_orchestrator.providers.all import AUTO, providers
-from providers.reading import RECORDINGS
+from agent_orchestrator.runtime.masking import FILES
+from providers.reading import RECORDINGS, briefing
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ALL = providers(
@@ -180,6 +181,13 @@ def limit(until: datetime | None, kind: HoldKind = HoldKind.USAGE_LIMIT) -> Limi
 
 
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_file_that_an_attempt_is_given_is_masked_when_it_has_ended(name: str) -> None:
+    given = ALL[name].command(briefing("/bin/agent", role="You test.", model="m"))
+
+    assert set(given.files) <= set(FILES)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def at(text: str) -> datetime:
         ("retry after 1h30m", "2026-11-20 20:00"),
         ("… API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.", "2026-12-01 00:00"),
         ("quota exceeded, resets at 2026-11-21T04:00:00Z", "2026-11-21 04:00"),
+        ("usage limit reached, retry after 2026-11-21T04:00:00Z", "2026-11-21 04:00"),
+        ("retry-after: Sat, 21 Nov 2026 04:00:00 GMT", "2026-11-21 04:00"),
+        ("Weekly limit reached ∙ resets Tue, 6:00 AM", "2026-11-24 05:00"),
+        ("You've hit your weekly limit · resets Monday at 9am (America/New_York)", "2026-11-23 14:00"),
+        ("Try again on Friday 7:15 PM (UTC)", "2026-11-20 19:15"),
+        ("Try again on Friday 5:15 PM (UTC)", "2026-11-27 17:15"),
+        ("try again tomorrow at 8:30 am (UTC)", "2026-11-21 08:30"),
     ],
 )
 def test_a_known_text_gives_its_reset_time(text: str, expected: str) -> None:
@@ -69,6 +76,8 @@ def test_a_known_text_gives_its_reset_time(text: str, expected: str) -> None:
         "usage limit reached|9999999999999",
         "usage limit reached|1000000000",
         "try again at Nov 19th, 2026 4:15 AM",
+        "try again on Friday 6:15 PM",
+        "resets Tue",
         "try again at Jan 1st, 2100 12:00 AM.",
     ],
 )
@@ -116,6 +125,14 @@ def test_an_epoch_that_is_no_future_time_gives_none(seconds: float) -> None:
     [
         ("You’ve hit your usage limit. Visit https://example.invalid", HoldKind.USAGE_LIMIT),
         ("You've hit your session limit · resets 12:50am (America/Los_Angeles)", HoldKind.USAGE_LIMIT),
+        ("5-hour limit reached ∙ resets 3am", HoldKind.USAGE_LIMIT),
+        ("Limit reached · resets Nov 25 at 9am (UTC)", HoldKind.USAGE_LIMIT),
+        ("Opus weekly limit reached ∙ resets Tue, 6:00 AM", HoldKind.USAGE_LIMIT),
+        ("You've reached your Opus limit", HoldKind.USAGE_LIMIT),
+        ("Opus limit reached ∙ resets 3am", HoldKind.USAGE_LIMIT),
+        ("You've hit your org's monthly limit", HoldKind.USAGE_LIMIT),
+        ("Rate limit reached · resets in 20s", HoldKind.RATE_LIMIT),
+        ("You have reached your rate limit, retry in 20s", HoldKind.RATE_LIMIT),
         ("Your credit balance is too low to access the API", HoldKind.USAGE_LIMIT),
         ("You exceeded your current quota, please check your plan (429)", HoldKind.USAGE_LIMIT),
         ("exceeded retry limit, last status: 429 Too Many Requests", HoldKind.RATE_LIMIT),
@@ -134,6 +151,8 @@ def test_an_epoch_that_is_no_future_time_gives_none(seconds: float) -> None:
         ("AssertionError: 429 != 200", None),
         ('File "limits.py", line 503, in test', None),
         ("The model does not exist", None),
+        ("AssertionError: recursion limit reached, resets counter", None),
+        ("the counter reached your upper limit of 10", None),
     ],
 )
 def test_a_refusal_is_told_by_its_text(text: str, kind: HoldKind | None) -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -183,6 +183,23 @@ def test_a_limit_is_told_when_no_provider_can_go_on_and_once_for_each_reset(watc
     assert watch.told() == [("stopped", "Waiting: claude has reached its usage limit")]
     clock.advance(timedelta(minutes=1))
     assert len(watch.told()) == 1
+
+
+def test_a_limit_is_told_with_its_day_and_says_whether_the_run_goes_on_by_itself(
+    watch: Watch, clock: HandClock
+) -> None:
+    in_days = clock.now() + timedelta(days=20)
+    hold = Hold(
+        provider="claude", kind=HoldKind.USAGE_LIMIT, until=in_days, stated=True, reason="limit", since=clock.now()
+    )
+    watch.seen = {"holds": (hold,), "all_held": True}
+    watch.told()
+    watch.seen = {"holds": (replace(hold, provider="codex"),), "all_held": True, "stopped_by": "limit"}
+    watch.told()
+
+    waits, ended = (notice.text for notice in watch.sink.sent)
+    assert f"until {in_days.astimezone():%Y-%m-%d %H:%M} (usage limit); it goes on by itself" in waits
+    assert "by itself" not in ended and "the run has ended: orchestrate run" in ended
 
 
 def test_a_refused_login_is_told_once_a_day_though_others_go_on(watch: Watch, clock: HandClock) -> None:

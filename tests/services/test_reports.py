@@ -118,6 +118,16 @@ def test_open_work_without_a_supervisor_and_a_refused_login_need_a_person(app: A
     assert app.reports.goal(goal)["needs_you"] == []
 
 
+def test_open_work_without_a_supervisor_says_which_limit_it_would_wait_for(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("a"))
+    app.holds.start("claude", HoldKind.USAGE_LIMIT, until=clock.now() + timedelta(hours=2), reason="limit")
+
+    (needed,) = app.reports.goal(goal)["needs_you"]
+
+    assert needed["what"] == "not_running"
+    assert "; waiting for claude until " in needed["why"] and "(usage limit)" in needed["why"]
+
+
 def test_a_red_base_is_part_of_the_goal(app: App) -> None:
     goal, _ = accept(app, planned("a"))
     assert app.reports.goal(goal)["base"] is None

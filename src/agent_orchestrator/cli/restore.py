@@ -51,7 +51,8 @@ def _row(one: Checkpoint, *, is_chosen: bool) -> tuple[object, ...]:
 
 
 def _files(one: Checkpoint) -> str:
-    return f"{one.files} changed file{'' if one.files == 1 else 's'}"
+    deleted = f", {one.gone} of them deleted" if one.gone else ""
+    return f"{one.files} changed file{'' if one.files == 1 else 's'}{deleted}"
 
 
 def _tell(restored: tuple[Restored, ...], found: tuple[Checkpoint, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors, exits, live
+from agent_orchestrator.cli import columns, doors, exits, live, render
 from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.errors import NotReady
 from agent_orchestrator.domain.goal import GOAL_OPEN, Isolation
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; of more only the number is given."""
+
+REPORTS_NOTHING = "generic"
+"""The provider that is any command of the user's: what it prints is only text to us."""
 
 
 def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
@@ -36,6 +39,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
         else:
             doors.tell(f"{provider.title} works here; {app.lineup.payer(name)} pays")
     doors.tell(f"sandbox: {app.sandbox.description}")
+    _tell_holds(app)
     project = app.project()
     if project.head is None and app.is_whole_home and app.settings.isolation is not Isolation.SHARED:
         hint = "cd into a project; --isolation shared if this is meant"
@@ -55,6 +59,27 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
     _settle_trust(app, project.root or app.folder, trust=trust, ask=ask)
     for note in project.notes:
         doors.tell(f"note: {columns.one_line(note)}")
+
+
+def _tell_holds(app: App) -> None:
+    """Say which of the run's providers waits already: without it a run that begins on hold is silent for hours."""
+    from agent_orchestrator.services.json_values import hold_json, time
+
+    now = time(app.clock.now())
+    for hold in app.holds.current():
+        if hold.provider in app.run_providers():
+            waits = render.hold(hold_json(hold), now)
+            doors.tell(f"{waits}; to use it now: orchestrate resume {hold.provider}")
+
+
+def tell_ceiling(app: App, budget: Budget | None) -> None:
+    """Say of a run's *budget* that it cannot be reached where agents do not report what they use."""
+    if budget is None or budget.limit_seconds is not None or REPORTS_NOTHING not in app.run_providers():
+        return
+    doors.tell(
+        f"{REPORTS_NOTHING} reports neither dollars nor tokens, so this budget bounds only how many start at once; "
+        "minutes bound it too: --budget 90m"
+    )
 
 
 def _settle_trust(app: App, root: Path, *, trust: bool, ask: bool) -> None:
@@ -117,7 +142,7 @@ def tell(ran: "Ran") -> None:
         note = f"{demo}{asks}{goal.reason or goal.delivery_note or 'not finished'}"
         rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
     columns.show(rows)
-    if ran.stopped_by:
+    if ran.stopped_by and any(goal.state in GOAL_OPEN for goal in ran.goals):
         doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: orchestrate run")
     for id, count in ran.asking.items():
         doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")

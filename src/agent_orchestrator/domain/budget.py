@@ -115,8 +115,8 @@ class Budget:
             )
         if self.limit_seconds is not None and used.seconds + starts * self.reserve_seconds > self.limit_seconds:
             return (
-                f"agents worked {used.seconds // 60} of {self.limit_seconds // 60} minutes, and each start sets "
-                f"{self.reserve_seconds // 60} aside"
+                f"agents worked {_minutes(used.seconds)} of {_minutes(self.limit_seconds)} minutes, and each start "
+                f"sets {_minutes(self.reserve_seconds)} aside"
             )
         return ""
 
@@ -127,7 +127,7 @@ class Budget:
         if self.limit_tokens is not None and used.tokens >= self.limit_tokens:
             return f"{used.tokens:,} of {self.limit_tokens:,} tokens"
         if self.limit_seconds is not None and used.seconds >= self.limit_seconds:
-            return f"{used.seconds // 60} of {self.limit_seconds // 60} minutes"
+            return f"{_minutes(used.seconds)} of {_minutes(self.limit_seconds)} minutes"
         return ""
 
     def share(self, used: Used) -> float:
@@ -180,6 +180,11 @@ class Budget:
             limit_tokens=lower(self.limit_tokens, other.limit_tokens),
             limit_seconds=lower(self.limit_seconds, other.limit_seconds),
         )
+
+
+def _minutes(seconds: int) -> str:
+    """Return *seconds* in minutes, with tenths below ten: ``0 of 0 minutes`` says nothing."""
+    return str(seconds // 60) if seconds >= 600 else f"{seconds / 60:.1f}".removesuffix(".0")
 
 
 def parse_budget(text: str) -> Budget:

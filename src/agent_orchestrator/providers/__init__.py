@@ -301,6 +301,27 @@ class SessionLog:
     """How its name ends."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestUsage:
+    """What one request to the model used, told while the agent works, before it says what all of them did."""
+
+    request: str
+    """Its id: several lines may tell of one request, and it is paid once."""
+    usage: Usage
+
+
+@runtime_checkable
+class CountsRequests(Provider, Protocol):
+    """A provider whose CLI tells of each request what it used, and only at its end what that comes to.
+
+    An attempt that is ended before its end is known by these; at the end its own sum takes their place.
+    """
+
+    def read_request(self, line: str) -> RequestUsage | None:
+        """Return what one line of standard output says of a request, or None; never raises."""
+        ...
+
+
 @runtime_checkable
 class LogsSessions(Provider, Protocol):
     """A provider whose CLI writes into a file of its own, as it works, what it prints only as it ends.

@@ -24,6 +24,7 @@ from agent_orchestrator.providers import (
     Meaning,
     Provider,
     Question,
+    RequestUsage,
     Said,
     Spent,
     Started,
@@ -97,7 +98,8 @@ KEEPS = frozenset({"tools", "denied_tools", "max_turns"})
 """Limits of a role that the CLI itself makes hold, also with all permissions."""
 _BARE_LIMIT = re.compile(
     r"\s*(?:Claude (?:AI )?usage limit reached\s*\|\s*\d{10,13}"
-    r"|You['’]ve (?:hit your (?:\w+ )?limit|run out of extra usage) · resets [^\n]{1,60})\s*"
+    r"|(?:You['’]ve (?:hit your (?:[\w'’-]+ ){0,2}limit|run out of extra usage)|[\w -]{0,20}limit reached) [·∙] resets"
+    r" [^\n]{1,60})\s*"
 )
 """A limit that the CLI itself gave out as a good result. The whole text must be it: a task may be about such texts."""
 _TOOL_DETAILS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "query", "description", "skill")
@@ -210,6 +212,29 @@ class Claude:
                 return self._result(event)
             case _:
                 return ()
+
+    def read_request(self, line: str) -> RequestUsage | None:
+        """Return what an ``assistant`` line says of its request; a message of several parts has a line for each.
+
+        What it reads is whole there, of what it writes only the beginning (claude 2.1.329, in November 2026).
+        """
+        if '"usage"' not in line:
+            return None
+        event = fields.parse(line)
+        message = fields.mapping(event.get("message"))
+        request, told = fields.text(message.get("id"), 100), fields.mapping(message.get("usage"))
+        if event.get("type") != "assistant" or not request or message.get("model") == "<synthetic>":
+            return None
+        usage = Usage(
+            input_tokens=fields.count(told.get("input_tokens")),
+            cached_tokens=fields.count(told.get("cache_read_input_tokens")),
+            output_tokens=fields.count(told.get("output_tokens")),
+        )
+        model = fields.text(message.get("model"), 100)
+        written = fields.count(told.get("cache_creation_input_tokens"))
+        if usage == Usage() and not written:
+            return None
+        return RequestUsage(request=request, usage=self.table.estimated(usage, model, cache_write_tokens=written))
 
     def _rate_limit(self, info: dict[str, object]) -> tuple[Meaning, ...]:
         """``allowed_warning`` comes with runs that go well, and ``rejected`` with paid overage goes on too."""

@@ -22,6 +22,7 @@ _ABBREVIATIONS = {
     "UTC": 0, "GMT": 0, "Z": 0, "CET": 1, "CEST": 2, "BST": 1,
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
 }  # fmt: skip
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -33,7 +34,7 @@ _ZONE = (
 _LEAD = r"(?:resets?|try\s+again|retry|available\s+again|until)(?:\s+(?:at|on|after))?\s*:?\s+"
 _EPOCH = re.compile(r"(?:reached\s*\||resets?_?at\W{1,4})(?P<epoch>\d{10}(?:\d{3})?)\b", re.I)
 _SECONDS = re.compile(
-    r"(?:resets?_in_seconds|retry[-_ ]after(?:_seconds)?)\W{1,4}(?P<seconds>\d+(?:\.\d+)?)(?!\w*[hdm])", re.I
+    r"(?:resets?_in_seconds|retry[-_ ]after(?:_seconds)?)\W{1,4}(?P<seconds>\d+(?:\.\d+)?)(?!\w*[hdm]|\d*-)", re.I
 )
 _ISO = re.compile(r"\b(?P<iso>20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)", re.I)
 _SPAN = re.compile(
@@ -50,6 +51,10 @@ _DATED = re.compile(
     r"(?:\s+(?P<year>20\d\d|21\d\d),?)?(?:\s+at)?\s+" + _TIME + _ZONE,
     re.I,
 )
+_OF_WEEK = re.compile(
+    _LEAD + r"(?P<when>mon|tue|wed|thu|fri|sat|sun|tomorrow)[a-z]*\.?,?(?:\s+at)?\s+" + _TIME + _ZONE, re.I
+)
+_HTTP_DATE = re.compile(r"retry-after\W{1,4}(?P<date>[a-z]{3}, \d{1,2} [a-z]{3} 20\d\d [\d:]{8} GMT)", re.I)
 _OF_DAY = re.compile(_LEAD + _TIME + _ZONE, re.I)
 
 
@@ -96,6 +101,11 @@ def _read(text: str, now: datetime, local: tzinfo | None, later: timedelta) -> d
         return _dated(found, now, local) + later
     if found := _ISO.search(text):
         return _in_utc(datetime.fromisoformat(found["iso"].upper().replace(" ", "T")), local)
+    if found := _HTTP_DATE.search(text):
+        return datetime.strptime(found["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    if found := _OF_WEEK.search(text):
+        moment = _of_week(found, now - later, local)
+        return moment + later if moment is not None else None
     if found := _OF_DAY.search(text):
         moment = _of_day(found, now - later, local)
         return moment + later if moment is not None else None
@@ -125,6 +135,20 @@ def _of_day(found: re.Match[str], now: datetime, local: tzinfo | None) -> dateti
     if moment > now:
         return moment
     return None if now - moment <= JUST_PASSED else _in_utc(naive + timedelta(days=1), zone)
+
+
+def _of_week(found: re.Match[str], now: datetime, local: tzinfo | None) -> datetime | None:
+    """Return the next such day and time, or None where it has just passed: a week would be a long wait for nothing."""
+    zone = _zone(found["zone"], local)
+    hour, minute = _hour_and_minute(found)
+    here = now.astimezone(zone)
+    when = found["when"].lower()
+    days = 1 if when == "tomorrow" else (_WEEKDAYS.index(when) - here.weekday()) % 7
+    naive = datetime(here.year, here.month, here.day, hour, minute) + timedelta(days=days)
+    moment = _in_utc(naive, zone)
+    if moment > now:
+        return moment
+    return None if now - moment <= JUST_PASSED else _in_utc(naive + timedelta(days=7), zone)
 
 
 def _hour_and_minute(found: re.Match[str]) -> tuple[int, int]:
@@ -158,8 +182,10 @@ def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
 
 _STATUS = r"\b(?:status(?:[ _]code)?|http(?:/\d(?:\.\d)?)?|error(?:[ _]code)?|code|rejected|unexpected status)\W{0,3}"
 _USAGE = re.compile(
-    r"usage[ _]limit|hit your (?:\w+ )?limit|out of extra usage|(?:session|weekly|daily|monthly|spend(?:ing)?) limit"
-    r"|insufficient_quota|exceeded your current quota|quota exceeded|credit balance is too low|out of credits"
+    r"usage[ _]limit|(?:hit|reached) your (?:(?!rate)[\w'-]+ ){0,2}limit\b(?! of)|out of extra usage"
+    r"|(?:\d-hour|opus|sonnet) limit reached|(?<!\w )limit reached\W+resets?\b"
+    r"|(?:session|weekly|daily|monthly|spend(?:ing)?) limit|insufficient_quota"
+    r"|exceeded your current quota|quota exceeded|credit balance is too low|out of credits"
     r"|exhausted your (?:daily quota|capacity)|free usage exceeded"
     r"|limit reached\s*\|",
     re.I,

@@ -55,8 +55,12 @@ def with_room_in_mind(outcome: Outcome, reason: str) -> tuple[Outcome, str]:
 
 
 def told_of_hold(hold: Hold) -> str:
-    """Say who waits until when and why: the first time loudly when a person must act, then in few words."""
-    until = f"{hold.until:%Y-%m-%d %H:%M} UTC"
+    """Say who waits until when and why: the first time loudly when a person must act, then in few words.
+
+    In local time, as every line of the log and ``status`` have it, and with the date where it is not today's.
+    """
+    since, end = hold.since.astimezone(), hold.until.astimezone()
+    until = f"{end:%H:%M}" if since.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
     if hold.kind is HoldKind.LOGIN:
         if hold.refusals > 1:
             return f"{hold.provider}'s login is still refused; looked at again at {until}"
@@ -88,15 +92,17 @@ def _by_limit(record: ExitRecord, said_ok: bool) -> Ending | None:
     """Return the ending when the minder ended the attempt for a limit; None when the agent ended by itself."""
     match record.why:
         case Why.WALL_CLOCK:
-            return Ending(outcome=Outcome.TIMED_OUT, reason="it ran longer than an attempt may")
+            why = "it ran longer than an attempt may (the setting attempt_minutes, or a budget in minutes)"
+            return Ending(outcome=Outcome.TIMED_OUT, reason=why)
         case Why.SILENCE:
             if said_ok:
                 return Ending(outcome=None)
-            return Ending(outcome=Outcome.STALLED, reason="no output, no CPU use and no file change for too long")
+            why = "no output, no CPU use and no file change for too long (the setting silence_minutes)"
+            return Ending(outcome=Outcome.STALLED, reason=why)
         case Why.OUTPUT_LIMIT:
             return Ending(outcome=Outcome.FAILED, reason="it printed more than an attempt may")
         case Why.MEMORY:
-            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may")
+            return Ending(outcome=Outcome.FAILED, reason="it used more memory than an attempt may (memory_mb)")
         case Why.ORPHANED:
             return Ending(outcome=Outcome.CANCELLED, reason="no supervisor came back in time, so its minder ended it")
         case Why.STOPPED | Why.KILLED:

@@ -8,6 +8,7 @@ from agent_orchestrator.domain.attempt import Attempt, Usage
 from agent_orchestrator.domain.budget import Budget, Used
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.providers import (
+    CountsRequests,
     Finished,
     Limited,
     LogsSessions,
@@ -69,12 +70,18 @@ class Follower:
     _acted: bool = False
     _parts: str = ""
     """What was said in parts since the last that was anything else."""
+    _requests: set[str] = field(default_factory=set)
+    """Requests of this run that were told, while the sum of them was not."""
+    _running: Usage = field(default_factory=Usage)
+    """What they used, their cost an estimate."""
+    _counts: CountsRequests | None = None
     _log: SessionLogReader | None = None
     """Reads what the CLI writes down for itself, where there is more in that than in what it prints."""
 
     def __post_init__(self) -> None:
         """Count an attempt as one that did something if it was read before: what it did then is not remembered."""
         self._acted = self.attempt.stdout_offset > 0
+        self._counts = self.provider if isinstance(self.provider, CountsRequests) else None
         self._log = SessionLogReader(self.provider) if isinstance(self.provider, LogsSessions) else None
 
     @property
@@ -130,7 +137,13 @@ class Follower:
         return clean(said).strip()[:SUMMARY_LIMIT]
 
     def _take(self, line: Line, now: float) -> None:
-        for meaning in self.provider.read(self.redact(line.text)):
+        text = self.redact(line.text)
+        told = self._counts.read_request(text) if self._counts is not None else None
+        if told is not None and told.request not in self._requests:
+            self._requests.add(told.request)
+            self._running = self._running.plus(told.usage)
+            self._count()
+        for meaning in self.provider.read(text):
             self.changed = True
             self.limited = still_limited(self.limited, meaning)
             self._acted = self._acted or isinstance(meaning, Said | UsedTool | Spent)
@@ -160,8 +173,14 @@ class Follower:
 
     @property
     def over_budget(self) -> str:
-        """Say in words how it has used more than an attempt may; nothing when it has not. The minder bounds time."""
-        return self.budget.passed(Used.of(self.attempt.usage)) if self.budget is not None else ""
+        """Say in words how it has used more than an attempt may; nothing when it has not. The minder bounds time.
+
+        Dollars that we estimate of a CLI which will say its own do not end it: it was given the ceiling, and keeps it.
+        """
+        used = Used.of(self.attempt.usage)
+        if self._requests and self.last is None:
+            used = used._replace(micro_usd=0)
+        return self.budget.passed(used) if self.budget is not None else ""
 
     def _doing(self, text: str) -> None:
         words = " ".join(clean(text).split())[:ACTION_LIMIT]
@@ -174,11 +193,19 @@ class Follower:
             self._whole = spent.usage
         else:
             self._added = self._added.plus(spent.usage)
-        self.attempt = replace(self.attempt, usage=self._added.plus(_less(self._whole, self._before)))
+        self._count()
+
+    def _count(self) -> None:
+        own = max(_less(self._whole, self._before), self._running, key=_paid_tokens)
+        self.attempt = replace(self.attempt, usage=self._added.plus(own))
 
     def continues(self, before: Usage) -> None:
         """Tell that this session's counters began with *before*, the sum of the attempts it goes on from."""
         self._before = before
+
+
+def _paid_tokens(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens
 
 
 def _less(whole: Usage, before: Usage) -> Usage:

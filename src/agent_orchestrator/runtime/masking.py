@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent_orchestrator.domain.redaction import Redactor
 
-FILES = ("stdout.log", "stderr.log", "prompt.txt", "role.md", "conversation.jsonl")
+FILES = ("stdout.log", "stderr.log", "prompt.txt", "prompt.md", "role.md", "conversation.jsonl")
 CHUNK_BYTES = 1 << 20
 """A file is read in parts of this size, cut at the end of a line; a secret in two lines of two parts is missed."""
 

@@ -134,7 +134,8 @@ class MergeQueue:
             landing, right_of_way = self.landing, self._right_of_way
             first = right_of_way.wait(attempt, collected.files, lambda: line_up(workspace, collected))
             if first is not None:
-                self.log(f"{attempt.task} waits to land: {first} changes the same files, and had to give way before")
+                here, there = (self.store.tasks.get(id).key for id in (attempt.task, first))
+                self.log(f"{here} waits to land: {there} changes the same files, and had to give way before")
                 return False
             outcome = landing.process(attempt, follower.provider, workspace, collected, later=self._when_idle)
             right_of_way.settled(attempt, outcome, collected.files)

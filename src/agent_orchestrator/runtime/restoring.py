@@ -106,7 +106,10 @@ class Restoring:
 def chosen(its_own: Sequence[Checkpoint]) -> Checkpoint:
     """Return the checkpoint of one attempt that a person most likely means: the newest, unless most was gone by then.
 
-    It is the newest that holds at least half as many changed files as the fullest.
+    Looked at are those that hold at least half of the most changed files that are there: an agent that deletes all
+    has changed every file, and holds none. Of these it is the newest with at least half of the most changes.
     """
-    fullest = max(one.files for one in its_own)
-    return next(one for one in reversed(its_own) if 2 * one.files >= fullest)
+    held = max(one.files - one.gone for one in its_own)
+    whole = [one for one in its_own if 2 * (one.files - one.gone) >= held]
+    changed = max(one.files for one in whole)
+    return next(one for one in reversed(whole) if 2 * one.files >= changed)

@@ -116,11 +116,13 @@ class Scrutiny:
         tests = [one.path for one in revisions if is_test_material(one.path) and one.after is not None]
         tree = self.workspaces.put_back(work.base, tests, like=work.tree)
         end = self.verification.try_out(command, tree, limit_s=ADVICE_LIMIT_S)
-        which = f"{len(new)} new test{'s' if len(new) != 1 else ''}"
+        one = len(new) == 1
         if end is End.PASSED:
-            return (f"its {which} pass without its change too, so they do not show that the change works",)
+            passes = "1 new test passes" if one else f"{len(new)} new tests pass"
+            return (f"its {passes} without its change too, which shows nothing of the change",)
         if end is End.FAILED and self._passes_before(command, work):
-            return (f"its {which} fail without its change, as they should",)
+            fails = "1 new test fails" if one else f"{len(new)} new tests fail"
+            return (f"its {fails} without its change, as {'it' if one else 'they'} should",)
         return ()
 
     def _passes_before(self, command: CheckCommand, work: Work) -> bool:

@@ -1,6 +1,7 @@
 """What waits for a person: failed tasks, changes of a plan, a branch that was not moved, a refused login."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
 from agent_orchestrator.domain.hold import Hold, HoldKind
@@ -9,6 +10,7 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services import plan_changes
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.json_values import Json
+from agent_orchestrator.services.waiting import until_when
 from agent_orchestrator.stores import Store
 
 
@@ -18,6 +20,7 @@ def needs_you(
     tasks: Sequence[Task],
     edges: Mapping[TaskId, Sequence[TaskId]],
     holds: Sequence[Hold],
+    now: datetime,
 ) -> list[Json]:
     """Return what goes on only when a person does something, the most pressing first, each with its command."""
     awaited = {need for needs in edges.values() for need in needs}
@@ -48,6 +51,8 @@ def needs_you(
                     {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
                 )
         if not is_alive(store.leadership.get()):
+            waits = [until_when(hold, now) for hold in holds if hold.kind is not HoldKind.LOGIN]
             why = "it is not finished and no supervisor is running"
+            why += f"; waiting for {' and '.join(waits)}" if waits else ""
             found.append({"what": "not_running", "risk": "high", "why": why, "command": "orchestrate run"})
     return sorted(found, key=lambda one: one["risk"] != "high")

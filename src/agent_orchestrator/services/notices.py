@@ -16,6 +16,7 @@ from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.domain.notice import Notice, NoticeKind
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.services.events import Events
+from agent_orchestrator.services.waiting import until_when
 from agent_orchestrator.stores import Store
 
 TELLING = ("task.failed", "replan.waiting", "goal.completed", "goal.failed", "run.paused")
@@ -56,7 +57,7 @@ class Notices:
         *quiet* is None unless nothing moves although something should.
         """
         found = [notice for event in self._news() if (notice := self._of_event(event)) is not None]
-        held = [notice for hold in holds if (notice := self._of_hold(hold, all_held=all_held)) is not None]
+        held = [notice for hold in holds if (notice := self._of_hold(hold, all_held, stopped_by)) is not None]
         found += held
         if stopped_by in {"budget", "deadline"} or (stopped_by == "limit" and not held):
             found += self._stopped(stopped_by)
@@ -117,15 +118,15 @@ class Notices:
         ended = spelt(goal.ended_at) if goal.ended_at else "?"
         return _of_goal(NoticeKind.FINISHED, f"finished:{goal.id}:{ended}", f"Finished: {goal.title}", how, goal.id)
 
-    def _of_hold(self, hold: Hold, *, all_held: bool) -> Notice | None:
-        until = hold.until.astimezone()
+    def _of_hold(self, hold: Hold, all_held: bool, stopped_by: str) -> Notice | None:
         if hold.kind is HoldKind.LOGIN:
             key, title = f"login:{hold.provider}:{hold.since:%Y-%m-%d}", f"Needs you: {hold.provider} is not logged in"
             return _of_project(NoticeKind.NEEDS_YOU, key, title, f"{self._project}: {hold.reason}")
         if not all_held or hold.kind is not HoldKind.USAGE_LIMIT:
             return None  # other providers go on, or it is over in a moment
         key = f"limit:{hold.provider}:{spelt(hold.until) if hold.stated else format(hold.since, '%Y-%m-%d')}"
-        text = f"{self._project}: all work waits for {hold.provider} until {until:%H:%M}; it goes on by itself"
+        then = "the run has ended: orchestrate run" if stopped_by == "limit" else "it goes on by itself"
+        text = f"{self._project}: all work waits for {until_when(hold, self._clock.now())}; {then}"
         return _of_project(NoticeKind.STOPPED, key, f"Waiting: {hold.provider} has reached its usage limit", text)
 
     def _stopped(self, by: str) -> list[Notice]:

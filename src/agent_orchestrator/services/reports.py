@@ -145,7 +145,7 @@ class Reports:
             **self._goal(goal, tasks if len(tasks) <= PHASES_UP_TO else None),
             "text": goal.text,
             "now": time(now),
-            "needs_you": needs_you(self.store, goal, tasks, edges, self._holds(now)),
+            "needs_you": needs_you(self.store, goal, tasks, edges, self._holds(now), now),
             "plan_changes": plan_changes.made(self.store, goal.id),
             "planners_asked": plan_changes.asked(self._all(goal.id, ("replan.asked",)), keys),
             "look_first": [{**one, "decision": decided.get(one["task"])} for one in ranked(told)],
@@ -210,7 +210,7 @@ class Reports:
                 "delivery": one.delivery.value,
                 "needs": [
                     need
-                    for need in needs_you(self.store, one, self.store.tasks.of_goal(one.id), {}, ())
+                    for need in needs_you(self.store, one, self.store.tasks.of_goal(one.id), {}, (), self.clock.now())
                     if need["what"] != "not_running"
                 ],
                 "needs_you": bool(self.store.tasks.counts(one.id)[TaskState.FAILED])

@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
 
         *tasks* are those of each goal; None has them read here.
         """
-        held = {hold.provider: _until_when(hold, self.now) for hold in self.holds}
+        held = {hold.provider: until_when(hold, self.now) for hold in self.holds}
         narrowed = self._narrowed()
         served = _served(self.leadership)
         stopped = self._why_nothing_starts()
@@ -172,7 +172,7 @@ def _why(
             return task.reason or "the next look"
 
 
-def _until_when(hold: Hold, now: datetime) -> str:
+def until_when(hold: Hold, now: datetime) -> str:
     """Return who is waited for, until when in this machine's zone, and why: ``claude until 03:10 (usage limit)``."""
     if hold.kind == "login":
         return f"{hold.provider} (its login is refused)"

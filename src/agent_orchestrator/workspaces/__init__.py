@@ -178,6 +178,8 @@ class Checkpoint:
     """What those that are there hold, uncompressed."""
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
+    gone: int = 0
+    """How many of *files* the base has and the work has not."""
 
 
 LEFT_OUT = "left out "

@@ -221,8 +221,8 @@ def _commit(
     base: str | None,
     why: str,
 ) -> Checkpoint:
-    files, size = _changes(saves, known, found.tree)
-    text = message(why=why, base=base, files=files, bytes=size, notes=found.notes)
+    files, gone, size = _changes(saves, known, found.tree)
+    text = message(why=why, base=base, files=files, gone=gone, bytes=size, notes=found.notes)
     at = datetime.now(UTC).replace(microsecond=0)
     commit = saves.git(
         "commit-tree", found.tree, "-F", "-", input=text.encode("utf-8", "replace"), at=int(at.timestamp())
@@ -240,18 +240,19 @@ def _commit(
         files=files,
         bytes=size,
         notes=found.notes,
+        gone=gone,
     )
 
 
-def _changes(saves: Saves, old: str | None, new: str) -> tuple[int, int]:
-    """Return how many files differ, and how many bytes those hold that are there."""
+def _changes(saves: Saves, old: str | None, new: str) -> tuple[int, int, int]:
+    """Return how many files differ, how many of them are gone, and how many bytes the others hold."""
     before = old or saves.git("hash-object", "-w", "-t", "tree", "--stdin", input=b"").text
     raw = saves.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", before, new).out.split(b"\0")
     blobs = [line.split()[3].decode() for line in raw[0::2] if line.startswith(b":")]
     there = [blob for blob in blobs if blob.strip("0")]
     asked = "".join(f"{blob}\n" for blob in there).encode()
     sizes = saves.git("cat-file", "--batch-check=%(objectsize)", input=asked).text.split() if there else []
-    return len(blobs), sum(int(size) for size in sizes if size.isdigit())
+    return len(blobs), len(blobs) - len(there), sum(int(size) for size in sizes if size.isdigit())
 
 
 def _last(working: Path) -> str:

@@ -249,9 +249,9 @@ def gitlinks(listed: bytes) -> dict[str, str]:
     return found
 
 
-def message(*, why: str, base: str | None, files: int, bytes: int, notes: tuple[str, ...]) -> str:
+def message(*, why: str, base: str | None, files: int, gone: int, bytes: int, notes: tuple[str, ...]) -> str:
     """Return a checkpoint's commit message, which is all that is remembered of it."""
-    lines = [" ".join(why.split()), "", f"Base: {base or '-'}", f"Files: {files}", f"Bytes: {bytes}"]
+    lines = [" ".join(why.split()), "", f"Base: {base or '-'}", f"Files: {files}", f"Gone: {gone}", f"Bytes: {bytes}"]
     return "\n".join([*lines, *(f"Note: {' '.join(note.split())}" for note in notes), ""])
 
 
@@ -275,6 +275,7 @@ def _read(entry: str) -> Checkpoint:
         files=int(facts.get("Files", ["0"])[0]),
         bytes=int(facts.get("Bytes", ["0"])[0]),
         notes=tuple(facts.get("Note", ())),
+        gone=int(facts.get("Gone", ["0"])[0]),
     )
 
 
