@@ -293,10 +293,13 @@ def test_a_session_gets_a_name_and_is_exported(seat: Seat, tmp_path: Path) -> No
     file = tmp_path / "plan.md"
     (tmp_path / "other.md").write_text("# Notes\n")
 
-    said = seat.types("save ml-project-001", f"export {file}", f"export {tmp_path / 'other.md'}")[1]
+    said = seat.types(
+        "save ml-project-001", f"export {file}", f"export {tmp_path / 'other.md'}", f"export {tmp_path / 'x.txt'}"
+    )[1]
 
     assert seat.saved.id == "ml-project-001"
     assert file.read_text().startswith("# Plan ml-project-001, version 1")
+    assert "not written as .txt" in said and not (tmp_path / "x.txt").exists()
     assert "not an exported plan" in said and (tmp_path / "other.md").read_text() == "# Notes\n"
 
 

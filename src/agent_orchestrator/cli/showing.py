@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors
+from agent_orchestrator.cli import columns, doors, render
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Task
@@ -12,6 +12,10 @@ from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.services.plans import SavedPlan
+
+
+QUESTION_COLUMNS = 1_000
+"""Of a question or its default: a planner's answer may be as long."""
 
 
 def plan_json(plan: Plan) -> Json:
@@ -55,6 +59,20 @@ def plan(app: App, plan: Plan) -> None:
     )
     expected(app, plan)
     _say_who_planned(plan)
+
+
+def questions(plan: Plan, *, taken: bool) -> None:
+    """Say what *plan* had to guess: what holds while nobody answers, or what was *taken* because nobody did."""
+    asked = [(at, one) for at, one in enumerate(plan.questions, start=1) if one.answer is None]
+    if not asked:
+        return
+    doors.tell("not asked; these defaults hold:" if taken else "open questions, and what holds while nobody answers:")
+    for at, one in asked:
+        told = [f"{at} {one.text}", f"  default: {one.default or 'nothing'}"]
+        told += [f"  it decides: {one.changes}"] if one.changes and not taken else []
+        for text in told:
+            indent = text[: len(text) - len(text.lstrip())]
+            doors.tell(f"  {indent}{render.line(text, QUESTION_COLUMNS)}")
 
 
 def expected(app: App, plan: Plan) -> None:

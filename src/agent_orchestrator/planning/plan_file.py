@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.errors import InvalidPlan
+from agent_orchestrator.domain.errors import BadInput, InvalidPlan
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.planning import plan_markdown
 from agent_orchestrator.planning.document import plan_from_json, plan_to_json
@@ -54,6 +54,21 @@ def format_of(file_name: str) -> str:
     """Return ``yaml``, ``json`` or ``markdown`` for a file's name; YAML for a name that says nothing."""
     found = re.search(r"\.[A-Za-z]+$", file_name)
     return SUFFIXES.get(found.group().lower(), "yaml") if found else "yaml"
+
+
+def format_to_write(file_name: str) -> str:
+    """Return the format in which a plan is written to *file_name*, so that it is read back from there as it was meant.
+
+    Raises:
+        BadInput: its ending says something else, such as ``.txt``.
+    """
+    found = re.search(r"\.[A-Za-z]+$", file_name)
+    if found and found.group().lower() not in SUFFIXES:
+        raise BadInput(
+            f"a plan is not written as {found.group()}: {file_name}",
+            hint=f"name the file {', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}; - prints YAML",
+        )
+    return format_of(file_name)
 
 
 def write(plan: Plan, format: str, *, name: str, version: int) -> str:

@@ -17,7 +17,7 @@ from agent_orchestrator.planning.discussing import discuss
 from agent_orchestrator.planning.document import plan_hash
 from agent_orchestrator.planning.editing import changed, find_task
 from agent_orchestrator.planning.partners import Door, Keeper, Model, Stopped
-from agent_orchestrator.planning.plan_file import format_of, read, write
+from agent_orchestrator.planning.plan_file import format_to_write, read, write
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.why import why_edge, why_task
 
@@ -326,7 +326,7 @@ class InteractivePlanner:
         self._keep(_replaced(self.plan, edited, tasks), "edited as a file")
 
     def _export(self, file: str) -> None:
-        self.keeper.export(file, write(self.plan, format_of(file), name=self.keeper.name, version=self.version))
+        self.keeper.export(file, write(self.plan, format_to_write(file), name=self.keeper.name, version=self.version))
         self.door.say(
             [f"written to {file}; bring it back: orchestrate plan-continue {self.keeper.name} --apply {file}"]
         )
