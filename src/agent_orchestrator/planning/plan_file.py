@@ -112,7 +112,8 @@ def read(text: str, format: str, roster: Roster, *, source: str = "file") -> Pla
         raise
     except InvalidPlan as error:
         place = _place_in(error.message, data)
-        raise Located(_at(place, error.message, places)[1], hint=error.hint) from error
+        message = plan_markdown.named(error.message) if format == "markdown" else error.message
+        raise Located(_at(place, message, places)[1], hint=error.hint) from error
     name = data.get("plan")
     return PlanFile(plan=checked, name=name if isinstance(name, str) and name else None, version=version)
 
