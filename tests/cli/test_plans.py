@@ -354,7 +354,7 @@ def test_a_cost_by_the_clis_own_choice_of_model_is_assumed_and_one_of_a_users_mo
     call: Caller,
 ) -> None:
     told = {}
-    for name in ("claude", "codex", "gemini"):
+    for name in ("claude", "codex", "gemini", "opencode"):
         call.environ["ORCHESTRATE_PROVIDER"] = name
         told[name] = call("plan", GOAL, "--planner", "rules", "--json").json["forecast"]
     chosen = call("plan", GOAL, "--planner", "rules", "--json", ORCHESTRATE_PROVIDER="codex",
@@ -364,8 +364,10 @@ def test_a_cost_by_the_clis_own_choice_of_model_is_assumed_and_one_of_a_users_mo
     assert told["codex"]["cost"]["assumed"] == (
         "tokens, and gpt-6.1-sol by codex's own choice, at the price of the dearest model known"
     )
-    assert told["gemini"]["cost"] is None and "gemini" in told["gemini"]["cost_unknown"]
-    assert chosen["cost"] is None and chosen["cost_unknown"] == "no price is known of codex's model"
+    for name in ("gemini", "opencode"):
+        assert told[name]["cost"] is None
+        assert told[name]["cost_unknown"] == f"{name} chooses its model itself; set {name}_model"
+    assert chosen["cost"] is None and chosen["cost_unknown"] == "no price of mine; the setting prices takes one"
 
 
 WISHES = ("--priority", "high", "--budget", "5,8h", "--verify", "make check", "--context", "We like it short.")
