@@ -87,6 +87,13 @@ _BESIDES_MORE = re.compile(
 )
 """The same at the head of a list: "… with docs, examples, and a release"."""
 
+_BESIDES_SAID = re.compile(
+    r"(?<=\w)\s*[,;.]\s+(?:and\s+)?(?:(?:then|finally|also)\s+)?(?:document|describe|mention|explain|test|cover)\s+"
+    r"(?:it|them|this|that|everything|both|all of (?:it|them))\b(?:\s+(?:in|with|by)\s+[\w. -]{2,40})?\s*[.!]?$",
+    re.I,
+)
+"""The same in a sentence of its own: "…, then document it in the README"."""
+
 _BUILT = re.compile(r"\s+(?:that|which|who|whose|where|for|so that|to)\s+", re.I)
 """Where the title of something to be built goes on to say what it is for. "Build a bot that reminds people of meetings"
 asks for a bot: what it speaks of is its purpose, and weighs like a description."""
@@ -132,15 +139,16 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         reasons[name].append((weight, evidence))
 
     title, description = (
-        _BESIDES_MORE.sub(" with", _BESIDES.sub("", text[:TEXT_LIMIT_CHARS])) for text in (title, description)
+        _BESIDES_MORE.sub(" with", _BESIDES.sub("", _BESIDES_SAID.sub("", text[:TEXT_LIMIT_CHARS])))
+        for text in (title, description)
     )
     whole, described = title, description
     title, description = _head(_as_meant(title), _as_meant(description), index)
     in_title = _found(title, index)
-    for phrase in in_title:
+    for phrase in sorted(in_title):  # in an order of their own: the same reason every time
         for name, weight in index.words[phrase]:
             count(name, weight * TITLE_WEIGHT, index.shown[phrase])
-    for phrase in _found(description, index) - in_title:
+    for phrase in sorted(_found(description, index) - in_title):
         for name, weight in index.words[phrase]:
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
     own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
@@ -214,7 +222,7 @@ def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[floa
         return Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
     name, best = ranked[0]
     second = max([0.0, *(score for _, score in ranked[1:])])
-    strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: -item[0]))
+    strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: (-item[0], item[1])))
     return Routing(
         specialist=name,
         confidence=round(best / (best + second + DOUBT), 2),

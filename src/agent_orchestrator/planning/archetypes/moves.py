@@ -13,6 +13,7 @@ from agent_orchestrator.planning.archetypes.steps import (
 )
 from agent_orchestrator.planning.archetypes.things import named
 from agent_orchestrator.planning.reading import Reading
+from agent_orchestrator.planning.vocabulary import TECHNOLOGIES
 
 _DATA_MOVED = re.compile(
     r"\b(?:databases?|schemas?|data|tables?|warehouse|stored procedures|postgres\w*|mysql|oracle|mongodb|sql)\b|数据",
@@ -21,6 +22,20 @@ _DATA_MOVED = re.compile(
 _SCREENS_MOVED = re.compile(
     r"\b(?:front-?end|ui|react|angular\w*|vue|svelte|jquery|backbone|ember|next\.?js|css|tailwind)\b", re.I
 )
+
+
+_WHOLE_MOVED = re.compile(
+    r"\b(?:the|our|my|this|whole|entire)\s+(?:[\w-]+\s+){0,3}"
+    r"(?:app(?:lication)?|shop|store|site|website|portal|back-?end|front-?end|code ?base|product)\s+"
+    r"(?:away\s+)?(?:from\s+[\w.#+-]+\s+)?to\s+([\w.#+-]+)(?!\s*v?\d)",
+    re.I,
+)
+
+
+def _whole_moved(text: str) -> bool:
+    """Say whether a whole application goes to another technology: "our PHP shop to Django", but no newer version."""
+    found = _WHOLE_MOVED.search(text)
+    return found is not None and found[1].casefold().rstrip(".") in TECHNOLOGIES
 
 
 def migration(reading: Reading) -> list[Step]:
@@ -41,7 +56,7 @@ def migration(reading: Reading) -> list[Step]:
         r"(?:mysql|mariadb|oracle|mongodb|sql server|sqlite|postgres\w*)\W+to|stored procedures|on-?prem\w*|system|"
         r"cluster)\b|数据库"
     )
-    if not re.search(big, reading.text, re.I) or len(reading.words) < 5:
+    if not (re.search(big, reading.text, re.I) or _whole_moved(reading.text)) or len(reading.words) < 5:
         return []
     is_data = _DATA_MOVED.search(reading.text) is not None
     expert = DATA_ARCHITECT if is_data else FRONTEND if _SCREENS_MOVED.search(reading.text) else BACKEND
