@@ -25,7 +25,7 @@ _SCREENS_MOVED = re.compile(
 
 
 _WHOLE_MOVED = re.compile(
-    r"\b(?:the|our|my|this|whole|entire)\s+(?:[\w-]+\s+){0,3}"
+    r"^\W*\w+\s+(?:the|our|my|this|whole|entire)\s+(?:(?!of\b)[\w-]+\s+){0,3}"
     r"(?:app(?:lication)?|shop|store|site|website|portal|back-?end|front-?end|code ?base|product)\s+"
     r"(?:away\s+)?(?:from\s+[\w.#+-]+\s+)?to\s+([\w.#+-]+)(?!\s*v?\d)",
     re.I,
