@@ -135,6 +135,23 @@ def test_a_plan_that_is_too_long_for_the_terminal_is_cut_and_says_so() -> None:
     assert sum("Do " in line for line in whole) == 60
 
 
+def test_what_is_said_of_many_tasks_is_said_once() -> None:
+    said = [
+        Finding(rule="no-acceptance", severity=Severity.NOTE, message=f"t{n} is vague", task=f"t{n}") for n in range(6)
+    ]
+    other = Finding(rule="echo", severity=Severity.WARNING, message="t1 repeats the whole goal", task="t1")
+    plan = replace(SHOP, findings=(*said, other))
+    known = {"name": "x", "version": 1, "approved": False, "expected": EXPECTED}
+
+    whole = everything(plan, Look(columns=80), **known)  # type: ignore[arg-type]
+    short = plan_lines(plan, Look(columns=80), **known)  # type: ignore[arg-type]
+
+    assert [one for one in whole if one.startswith("! note")] == [
+        "! note: no acceptance is written down for t0, t1, t2, t3, t4, t5"
+    ]
+    assert "! 1 more remark; v shows it" in short
+
+
 LONG = "Replace the hand written parser of the price list by one that reports every error with its line"
 SHOPS = "把商品目录的导入从手写的解析器改为会报告每一个错误所在行的解析器并且保留旧的格式"
 

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from agent_orchestrator.cli import expectations
 from agent_orchestrator.cli.render import cut, line, paint, width, wrapped
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
+from agent_orchestrator.planning.doubts import told_together
 from agent_orchestrator.planning.forecast import Forecast, critical_path
 
 NARROW = 70
@@ -53,10 +54,9 @@ def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     if room is not None and len(tasks) > room:
         kept = tasks[: room - 1]
         shown = sum(1 for one in kept if one[0])
-        tasks = [
-            *kept,
-            ("", paint(cut(f"… {len(plan.tasks) - shown} more tasks; v shows all", look.columns), dim=True)),
-        ]
+        left = len(plan.tasks) - shown
+        more = f"… {left} more {'task' if left == 1 else 'tasks'}; v shows all"
+        tasks = [*kept, ("", paint(cut(more, look.columns), dim=True))]
     return [*head, *(text for _, text in tasks), *foot]
 
 
@@ -153,7 +153,7 @@ def _forecast_lines(plan: Plan, expected: Forecast, look: Look) -> list[str]:
 
 def _open_lines(plan: Plan, look: Look) -> list[str]:
     """Return what still speaks against the plan or is only assumed: the gravest first, the rest as a number."""
-    ranked = sorted(plan.findings, key=lambda one: list(Severity)[::-1].index(one.severity))
+    ranked = sorted(told_together(plan.findings), key=lambda one: list(Severity)[::-1].index(one.severity))
     shown = [one for one in ranked if one.severity is not Severity.NOTE][:FINDINGS_SHOWN]
     lines = [_finding(found, look.columns) for found in shown]
     if left := len(ranked) - len(shown):
@@ -186,7 +186,7 @@ def everything(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     lines = plan_lines(plan, look, name=name, version=version, approved=approved, expected=expected)
     shown = len(_open_lines(plan, look))
     lines = lines[: len(lines) - shown] if shown else lines
-    lines += [_finding(found) for found in plan.findings]
+    lines += [_finding(found) for found in told_together(plan.findings)]
     for at, question in enumerate(plan.questions, start=1):
         lines.append(f"? {at} {line(question.text, 500)}")
         kept = f"answered: {question.answer}" if question.answer is not None else f"default: {question.default}"

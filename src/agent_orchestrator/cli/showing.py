@@ -112,6 +112,8 @@ def _after(needs: Sequence[str]) -> str:
 
 
 def _say_who_planned(plan: Plan) -> None:
+    from agent_orchestrator.planning.doubts import told_together
+
     guesses = [task for task in plan.tasks if task.routing is not None and task.routing.is_guess]
     if guesses:
         told = ", ".join(f"{task.id} to {task.agent_type}" for task in guesses)
@@ -119,10 +121,6 @@ def _say_who_planned(plan: Plan) -> None:
         doors.tell(columns.one_line(f"assigned by a guess: {told}{change}"))
     if plan.source != "single":
         doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
-    vague = [found.task for found in plan.findings if found.rule == "no-acceptance" and found.task]
-    if vague:  # the rules leave it out of every task they make
-        doors.tell(columns.one_line(f"note: no acceptance is written down for {', '.join(vague)}"))
-    for found in plan.findings:
-        if found.task not in vague or found.rule != "no-acceptance":
-            where = f"{found.task}: " if found.task and found.task not in found.message else ""
-            doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))
+    for found in told_together(plan.findings):
+        where = f"{found.task}: " if found.task and found.task not in found.message else ""
+        doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))

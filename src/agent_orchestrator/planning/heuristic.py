@@ -93,6 +93,8 @@ _WHOLE = re.compile(
     re.I,
 )
 """A test or a page of documentation that says this is about all that the list builds."""
+_TAKES_APART = re.compile(r"\W*(?:refactor|restructure|reorgani[sz]e|split|divide|separate|break|extract)\b", re.I)
+"""What is named after such a head is what one thing becomes: who takes out the first part has the others in hand."""
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
 
 
@@ -117,7 +119,7 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
         steps = []  # two requests, and nothing says that they take two specialists: one agent does both
     if not steps:
         steps = steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
-        if not steps and reading.form is Form.THINGS:
+        if not steps and reading.form is Form.THINGS and not _TAKES_APART.match(reading.head):
             steps = _from_parts(reading)
     steps = steps or with_tests_and_docs(reading)
     if len(steps) < 2:

@@ -75,12 +75,6 @@ _ONE_THING = re.compile(
 _CJK_NEXT = re.compile(rf"[，、,。]\s*(?:并且|并|然后|以及|最后)?(?={CHINESE_VERBS})")
 _CJK_INCLUDING = re.compile("[，,]?(?:包括|包含|具有|支持)")
 """Before a list of what a thing shall have, whose items may begin with verbs."""
-_REARRANGES = re.compile(
-    r"(?:refactor|restructure|reorgani[sz]e|split|divide|separate|break|extract|move|rename|sort|group|merge|unify|"
-    r"combine|inline|simplify)\b",
-    re.I,
-)
-"""Before a colon: what is there becomes other parts of the same. Who takes the first out has the others in hand."""
 _WORD = re.compile(r"[^\W_][\w'-]*")
 _LINK = re.compile(
     r"\b(?:with|for|including|covering|into|handling|con|para|com|avec|pour|mit|für|z|dla)\s+([^.;:\n]{5,200})|(?:包括|包含|支持|具有|含)([^。；\n]{4,200})",
@@ -220,13 +214,7 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
     head, requests = _requests(lead)
     before, _, rest = lead.partition(": ") if ": " in lead else lead.partition("：")
     things: list[str] = []
-    if (
-        rest
-        and not small
-        and not _REARRANGES.match(before.strip())
-        and "\n" not in rest.strip()
-        and not _MODAL.search(rest)
-    ):
+    if rest and not small and "\n" not in rest.strip() and not _MODAL.search(rest):
         things = _things(rest.rstrip(" ."))
     if len(things) >= 3 and len(things) > len(requests):
         return Form.THINGS, before.strip(), [Part(text=thing) for thing in things], criteria
