@@ -513,6 +513,22 @@ def test_a_whole_application_that_goes_to_another_technology_is_a_migration_and_
         assert len(planned(goal).tasks) == 1
 
 
+def test_what_is_asked_for_beside_a_migration_is_not_migrated() -> None:
+    plan = planned(
+        "Migrate the notes to a PostgreSQL database and add login with passwords, sessions and user accounts"
+    )
+
+    assert not [title for title in titles(plan) if title.startswith("Migrate passwords")]
+    assert before(plan, "Add login with passwords, sessions and user accounts") >= {"Migrate the code and the data"}
+
+
+def test_a_request_about_the_whole_hides_no_kind_of_project() -> None:
+    plan = planned("Build an invoicing SaaS with customers, invoices, payments and reminders; deploy it with Docker")
+
+    assert {"Implement customers", "Prepare the build and the deployment"} <= set(titles(plan))
+    assert "Implement customers" in before(plan, "Prepare the build and the deployment")
+
+
 def test_running_tests_in_a_pipeline_is_work_on_the_pipeline() -> None:
     plan = planned("1. Add a /healthz route\n2. Write a Dockerfile\n3. Run the tests in GitHub Actions\n4. Test both")
     image, pipeline = plan.tasks[1:3]

@@ -92,6 +92,8 @@ def test_the_folder_of_a_programs_file_counts_for_a_role_that_the_title_speaks_o
         ("Encrypt what is at rest", "backend-systems-engineer"),
         ("Add a JSON reader", "data-architect-governance"),
         ("Mail the invoices and archive them", "frontend-ui-engineer"),
+        ("Convert the project to TypeScript", "project-delivery-manager"),
+        ("Ajoute une recherche et écris les tests", "qa-test-engineer"),
         ("Split shop.py into a package", "devops-ci-engineer"),
         ("Sort the articles of the shop", "documentation-writer"),
         ("Ajouter la liste de la vie de la ville", "data-architect-governance"),

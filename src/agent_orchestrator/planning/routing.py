@@ -74,7 +74,8 @@ TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
 _BESIDES = re.compile(
-    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write)\s+)?"
+    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write|schreibe?|ajoute|ajouter|écris|écrire|escribe|"
+    r"añade|escreva|napisz)\s+)?"
     r"(?:(?:its|an?|unit|regression|some|full|des|les)\s+){0,2}(?:tests?|docs|documentation)(?:\s+(?:dazu|for it))?"
     r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",
     re.I,
@@ -116,7 +117,8 @@ _NO_CODE = re.compile(r"^What you do not do\s*\n(?:- .*\n)*?- (?:Change|Write|To
 """What the role of somebody says who leaves programs alone."""
 _CODE_VERBS = words_of(
     "rework refactor implement handle optimize optimise speed support port migrate cache parse compute validate build "
-    "rebuild expose extract keep harden mend repair debug develop deprecate paginate normalize serve stream store"
+    "rebuild expose extract keep harden mend repair debug develop deprecate paginate normalize serve stream store "
+    "convert rewrite replace encrypt compress deduplicate"
 )
 """A title that begins so asks for a program's work, unless it says otherwise."""
 _FIRST_WORD = re.compile(r"\w+")

@@ -1,6 +1,7 @@
 """What is moved, and what things run on: migrations and infrastructure."""
 
 import re
+from dataclasses import replace
 
 from agent_orchestrator.planning.archetypes.steps import (
     BACKEND,
@@ -32,6 +33,11 @@ _WHOLE_MOVED = re.compile(
 )
 
 
+_BESIDE = re.compile(
+    r",?\s+and\s+(?:then\s+|also\s+)?(?=(?:add|build|create|implement|introduce|write|offer|support)\s+\w)", re.I
+)
+
+
 def _whole_moved(text: str) -> bool:
     """Say whether a whole application goes to another technology: "our PHP shop to Django", but no newer version."""
     found = _WHOLE_MOVED.search(text)
@@ -60,7 +66,8 @@ def migration(reading: Reading) -> list[Step]:
         return []
     is_data = _DATA_MOVED.search(reading.text) is not None
     expert = DATA_ARCHITECT if is_data else FRONTEND if _SCREENS_MOVED.search(reading.text) else BACKEND
-    names = named(reading)
+    own, beside = _apart(reading.text)
+    names = named(replace(reading, text=own)) if beside else named(reading)
     inventory = Step(
         key="inventory",
         title="Take stock of what exists and pin its behaviour",
@@ -99,7 +106,17 @@ def migration(reading: Reading) -> list[Step]:
         after=tuple(step.key for step in made),
         accept=("The cut-over was rehearsed on a copy.",),
     )
-    return [inventory, target, *made, cut]
+    steps = [inventory, target, *made, cut]
+    if beside:
+        done = tuple(step.key for step in made)
+        steps.append(Step(key="beside", title=beside[:1].upper() + beside[1:], what=f"{beside}.", after=done))
+    return steps
+
+
+def _apart(text: str) -> tuple[str, str]:
+    """Return what is to be moved, and what is asked for beside it: "Migrate … to Postgres and add login"."""
+    found = _BESIDE.search(text)
+    return (text[: found.start()], text[found.end() :].strip(" .\n")) if found else (text, "")
 
 
 _CLOUD_PARTS = (
