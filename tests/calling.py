@@ -109,11 +109,17 @@ class Caller:
             while chunk := os.read(ours, 4096):
                 shown += chunk
         os.close(ours)
-        return process.wait(timeout=60), shown.decode(errors="replace")
+        return process.wait(timeout=120), shown.decode(errors="replace")
 
     def git(self, *words: str) -> str:
         ran = subprocess.run(["git", *words], cwd=self.folder, env=self.environ, capture_output=True, check=True)
         return ran.stdout.decode().strip()
+
+    def begin_repository(self) -> None:
+        """Make the folder a git repository with a first commit of what is in it."""
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+        for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+            self.git(*identity, *words)
 
     def with_agent(self, folder: Path) -> None:
         """Let runs use the shell script AGENT as their agent."""

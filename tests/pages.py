@@ -47,7 +47,7 @@ USER_HOME = "/home/ada"
 """Where the user of the pages lives."""
 COLUMNS = 110
 """Of the user's terminal. A session's is wider by as much as its home has a longer name: so the same is cut to fit."""
-SESSION_LIMIT_S = 100
+SESSION_LIMIT_S = 500
 TOOLS = (
     *("bash", "cat", "chmod", "cp", "cut", "date", "env", "git", "grep", "head", "ls", "mkdir", "mv", "rm", "sed"),
     *("sh", "sleep", "sort", "tail", "touch", "wc"),
@@ -158,7 +158,7 @@ def run(found: list[Command], folder: Path) -> None:
     finally:
         for place in {home / "shop", *home.glob("empty-*")}:  # what a page left at work
             stop = [str(folder / "bin" / "orchestrate"), "stop", "--now", "--wait"]
-            subprocess.run(stop, cwd=place, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+            subprocess.run(stop, cwd=place, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     parts = said.split("\036")
     for at, command in enumerate(found):
         told = f"{command.block}\n$ {command.text}\n{parts[2 * at] if 2 * at < len(parts) else ''}"

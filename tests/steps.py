@@ -1,9 +1,9 @@
-"""Steps that many tests take: put a plan into the queue, claim, land."""
+"""Steps that many tests take: put a plan into the queue, claim, land, fail."""
 
 from pathlib import Path
 
 from agent_orchestrator.app import App
-from agent_orchestrator.domain.attempt import Attempt
+from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan, PlannedTask
@@ -31,3 +31,11 @@ def land(app: App, attempt: Attempt, verdict: Verdict = Verdict.VERIFIED) -> Non
     app.tasks.handed_in(attempt)
     app.tasks.landing(attempt, Evidence())
     app.tasks.finished(attempt, verdict=verdict, commit="abc", evidence=Evidence())
+
+
+def fail(app: App, attempt: Attempt, *, outcome: Outcome, reason: str, evidence: Evidence | None = None) -> Task:
+    """End *attempt* as the last one that its task has: the task goes to the dead letter."""
+    task = app.store.tasks.get(attempt.task)
+    with app.store.transaction():
+        app.store.tasks.save(task._replace(max_attempts=task.attempts + 1), was=task)
+    return app.tasks.ended(attempt, outcome=outcome, reason=reason, evidence=evidence)

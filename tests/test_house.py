@@ -134,6 +134,15 @@ def test_every_module_says_why_it_exists(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text())), f"{module} has no docstring"
 
 
+@pytest.mark.parametrize("package", ["app", "cli", "planning", "providers", "runtime", "services", "workspaces"])
+def test_the_index_of_a_package_names_each_of_its_modules(package: str) -> None:
+    index = ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text()))
+    modules = {file.stem for file in (PACKAGE / package).glob("*.py")} - {"__init__"}
+    modules |= {file.parent.name for file in (PACKAGE / package).glob("*/__init__.py")}
+
+    assert modules - set(re.findall(r"``(\w+)``", index or "")) == set()
+
+
 def texts() -> list[tuple[str, str]]:
     """Return every text file of the project but the lock file, with its name."""
     found = []
@@ -218,7 +227,7 @@ def loaded_by(*arguments: str) -> set[str]:
         "    from agent_orchestrator.__main__ import main\n"
         "    main()\n"
     )
-    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return {name.split(".")[0] for name in json.loads(ran.stderr.splitlines()[-1])}
 

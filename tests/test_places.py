@@ -13,11 +13,11 @@ def test_places_are_the_same_as_text_and_as_paths(spelled: str, tmp_path: Path) 
     variable = spelled.format(tmp_path)
     environ = {"HOME": variable, "XDG_STATE_HOME": variable, "XDG_CONFIG_HOME": variable, "ORCHESTRATE_DB": variable}
 
-    assert places.state_home(environ) == Path(variable) / "orchestrate"
+    assert places.project_state(tmp_path, environ).parent == Path(variable) / "orchestrate"
     assert places.config_home(environ) == Path(variable) / "orchestrate"
     assert places.database_at(tmp_path, environ) == str(places.database_path(tmp_path, environ)) == str(Path(variable))
     del environ["ORCHESTRATE_DB"], environ["XDG_STATE_HOME"]
-    assert places.state_home(environ) == Path(variable) / ".local" / "state" / "orchestrate"
+    assert places.project_state(tmp_path, environ).parent == Path(variable) / ".local" / "state" / "orchestrate"
     assert places.database_at(tmp_path, environ) == str(places.project_state(tmp_path, environ) / "tasks.db")
 
 
@@ -36,4 +36,4 @@ def test_a_project_is_found_from_any_folder_in_it_through_links_too(tmp_path: Pa
 
     for start in (tmp_path / "repo", tmp_path / "repo" / "src" / "deep", tmp_path / "link" / "deep", tmp_path / "link"):
         assert places.project_at(os.fspath(start)) == os.path.realpath(tmp_path / "repo")
-        assert places.project_folder(start) == (tmp_path / "repo").resolve()
+        assert places.project_at(start) == str((tmp_path / "repo").resolve())

@@ -51,7 +51,7 @@ def test_importing_the_package_imports_nothing_heavy_and_opening_a_project_littl
         "app.reports.snapshot()\n"
         "print(json.dumps([first, sorted({name.split('.')[0] for name in sys.modules})]))\n"
     )
-    ran = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=120, check=True)
 
     first, later = json.loads(ran.stdout)
     assert first == []
@@ -131,7 +131,7 @@ def test_a_run_in_a_thread_ends_when_it_is_asked_to_stop(demo: App) -> None:
     thread.start()
     wait_for(lambda: demo.supervision.current() is not None)
     demo.supervision.stop()
-    thread.join(timeout=60)
+    thread.join(timeout=120)
 
     assert not thread.is_alive()
     assert [getattr(one, "stopped_by", None) for one in results] == ["user"]

@@ -38,7 +38,7 @@ def call(*argv: object, cwd: Path | None = None, **environ: str) -> subprocess.C
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -179,7 +179,7 @@ def on_a_terminal(checkout: Path, typed: str, **environ: str) -> str:
         if b"skip): " in shown:
             os.write(terminal, typed.encode() + b"\n")
             wait_for(lambda: more(b"Type next"))
-        assert started.wait(30) == 0, bytes(shown)
+        assert started.wait(120) == 0, bytes(shown)
     finally:
         started.kill()
         started.wait()

@@ -242,20 +242,20 @@ def test_a_folder_belongs_to_the_nearest_project_above_it(tmp_path: Path) -> Non
     inner = tmp_path / "repo" / "src" / "deep"
     inner.mkdir(parents=True)
     (tmp_path / "repo" / ".git").mkdir()
-    assert places.project_folder(inner) == tmp_path / "repo"
+    assert places.project_at(inner) == str(tmp_path / "repo")
 
     (tmp_path / "repo" / "src" / places.CONFIG_FOLDER).mkdir()
-    assert places.project_folder(inner) == tmp_path / "repo" / "src"
+    assert places.project_at(inner) == str(tmp_path / "repo" / "src")
 
 
 def test_a_git_worktrees_file_marks_a_project_too(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: elsewhere\n")
 
-    assert places.project_folder(tmp_path / "src") == tmp_path
+    assert places.project_at(tmp_path / "src") == str(tmp_path)
 
 
 def test_a_folder_of_no_project_is_its_own(tmp_path: Path) -> None:
-    assert places.project_folder(tmp_path / "loose") == tmp_path / "loose"
+    assert places.project_at(tmp_path / "loose") == str(tmp_path / "loose")
 
 
 def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
@@ -264,8 +264,8 @@ def test_a_home_under_version_control_does_not_swallow_what_lies_in_it(
     (tmp_path / ".git").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert places.project_folder(tmp_path / "notes") == tmp_path / "notes"
-    assert places.project_folder(tmp_path) == tmp_path
+    assert places.project_at(tmp_path / "notes") == str(tmp_path / "notes")
+    assert places.project_at(tmp_path) == str(tmp_path)
 
 
 def test_models_of_tiers_add_up_over_all_places_and_each_says_where_it_came_from(project: Path) -> None:

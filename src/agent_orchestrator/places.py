@@ -41,24 +41,11 @@ def config_home(environ: Mapping[str, str]) -> Path:
     return _path(_config_home(environ))
 
 
-def state_home(environ: Mapping[str, str]) -> Path:
-    """Return the folder of everything we remember.
-
-    The same place on macOS: its usual folder has a space in its name, which breaks builds in checkouts kept there.
-    """
-    return _path(_state_home(environ))
-
-
-def project_folder(start: Path) -> Path:
+def project_at(start: Path | str) -> str:
     """Return the project *start* lies in: the nearest folder upward with ``.orchestrate`` or ``.git``, else itself.
 
     The user's home folder is never taken for a project just because it is under version control.
     """
-    return _path(project_at(start))
-
-
-def project_at(start: Path | str) -> str:
-    """Return the same as :func:`project_folder`, as text."""
     here = os.path.realpath(start)
     home = _plain(os.environ.get("HOME") or "/nonexistent")
     for folder in (here, *_above(here)):
@@ -135,6 +122,10 @@ def _config_home(environ: Mapping[str, str]) -> str:
 
 
 def _state_home(environ: Mapping[str, str]) -> str:
+    """Return the folder of everything we remember, of all projects.
+
+    The same place on macOS: its usual folder has a space in its name, which breaks builds in checkouts kept there.
+    """
     return _plain(f"{environ.get('XDG_STATE_HOME') or f'{_home(environ)}/.local/state'}/orchestrate")
 
 

@@ -85,7 +85,7 @@ MUTANTS = (
         name="trust_the_pid",
         changes=(
             (
-                "runtime/process.py",
+                "runtime/run_dir.py",
                 "    if held:\n        return State.RUNNING if",
                 "    if begun:\n        return State.RUNNING if",
             ),
@@ -99,7 +99,7 @@ MUTANTS = (
         changes=(
             (
                 "runtime/sweeping.py",
-                '    if is_held(run_dir / "lock"):\n        raise',
+                '    if minder.is_held(run_dir / "lock"):\n        raise',
                 "    return Leftovers()\n    if 1:\n        raise",
             ),
         ),

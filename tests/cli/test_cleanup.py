@@ -20,9 +20,7 @@ def call(tmp_path: Path) -> Caller:
     caller = Caller(tmp_path / "project")
     caller.with_agent(tmp_path)
     (caller.folder / "README").write_text("hello\n")
-    caller.git("init", "-q", "-b", "main")
-    caller.git("add", "-A")
-    caller.git("commit", "-q", "-m", "Begin")
+    caller.begin_repository()
     caller("submit", "Work")
     assert caller("run").code == 0
     return caller
@@ -81,6 +79,50 @@ def test_a_checkout_whose_work_stands_on_a_branch_goes_and_the_work_stays(reject
     assert call("cleanup", "--yes").code == 3
     assert not list((state(call) / "checkouts").iterdir())
     assert not list((state(call) / "spare").iterdir())
+
+
+def of_branches(found: list[dict[str, Any]]) -> list[int]:
+    return [one["count"] for one in found if one["kind"] == "branches"]
+
+
+def own_branches(call: Caller) -> list[str]:
+    return call.git("branch", "--list", "--format=%(refname:short)", "orchestrate/*").splitlines()
+
+
+def test_branches_of_attempts_go_once_the_users_branch_has_what_landed_of_them(rejected: Caller) -> None:
+    call = rejected
+    before = own_branches(call)
+    (landed,) = [name for name in before if f"Attempt: {name.rpartition('/')[2]}\n" in call.git("log", "main")]
+    assert of_branches(call("cleanup", "--json").json["would_free"]) == [], "a month has not passed"
+    wait_for(lambda: of_branches(call("cleanup", "--older-than", "1s", "--json").json["would_free"]) == [1])
+
+    freed = call("cleanup", "--older-than", "1s", "--yes", "--json").json["freed"]
+
+    assert of_branches(freed) == [1]
+    assert own_branches(call) == [name for name in before if name != landed] != []
+    assert of_branches(call("cleanup", "--older-than", "1s", "--json").json["would_free"]) == []
+
+
+@pytest.mark.parametrize("why", ["moved on", "checked out", "undone"])
+def test_a_branch_that_somebody_uses_or_that_the_users_branch_does_not_hold_stays(
+    call: Caller, why: str, tmp_path: Path
+) -> None:
+    (attempts,) = [name for name in own_branches(call) if not name.endswith("result")]
+    call("cleanup", "--yes")
+    wait_for(lambda: of_branches(call("cleanup", "--older-than", "1s", "--json").json["would_free"]) == [1])
+    match why:
+        case "moved on":
+            more = call.git("commit-tree", "-p", attempts, "-m", "More", f"{attempts}^{{tree}}").strip()
+            call.git("update-ref", f"refs/heads/{attempts}", more)
+        case "checked out":
+            call.git("worktree", "add", "-q", str(tmp_path / "beside"), attempts)
+        case _:
+            call.git("reset", "-q", "--hard", "main~1")
+
+    found = call("cleanup", "--older-than", "1s", "--yes", "--json").json
+
+    assert of_branches(found["freed"]) == []
+    assert attempts in own_branches(call)
 
 
 def test_a_checkout_whose_branch_is_gone_stays(rejected: Caller) -> None:
@@ -217,7 +259,7 @@ def test_transcripts_go_when_their_goal_ended_long_enough_ago(call: Caller) -> N
 
     wait_for(lambda: "transcripts" in kinds(call("cleanup", "--older-than", "1s", "--json").json["would_free"]))
     freed = call("cleanup", "--older-than", "1s", "--yes", "--json").json["freed"]
-    assert sorted(kinds(freed)) == ["checkpoints", "spare", "transcripts"]
+    assert sorted(kinds(freed)) == ["branches", "checkpoints", "spare", "transcripts"]
     assert all(one["count"] == 1 for one in freed)
     assert call("report", "last").code == 0
 

@@ -164,7 +164,7 @@ def test_elsewhere_the_environment_says_which_project_and_attempt(
     assert answer("put", "--discovery", "Seen from elsewhere.")["author"] == "a"
 
 
-def test_names_are_completed(here: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shell_completes_the_names_of_what_is_shared(here: App, monkeypatch: pytest.MonkeyPatch) -> None:
     goal, _ = accept(here, planned("a"))
     here.context.put(goal.id, "api", 1)
     here.context.put(goal.id, "port", 1)

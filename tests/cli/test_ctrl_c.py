@@ -57,7 +57,7 @@ def test_a_press_ends_a_sleep() -> None:
     assert process.stdout is not None and process.stdout.readline() == "asleep\n"
     process.send_signal(signal.SIGINT)
 
-    assert process.communicate(timeout=30)[0] == "well\n"
+    assert process.communicate(timeout=120)[0] == "well\n"
     assert process.returncode == 0
 
 

@@ -100,7 +100,7 @@ def test_a_closed_standard_input_is_an_error_not_a_hang(call: Caller) -> None:
         cwd=call.folder,
         env=call.environ,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
 
     assert ran.returncode == 2

@@ -20,7 +20,7 @@ from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Verdict
 from agent_orchestrator.services.goals import Submission
 from looking import HOSTILE, is_harmless, orchestrate
-from steps import accept, claim, planned
+from steps import accept, claim, fail, planned
 
 VOID = {"meta", "br"}
 PASSED = CheckRun(
@@ -84,7 +84,7 @@ def a_night(app: App, clock: HandClock) -> Goal:
     app.tasks.finished(second, verdict=Verdict.VERIFIED, commit="c0ffee", evidence=evidence)
     third = app.tasks.started(claim(app))
     clock.advance(timedelta(minutes=5))
-    app.tasks.ended(third, outcome=Outcome.STALLED, reason="silent for 15 minutes", final=True)
+    fail(app, third, outcome=Outcome.STALLED, reason="silent for 15 minutes")
     ended = {"state": GoalState.FAILED, "reason": "1 failed (b), 1 wait for them", "ended_at": clock.now()}
     return app.goals.update(goal.id, delivery=Delivery.WAITING, delivery_note="main moved", **ended)
 
@@ -213,7 +213,7 @@ def test_no_text_of_a_stranger_is_markup(here: App, hostile: str) -> None:
     here.tasks.noted(attempt.task, hostile)
     check = replace(PASSED, command=hostile, tail=hostile, result=CheckResult.FAILED)
     evidence = Evidence(checks=(check,), files=(hostile,), notes=(hostile,), commit=hostile)
-    here.tasks.ended(attempt, outcome=Outcome.REJECTED, reason=hostile, evidence=evidence, final=True)
+    fail(here, attempt, outcome=Outcome.REJECTED, reason=hostile, evidence=evidence)
     note = {"delivery": Delivery.WAITING, "delivery_note": hostile}
     goal = here.goals.update(goal.id, state=GoalState.FAILED, reason=hostile, **note)
 

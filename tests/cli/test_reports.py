@@ -25,7 +25,7 @@ from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.reports import RECENT_GOALS
 from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
 
@@ -51,7 +51,7 @@ def hostile_goal(app: App) -> tuple[Goal, Attempt]:
         command=HOSTILE, origin="task", result=CheckResult.FAILED, exit_code=1, duration_ms=5, tail=HOSTILE
     )
     evidence = Evidence(checks=(check,), files=(HOSTILE,), notes=(HOSTILE,))
-    app.tasks.ended(attempt, outcome=Outcome.REJECTED, reason=HOSTILE, evidence=evidence, final=True)
+    fail(app, attempt, outcome=Outcome.REJECTED, reason=HOSTILE, evidence=evidence)
     app.holds.start("claude", HoldKind.USAGE_LIMIT, until=None, reason=HOSTILE)
     ended = app.goals.update(
         goal.id, state=GoalState.FAILED, reason=HOSTILE, delivery=Delivery.WAITING, delivery_note=HOSTILE
@@ -71,7 +71,7 @@ def test_an_untouched_project_is_looked_at_without_leaving_a_trace(untouched: Pa
 def test_status_says_how_things_stand_and_what_to_type(here: App) -> None:
     goal, tasks = accept(here, planned("a"), planned("b", "a"), planned("c"))
     here.tasks.started(claim(here))
-    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")
     here.holds.start("claude", HoldKind.USAGE_LIMIT, until=here.clock.now() + timedelta(hours=1), reason="limit")
 
     out = orchestrate("status").out
@@ -88,7 +88,7 @@ def test_status_rows_carry_the_words_that_people_search_for(here: App) -> None:
     accept(here, planned("a"), planned("b"), planned("c"), planned("d", "a", "b", "c"))
     land(here, claim(here), Verdict.UNVERIFIED)
     here.tasks.progressed(replace(here.tasks.started(claim(here)), last_action="edit b.py"))
-    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")
 
     lines = orchestrate("status").lines
 
@@ -123,7 +123,7 @@ def test_status_shows_spend_beside_its_ceiling(here: App) -> None:
 
 def test_a_report_does_not_say_that_nothing_needs_you_while_another_goal_does(here: App, clock: HandClock) -> None:
     failed, _ = accept(here, planned("a"), text="The failed one")
-    here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")
     here.goals.update(failed.id, state=GoalState.EXECUTING)
     here.goals.update(failed.id, state=GoalState.FAILED, ended_at=clock.now())
     clock.advance(timedelta(seconds=1))
@@ -178,7 +178,7 @@ def test_status_loads_nothing_heavy(here: App, words: list[str]) -> None:
         "print(*sorted(set(sys.modules) - floor), file=sys.stderr)"
     )
 
-    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stderr.split()
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stderr.split()
 
     assert "agent_orchestrator.services.reports" in modules
     heavy = ("rich", "pydantic", "anthropic", "asyncio", "subprocess", "concurrent", "dotenv", "prompt_toolkit")
@@ -243,7 +243,7 @@ def test_a_reader_that_leaves_is_no_error(here: App) -> None:
     for words in ("status", "report", "events -n 1000"):
         script = f"{sys.executable} -m agent_orchestrator {words} | head -1"
 
-        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=120)
 
         assert len(done.stdout.splitlines()) == 1
         assert done.stderr == ""
@@ -287,7 +287,7 @@ def test_followed_events_appear_as_they_happen_and_end_with_ctrl_c(here: App, tm
     finally:
         process.send_signal(signal.SIGINT)
 
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     seqs = [json.loads(line)["seq"] for line in said.read_text().splitlines()]
     assert seqs == sorted(set(seqs))
 
@@ -303,7 +303,7 @@ def test_following_an_untouched_project_sees_its_first_goal(untouched: Path, tmp
         wait_for(lambda: b"goal.accepted" in said.read_bytes())
     finally:
         process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
 
 
 def test_ctrl_c_ends_a_followed_log_well_even_before_the_following_has_begun(
@@ -336,7 +336,7 @@ def test_a_report_begins_with_the_verdict_and_what_needs_the_user(here: App) -> 
     first = replace(first, usage=Usage(cost_micro_usd=420_000, cost_is_estimate=True))
     here.tasks.landing(first, evidence)
     here.tasks.finished(first, verdict=Verdict.VERIFIED, commit="abc", evidence=evidence)
-    failed = here.tasks.ended(claim(here), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+    failed = fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")
     with here.store.transaction():
         here.events.record("base.checked", goal=goal, result="failed", command="pytest -q", failures=["test_old"])
     over = here.goals.settle(goal.id)

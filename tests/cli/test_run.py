@@ -27,9 +27,7 @@ def call(tmp_path: Path) -> Caller:
 @pytest.fixture
 def repository(call: Caller) -> Caller:
     (call.folder / "README").write_text("hello\n")
-    call.git("init", "-q", "-b", "main")
-    call.git("add", "-A")
-    call.git("commit", "-q", "-m", "Begin")
+    call.begin_repository()
     return call
 
 
@@ -273,7 +271,7 @@ def test_wait_begins_when_the_other_supervisor_has_ended(repository: Caller, tmp
         wait_for(lambda: b"waiting for the supervisor" in said.read_bytes())
         repository("stop")
 
-        assert waiting.wait(timeout=60) == 0
+        assert waiting.wait(timeout=120) == 0
     assert repository("report", "--json").json["state"] == "completed"
 
 
@@ -291,7 +289,7 @@ def test_ctrl_c_winds_down_keeps_the_task_and_exits_130(repository: Caller) -> N
         try:
             wait_for(lambda: bool(repository("status", "--json").json["running"]))
             os.kill(running_one.pid, 2)
-            _, said = running_one.communicate(timeout=60)
+            _, said = running_one.communicate(timeout=120)
         finally:
             running_one.kill()
 
@@ -309,7 +307,7 @@ def test_a_run_with_its_standard_streams_closed_still_works(repository: Caller) 
         ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *repository.argv("run")],
         cwd=repository.folder,
         env=repository.environ,
-        timeout=60,
+        timeout=120,
     )
 
     assert ran.returncode == 0

@@ -49,7 +49,7 @@ class Seat:
             typing = threading.Thread(target=lambda: keys.send_text(text))  # a pipe holds less than what is pasted
             typing.start()
             outcome = session.talk(fresh=fresh)
-            typing.join(60)
+            typing.join(120)
         self.saved = self.app.plans.resolve(session.keeper.name)
         return outcome, self.shown.readouterr().out
 

@@ -16,7 +16,7 @@ from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.runtime.process import Process, Spawn
 from calling import wait_for
 from looking import HOSTILE, is_harmless, orchestrate
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 ORCHESTRATE = (sys.executable, "-m", "agent_orchestrator")
 
@@ -86,7 +86,7 @@ def test_a_task_shows_its_attempts_evidence_cost_and_transcript(here: App) -> No
 
 def test_logs_show_what_the_agent_said_and_did_and_nothing_that_steers(here: App, tmp_path: Path) -> None:
     attempt = demo_attempt(here, tmp_path, errors="warning: \x1b[31mred\n")
-    here.tasks.ended(attempt, outcome=Outcome.NO_EVIDENCE, reason="nothing changed", final=True)
+    fail(here, attempt, outcome=Outcome.NO_EVIDENCE, reason="nothing changed")
 
     said = orchestrate("logs", "a")
 
@@ -117,7 +117,7 @@ def test_logs_in_json_are_one_document_a_line(here: App, tmp_path: Path) -> None
 def test_raw_logs_are_the_agents_own_bytes(here: App, tmp_path: Path) -> None:
     demo_attempt(here, tmp_path)
 
-    done = subprocess.run([*ORCHESTRATE, "logs", "a", "--raw"], capture_output=True, timeout=60)
+    done = subprocess.run([*ORCHESTRATE, "logs", "a", "--raw"], capture_output=True, timeout=120)
 
     assert done.stdout == TRANSCRIPT.encode()
 
@@ -193,13 +193,13 @@ def test_followed_logs_show_what_comes_and_end_with_the_attempt(
 
     go.touch()
 
-    assert following.wait(30) == 0
+    assert following.wait(120) == 0
     assert said.read_text().count("before") == said.read_text().count("after") == 1
 
 
 def test_a_retry_gives_attempts_back_and_keeps_the_comment(here: App) -> None:
     goal, _ = accept(here, planned("a"))
-    failed = here.tasks.ended(claim(here), outcome=Outcome.FAILED, reason="no", final=True)
+    failed = fail(here, claim(here), outcome=Outcome.FAILED, reason="no")
 
     said = orchestrate("retry", "a", "--comment", "use tomllib")
 

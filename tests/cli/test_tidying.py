@@ -25,9 +25,7 @@ def call(tmp_path: Path) -> Caller:
     caller = Caller(tmp_path / "project")
     caller.with_agent(tmp_path)
     (caller.folder / "README").write_text("hello\n")
-    caller.git("init", "-q", "-b", "main")
-    caller.git("add", "-A")
-    caller.git("commit", "-q", "-m", "Begin")
+    caller.begin_repository()
     caller("submit", "Too little", "--verify", "false", "--max-attempts", "1")
     assert caller("run").code == 6
     caller("submit", "Work")

@@ -37,7 +37,7 @@ def test_a_task_lends_its_priority_to_what_it_waits_for() -> None:
     assert order[0] == "lender-1"
 
 
-def test_sizes_count() -> None:
+def test_of_two_tasks_the_longer_one_goes_first() -> None:
     assert ordered([a_task("small", size=Size.S), a_task("large", size=Size.L)], {})[0] == "large"
 
 

@@ -25,7 +25,7 @@ def ask(server: ModelServer, *said: str, dialect: str = "anthropic", **more: Any
     messages = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(said)]
     path, key = ("/v1/messages", "messages") if dialect == "anthropic" else ("/v1/responses", "input")
     body = {"model": "m", key: messages, **more}
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=90)
     try:
         connection.request("POST", path, json.dumps(body), {"x-api-key": "made-up"})
         response = connection.getresponse()
@@ -135,7 +135,7 @@ def test_closing_the_server_ends_requests_that_hang(turn: Turn) -> None:
         server.wait_for(lambda request: request.prompt == "go", count=3)
 
     for thread in asking:
-        thread.join(timeout=30)
+        thread.join(timeout=120)
     assert len(ended) == 3
 
 
@@ -151,13 +151,13 @@ def test_many_may_ask_at_once(server: ModelServer) -> None:
     assert answers == {}
     open_gate.set()
     for thread in asking:
-        thread.join(timeout=30)
+        thread.join(timeout=120)
 
     assert answers == {at: f"go {at}" for at in range(20)}
 
 
 def test_the_way_out_is_refused_and_remembered(server: ModelServer) -> None:
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=90)
     connection.set_tunnel("example.invalid", 443)
     with pytest.raises(OSError, match="403"):
         connection.connect()
@@ -190,7 +190,7 @@ def test_the_anthropic_sdk_understands_answers_streams_and_errors(server: ModelS
     server.when("go", [Turn(text="Well. " * 20, actions=[Shell(command="ls")])])
     server.when("stop", [Turn(failure=Failure(kind="overloaded"))])
 
-    with anthropic.Anthropic(base_url=server.url, api_key="made-up", max_retries=0, timeout=30) as client:
+    with anthropic.Anthropic(base_url=server.url, api_key="made-up", max_retries=0, timeout=90) as client:
         plain = client.messages.create(model="m", max_tokens=9, messages=question, tools=[tool])
         with client.messages.stream(model="m", max_tokens=9, messages=question, tools=[tool]) as stream:
             streamed = stream.get_final_message()

@@ -33,9 +33,7 @@ def begin(tmp_path: Path) -> Begin:
         for path, text in {"README.md": "A project.\n", **files}.items():
             (caller.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (caller.folder / path).write_text(text)
-        caller.git("init", "-q", "-b", "main")
-        caller.git("add", "-A")
-        caller.git("commit", "-q", "-m", "base")
+        caller.begin_repository()
         return caller
 
     return begin

@@ -46,8 +46,7 @@ def project(tmp_path: Path, server: ModelServer, cli: str, *, subscription: bool
     }
     for name, text in BASE.items():
         (caller.folder / name).write_text(text)
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
-        caller.git("-c", "user.name=Test", "-c", "user.email=test@example.invalid", *words)
+    caller.begin_repository()
     return caller
 
 

@@ -70,8 +70,7 @@ def here(tmp_path: Path, server: ModelServer) -> Caller:
     }
     for name, text in BASE.items():
         (caller.folder / name).write_text(text)
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
-        caller.git("-c", "user.name=Test", "-c", "user.email=test@example.invalid", *words)
+    caller.begin_repository()
     return caller
 
 

@@ -49,7 +49,7 @@ def killed_at_every_step(project: Caller, tmp_path: Path, words: tuple[str, ...]
     raise AssertionError("it has more steps than anybody thought")
 
 
-def test_cleanup(project: Caller, tmp_path: Path) -> None:
+def test_a_cleanup_that_was_killed_is_finished_by_the_next_and_loses_no_work(project: Caller, tmp_path: Path) -> None:
     def judge() -> None:
         cleaned = project("cleanup", "--older-than", AT_ONCE, "--yes")
         assert cleaned.code in {0, 3}, cleaned.err
@@ -62,7 +62,7 @@ def test_cleanup(project: Caller, tmp_path: Path) -> None:
     assert killed_at_every_step(project, tmp_path, ("cleanup", "--older-than", AT_ONCE, "--yes"), judge) > 10
 
 
-def test_restore(project: Caller, tmp_path: Path) -> None:
+def test_a_restore_that_was_killed_can_be_asked_for_again(project: Caller, tmp_path: Path) -> None:
     head = project.git("rev-parse", "HEAD")
 
     def judge() -> None:
@@ -73,7 +73,7 @@ def test_restore(project: Caller, tmp_path: Path) -> None:
     assert killed_at_every_step(project, tmp_path, ("restore", "bad"), judge) > 2
 
 
-def test_undo(project: Caller, tmp_path: Path) -> None:
+def test_an_undo_that_was_killed_is_finished_by_the_next(project: Caller, tmp_path: Path) -> None:
     goal = project("task", "good", "--json").json["goal"]
 
     def judge() -> None:
@@ -87,7 +87,7 @@ def test_undo(project: Caller, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["retry", "cancel"])
-def test_a_wish(project: Caller, tmp_path: Path, verb: str) -> None:
+def test_a_retry_or_cancel_that_was_killed_can_be_asked_for_again(project: Caller, tmp_path: Path, verb: str) -> None:
     wanted = {"retry": {"ready", "blocked"}, "cancel": {"cancelled"}}[verb]
     if verb == "cancel":
         project("retry", "bad")
@@ -99,7 +99,7 @@ def test_a_wish(project: Caller, tmp_path: Path, verb: str) -> None:
     assert killed_at_every_step(project, tmp_path, (verb, "bad"), judge) >= 2
 
 
-def test_submit(project: Caller, tmp_path: Path) -> None:
+def test_a_submit_that_was_killed_added_the_whole_task_or_nothing(project: Caller, tmp_path: Path) -> None:
     def judge() -> None:
         added = [one for one in project("status", "--json").json["goals"] if one["title"] == "more"]
         assert len(added) <= 1

@@ -77,7 +77,7 @@ def test_an_attempt_with_a_hostile_goal_runs_nothing_of_it_and_leaves_nothing_th
         ["plan-list"],
         ["agents"],
     ):
-        shown = subprocess.run(caller.argv(*words), cwd=caller.folder, env=environ, capture_output=True, timeout=60)
+        shown = subprocess.run(caller.argv(*words), cwd=caller.folder, env=environ, capture_output=True, timeout=120)
         left = OWN_COLOURS.sub(b"", shown.stdout + shown.stderr).decode()
         assert ("etanimod" in left) or words[0] not in {"logs", "diff"}, "what it said is shown, cleaned"
         assert all(one == "\n" or one == "\t" or one.isprintable() for one in left), (words, left)

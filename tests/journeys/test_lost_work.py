@@ -52,7 +52,7 @@ def at_work(project: Caller, tmp_path: Path, then: str) -> None:
     run = led(project)
     until(lambda: any(one["files"] == 3 for one in checkpoints(project, "job")), "its work is in a checkpoint")
     (tmp_path / "go").touch()
-    run.wait(timeout=90)
+    run.wait(timeout=120)
 
 
 def assert_all_is_there(folder: Path) -> None:

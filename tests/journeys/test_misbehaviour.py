@@ -60,7 +60,7 @@ def test_what_an_agent_leaves_running_is_ended(begin: Begin, left: str) -> None:
     ended = one_attempt(project, f"{left}\n{WRITE}")
 
     assert ended["state"] == "done", ended["reason"]
-    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended")
 
 
 def test_an_agent_that_eats_the_memory_is_ended_and_what_it_wrote_is_kept(begin: Begin) -> None:

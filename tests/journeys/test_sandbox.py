@@ -32,7 +32,7 @@ def need(mechanism: str) -> None:
         if program is None:
             pytest.skip("bubblewrap is not installed")
         trial = [program, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "/bin/true"]
-        tried = subprocess.run(trial, capture_output=True, timeout=60)
+        tried = subprocess.run(trial, capture_output=True, timeout=120)
         if tried.returncode != 0:
             pytest.skip(f"bubblewrap does not work here: {tried.stderr.decode()[:200]}")
 
@@ -161,7 +161,7 @@ def test_a_home_among_thousands_of_folders_is_hidden_too(tmp_path: Path) -> None
     sandbox = Landlock(reach=Reach(home=home, environ=os.environ, project=project, state=state, strict=True))
     command = sandbox.around(["cat", f"{home}/secret", f"{tmp_path}/{7:064}/letter"])
 
-    ran = subprocess.run(command.argv, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(command.argv, capture_output=True, text=True, timeout=120)
 
     assert ran.stdout == "to the world\n", ran.stderr
     assert "Permission denied" in ran.stderr

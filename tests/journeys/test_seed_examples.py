@@ -46,8 +46,7 @@ class Desk:
             (binaries / name).write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
             (binaries / name).chmod(0o755)
         (self.caller.folder / "README.md").write_text("A project.\n")
-        for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
-            self.caller.git(*words)
+        self.caller.begin_repository()
 
     def plans(self, words: str, *tasks: dict[str, Any]) -> None:
         """Let claude plan a goal with these *words* so."""

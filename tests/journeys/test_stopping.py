@@ -19,14 +19,14 @@ def test_one_interrupt_saves_the_work_and_gives_the_task_back_uncharged(begin: B
 
     run.send_signal(signal.SIGINT)
 
-    assert run.wait(timeout=30) == 130
+    assert run.wait(timeout=120) == 130
     status = project("status", "--json").json
     assert status["counts"]["ready"] == 1
     attempt = project("task", "job-0", "--json").json["attempts"][0]
     assert attempt["outcome"] == "cancelled"
     assert project.git("show", f"{attempt['branch']}:half.txt") == "half"
     assert project("task", "job-0", "--json").json["attempts_used"] == 0
-    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended")
 
 
 def test_a_second_interrupt_ends_what_will_not_end(begin: Begin, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_second_interrupt_ends_what_will_not_end(begin: Begin, tmp_path: Path)
     time.sleep(0.5)  # two signals at the same instant may arrive as one
     run.send_signal(signal.SIGINT)
 
-    assert run.wait(timeout=30) == 130
+    assert run.wait(timeout=120) == 130
     until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
 
 
@@ -51,7 +51,7 @@ def test_stop_from_another_terminal_and_a_later_run_finishes(begin: Begin, tmp_p
     until(lambda: started(tmp_path) == 2, "both agents work")
 
     assert project("stop", "--wait").code == 0
-    assert run.wait(timeout=30) == 130
+    assert run.wait(timeout=120) == 130
     assert project("status", "--json").json["counts"]["ready"] == 2
     (tmp_path / "go").touch()
 
@@ -70,6 +70,6 @@ def test_a_killed_agent_gives_its_task_back_and_a_cancelled_task_stays_cancelled
     until(lambda: started(tmp_path) == 2, "its task is tried again")
     assert project("cancel", "job-0").code == 0
 
-    assert run.wait(timeout=30) == 6
+    assert run.wait(timeout=120) == 6
     assert project("task", "job-0", "--json").json["state"] == "cancelled"
-    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended")

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from agent_orchestrator.app import build
+from agent_orchestrator.domain.plan import Plan, PlannedTask
+from agent_orchestrator.services.goals import Submission
 from calling import Caller
 from journeys.conftest import Begin, job
 
@@ -42,6 +45,60 @@ def test_a_result_that_the_user_merged_is_no_longer_asked_for_whoever_looks(wait
     found = report(waiting)
     assert found["delivery"] == "delivered" and found["needs_you"] == []
     assert "not in your branch" not in waiting("status").out
+
+
+@pytest.mark.parametrize("gone_on", [False, True])
+def test_a_result_that_the_user_squashed_is_known_by_what_is_in_it_and_undo_takes_it_out(
+    waiting: Caller, gone_on: bool
+) -> None:
+    goal = report(waiting)["id"]
+    waiting.git("commit", "-q", "-am", "mine")
+    before = waiting.git("rev-parse", "main")
+    merged(waiting, "--squash")
+    waiting.git("commit", "-q", "-m", "All of it")
+    if gone_on:
+        (waiting.folder / "other.txt").write_text("later")
+        waiting.git("commit", "-q", "-am", "mine too")
+
+    found = report(waiting)
+
+    assert found["delivery"] == "delivered" and found["needs_you"] == []
+    assert waiting("undo", goal).code == 0
+    assert not (waiting.folder / "work.txt").exists()
+    assert (waiting.folder / "README.md").read_text() == "Being edited.\n"
+    assert ((waiting.folder / "other.txt").read_text() == "later") is gone_on
+    assert (waiting.git("rev-parse", "main") == before) is not gone_on
+
+
+def test_a_result_of_which_all_was_rejected_was_not_taken_in(waiting: Caller) -> None:
+    task = report(waiting)["tasks"][0]["id"]
+    assert waiting("review", task, "--reject").code == 0
+    waiting("cancel", task)
+    waiting.git("commit", "-q", "-am", "mine")
+
+    waiting("status")
+
+    assert waiting("events", "--type", "goal.taken_in", "--json").out == ""
+
+
+def test_half_of_a_result_is_not_all_of_it_and_picked_commits_are(begin: Begin) -> None:
+    call = begin()
+    tasks = tuple(
+        PlannedTask(id=name, title=name, description=job(name, f"write {name}.txt done"), agent_type="generalist")
+        for name in ("one", "two")
+    )
+    app = build(call.folder, environ=call.environ)
+    app.goals.accept(Plan(goal="Both", source="file", tasks=tasks), Submission(text="Both"))
+    app.store.close()
+    (call.folder / "README.md").write_text("Being edited.\n")
+    assert call("run").code == 6
+    call.git("commit", "-q", "-am", "mine")
+    one, two = call.git("rev-list", "--reverse", "--no-merges", f"main..{report(call)['result_branch']}").split()
+
+    call.git("cherry-pick", one)
+    assert report(call)["delivery"] == "waiting"
+    call.git("cherry-pick", two)
+    assert report(call)["delivery"] == "delivered"
 
 
 def test_looking_at_a_result_that_was_not_merged_changes_nothing(waiting: Caller) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.app import App, build
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.runtime.running import Ran
 from calling import Caller, wait_for
@@ -86,7 +87,7 @@ def test_the_machine_is_kept_awake_while_there_is_work_and_no_longer(begin: Begi
 
     assert project("run").code == 0
 
-    wait_for(lambda: "ended" in said.read_text(), 60)
+    wait_for(lambda: "ended" in said.read_text())
     assert said.read_text().split() == ["began", "ended"]
     said.unlink()
     project("submit", job("again", "write b.txt b"))
@@ -111,13 +112,13 @@ def test_a_suspend_past_the_deadline_winds_the_run_down_and_costs_the_agent_no_a
     run = threading.Thread(target=lead, args=(app,))
     run.start()
     try:
-        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task), 60)
+        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
         clock.suspend(timedelta(hours=8))
-        run.join(60)
+        run.join(120)
     finally:
         if run.is_alive():
             looking.supervision.stop(now=True)
-            run.join(60)
+            run.join(120)
 
     (one,) = ended
     assert one.stopped_by == "deadline"
@@ -125,6 +126,42 @@ def test_a_suspend_past_the_deadline_winds_the_run_down_and_costs_the_agent_no_a
     assert attempt["outcome"] == "cancelled" and looking.reports.task(task)["attempts_used"] == 0
     (slept,) = looking.events.last(10, types=("machine.slept",))
     assert slept.data["seconds"] == 8 * 3600
+    looking.close()
+
+
+def test_a_suspend_uses_up_no_budget_of_minutes(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    awake = tmp_path / "awake"
+    first = project(
+        "submit", job("long", f"sh while ! test -e {awake}; do sleep 0.1; done\nwrite long.txt 1"), "--json"
+    )
+    task = first.json["tasks"][0]["id"]
+    clock = HandClock()
+    app = build(project.folder, environ={**project.environ, "ORCHESTRATE_KEEP_AWAKE": "false"}, clock=clock)
+    ended: list[Ran] = []
+    looking = build(project.folder, environ=project.environ)
+
+    def lead(app: App) -> None:
+        ended.append(app.run(max_agents=2, budget=Budget(limit_seconds=3600)))
+        app.close()
+
+    run = threading.Thread(target=lead, args=(app,))
+    run.start()
+    try:
+        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
+        clock.suspend(timedelta(hours=8))
+        wait_for(lambda: bool(looking.events.last(1, types=("machine.slept",))))
+        second = project("submit", job("next", "write next.txt 1"), "--json").json["tasks"][0]["id"]
+        awake.touch()
+        run.join(120)
+    finally:
+        if run.is_alive():
+            looking.supervision.stop(now=True)
+            run.join(120)
+
+    (one,) = ended
+    assert one.stopped_by == ""
+    assert [looking.reports.task(each)["state"] for each in (task, second)] == ["done", "done"]
     looking.close()
 
 

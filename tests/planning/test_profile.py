@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.planning.profile import profile
-from agent_orchestrator.planning.project_tests import find_tests as commands_of
+from agent_orchestrator.planning.project_tests import find_test
 
 
 def project(tmp_path: Path, files: dict[str, str]) -> Path:
@@ -111,15 +111,17 @@ def test_without_a_way_to_test_there_is_no_command(tmp_path: Path, files: dict[s
     assert profile(project(tmp_path, files)).test is None
 
 
-def test_of_several_ways_the_first_is_preferred_and_the_others_are_kept(tmp_path: Path) -> None:
-    found = profile(
-        project(tmp_path, {"Makefile": "test:\n", "package.json": script("jest"), "pytest.ini": "[pytest]"})
-    )
+def test_of_several_ways_to_test_a_language_of_its_own_comes_before_a_makefile(tmp_path: Path) -> None:
+    every = {"pytest.ini": "[pytest]", "package.json": script("jest"), "Makefile": "test:\n"}
+    commands = []
 
-    assert found.test is not None
-    assert [found.test.command, *(other.command for other in found.other_tests)] == [
-        *("python3 -m pytest -q", "npm test", "make test"),
-    ]
+    while every:
+        folder = tmp_path / str(len(every))
+        found = find_test(project(folder, every))
+        commands.append(found.command if found else None)
+        del every[next(iter(every))]
+
+    assert commands == ["python3 -m pytest -q", "npm test", "make test"]
 
 
 def test_a_profile_tells_languages_layout_readme_and_instructions(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     project(tmp_path, {"package.json": script("touch ran"), "tests/test_a.py": "open('ran', 'w')"})
     seen = sorted(tmp_path.rglob("*"))
 
-    assert commands_of(tmp_path)
+    assert find_test(tmp_path)
     profile(tmp_path)
 
     assert sorted(tmp_path.rglob("*")) == seen

@@ -29,7 +29,9 @@ def environment() -> dict[str, str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    ran = subprocess.run(["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=30)
+    ran = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
+    )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 
@@ -56,7 +58,7 @@ def work(folder: Path, text: str) -> tuple[Reading, Ending]:
         env={**environment(), **command.environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     found = read(DEMO, ran.stdout.splitlines())
     return found, DEMO.conclude(ran.returncode, found.last, found.limited, ran.stderr)

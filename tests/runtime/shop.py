@@ -266,7 +266,7 @@ class Shop:
             (project / path).write_text(text)
         identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
         for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-            subprocess.run(["git", *identity, *words], cwd=project, check=True, capture_output=True, timeout=60)
+            subprocess.run(["git", *identity, *words], cwd=project, check=True, capture_output=True, timeout=120)
         import os
 
         environ = {
@@ -320,5 +320,5 @@ class Shop:
         app.tasks.handed_in(attempt)
         collected = app.landing.save(attempt, workspace)
         app.landing.process(attempt, self.provider, workspace, collected)
-        app.landing.give_back(workspace, collected)
+        app.landing.give_back_checkout(workspace, collected)
         return app.store.tasks.get(attempt.task), app.store.attempts.evidence(attempt.id)

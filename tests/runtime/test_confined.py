@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import ExitRecord, Process, Why
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.run_dir import ExitRecord, Why
 from runtime.conftest import Start
 from runtime.trees import wait_for
 
@@ -27,7 +28,7 @@ def bubblewrap() -> tuple[str, ...]:
     if program is None:
         pytest.skip("bubblewrap is not installed")
     argv = (program, "--die-with-parent", "--unshare-user", "--unshare-pid", "--bind", "/", "/", "--dev", "/dev", "--")
-    tried = subprocess.run([*argv, "/bin/true"], capture_output=True, timeout=60)
+    tried = subprocess.run([*argv, "/bin/true"], capture_output=True, timeout=120)
     if tried.returncode != 0:
         pytest.skip(f"bubblewrap does not work here: {tried.stderr.decode()[:200]}")
     return argv

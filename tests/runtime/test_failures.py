@@ -163,7 +163,7 @@ def test_what_a_test_prints_is_not_taken_for_a_result() -> None:
     assert "test_u.py::printed" not in (failing_tests(recorded("pytest")) or ())
 
 
-def test_colours_change_nothing() -> None:
+def test_failures_are_read_from_coloured_output_too() -> None:
     coloured = recorded("pytest").replace("FAILED", "\x1b[31mFAILED\x1b[0m")
 
     assert failing_tests(coloured) == NAMES["pytest"]

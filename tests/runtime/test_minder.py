@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.runtime import minder
-from agent_orchestrator.runtime.process import ExitRecord, Process, Spawn, Why, _as_json, exit_record
+from agent_orchestrator.runtime.process import Process, Spawn, as_json
+from agent_orchestrator.runtime.run_dir import ExitRecord, Why, exit_record
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
@@ -278,12 +279,12 @@ def test_a_tree_that_is_only_sampled_is_ended_too(spawn: Callable[..., Spawn], w
     """The way without subreaper, exercised with Linux's ps; not a proof for macOS."""
     made = spawn(sys.executable, "-I", "-S", trees.__file__, shape, str(witness))
     made.run_dir.mkdir()
-    (made.run_dir / "spawn.json").write_text(json.dumps(_as_json(made)))
+    (made.run_dir / "spawn.json").write_text(json.dumps(as_json(made)))
     program = [sys.executable, "-I", "-S", "-E", minder.__file__, str(made.run_dir), "--sampled"]
     with subprocess.Popen(program) as running:
         wait_for(lambda: len(witnessed(witness)) >= SHAPES[shape])
         running.terminate()
-        assert running.wait(60) == 0
+        assert running.wait(120) == 0
 
     record = exit_record(made.run_dir)
     assert record is not None

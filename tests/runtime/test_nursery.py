@@ -10,7 +10,8 @@ import pytest
 
 from agent_orchestrator.runtime import nursery as nurseries
 from agent_orchestrator.runtime.nursery import Nursery
-from agent_orchestrator.runtime.process import Process, Spawn, State, Why, state
+from agent_orchestrator.runtime.process import Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, Why, state
 from agent_orchestrator.runtime.sweeping import sweep
 from runtime import trees
 from runtime.trees import SHAPES, living, wait_for, witnessed

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, state
-from agent_orchestrator.runtime.sweeping import _has_minder, sweep
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, Why, state
+from agent_orchestrator.runtime.sweeping import has_minder, sweep
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, wait_for, witnessed
@@ -281,7 +282,7 @@ def test_a_process_below_a_living_minder_is_of_that_minders_attempt(start: Start
     process = start("sleep", "600")
     agent = wait_for(lambda: process.agent)
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as bystander:
-        assert (_has_minder(agent.pid), _has_minder(bystander.pid)) == (True, False)
+        assert (has_minder(agent.pid), has_minder(bystander.pid)) == (True, False)
         bystander.kill()
 
 

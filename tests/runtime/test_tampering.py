@@ -188,7 +188,7 @@ def test_what_pytest_would_not_collect_is_no_test() -> None:
 def test_a_task_asks_for_what_its_plain_words_say(text: str, removal: bool, skipping: bool, change: bool) -> None:
     words = asked(text)
 
-    assert (words.removal_of_tests("test_tax"), words.skipping("test_tax"), words.change("test_tax")) == (
+    assert (words.removal_of_tests("test_tax"), words.skipping_of_tests(), words.change("test_tax")) == (
         removal,
         skipping,
         change,

@@ -19,7 +19,8 @@ from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.runtime import commands
 from agent_orchestrator.runtime.commands import CommandStopped
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, state
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, choose, verdict
 from runtime import trees
 
@@ -44,7 +45,7 @@ class Repository:
     asked_for: list[str] = field(default_factory=list)
 
     def git(self, *args: str) -> bytes:
-        return subprocess.run(("git", *args), cwd=self.root, check=True, capture_output=True, timeout=30).stdout
+        return subprocess.run(("git", *args), cwd=self.root, check=True, capture_output=True, timeout=120).stdout
 
     def tree(self, files: dict[str, str]) -> str:
         """Write *files* into a tree, and nothing else."""

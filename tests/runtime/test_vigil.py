@@ -24,7 +24,7 @@ from agent_orchestrator.runtime.vigil import Seen, Vigil
 from agent_orchestrator.services.notices import Notices
 from calling import wait_for
 from looking import HOSTILE, is_harmless
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 NOTICE = Notice(
     kind=NoticeKind.FINISHED,
@@ -77,9 +77,10 @@ class Watch:
     def told(self) -> list[tuple[str, str]]:
         """Look, wait until everything is sent, and return kind and title of each notice so far."""
         given = {"has_work": True, "holds": (), "all_held": False, "stopped_by": "", "output": 0, **self.seen}
+        self.vigil.tell_sleep()
         self.vigil.look(lambda: Seen(**given), at_once=True)
         due = len(self.app.events.last(1000, types=("notice.due",)))
-        wait_for(lambda: len(self.sink.sent) == due, 60)
+        wait_for(lambda: len(self.sink.sent) == due)
         return [(one.kind.value, one.title) for one in self.sink.sent]
 
 
@@ -102,8 +103,8 @@ def over(app: App, clock: HandClock, goal: Goal, **more: Any) -> None:
     app.goals.update(goal.id, **{**changed, **more})
 
 
-def fail(app: App) -> None:
-    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="it clashes", final=True)
+def clash(app: App) -> None:
+    fail(app, claim(app), outcome=Outcome.CONFLICT, reason="it clashes")
 
 
 def test_a_goal_that_is_finished_is_told_once(watch: Watch, app: App, clock: HandClock) -> None:
@@ -121,10 +122,10 @@ def test_a_failure_is_told_when_it_happens_and_not_again_when_the_goal_ends_by_i
     watch: Watch, app: App, clock: HandClock
 ) -> None:
     goal = executing(app, planned("a"), planned("b"))
-    fail(app)
+    clash(app)
 
     assert watch.told() == [("needs_you", "Needs you: Build it")]
-    fail(app)
+    clash(app)
     over(app, clock, goal)
 
     assert len(watch.told()) == 1, "one for a goal, not one for each of its tasks"
@@ -132,7 +133,7 @@ def test_a_failure_is_told_when_it_happens_and_not_again_when_the_goal_ends_by_i
 
 def test_a_goal_that_ends_long_after_its_first_failure_is_told_again(watch: Watch, app: App, clock: HandClock) -> None:
     goal = executing(app, planned("a"), planned("b"))
-    fail(app)
+    clash(app)
     watch.told()
     clock.advance(timedelta(hours=3))
     land(app, claim(app))
@@ -155,13 +156,13 @@ def test_what_was_told_is_not_told_again_by_the_next_run_and_a_retried_failure_i
     watch: Watch, app: App, clock: HandClock
 ) -> None:
     executing(app, planned("a"))
-    fail(app)
+    clash(app)
     watch.told()
 
     watch.begin()
     assert len(watch.told()) == 1
     app.tasks.retry(app.store.tasks.with_words(["a"])[0].id)
-    fail(app)
+    clash(app)
 
     assert len(watch.told()) == 2
 
@@ -249,7 +250,7 @@ def test_waiting_for_a_limit_sleeping_and_having_nothing_to_do_are_not_being_stu
 
 def test_titles_of_strangers_steer_nothing_and_are_short(watch: Watch, app: App, clock: HandClock) -> None:
     executing(app, planned("a"), text=HOSTILE.replace("\x00", ""))
-    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason=HOSTILE, final=True)
+    fail(app, claim(app), outcome=Outcome.CONFLICT, reason=HOSTILE)
     watch.told()
 
     (notice,) = watch.sink.sent
@@ -265,7 +266,7 @@ def test_a_sink_that_hangs_holds_up_nothing_and_one_that_fails_is_told(app: App,
         name: str = "hanging"
 
         def send(self, notice: Notice) -> str:
-            release.wait(60)
+            release.wait(120)
             return "the line was dead"
 
     watch = Watch(app, clock)
@@ -281,7 +282,7 @@ def test_a_sink_that_hangs_holds_up_nothing_and_one_that_fails_is_told(app: App,
         log=watch.log.append,
     )
     executing(app, planned("a"))
-    fail(app)
+    clash(app)
     given = Seen(has_work=True, holds=(), all_held=False, stopped_by="", output=0)
 
     watch.vigil.look(lambda: given, at_once=True)
@@ -319,7 +320,7 @@ def test_a_command_that_fails_or_hangs_says_so_and_leaves_nothing_behind(tmp_pat
     assert failing.send(NOTICE) == "exit code 3: no such room"
     assert "killed" in hanging.send(NOTICE)
     pid = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(), 60)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text())
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -348,7 +349,7 @@ def hook() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}/hook"
     server.shutdown()
     server.server_close()
-    thread.join(60)
+    thread.join(120)
 
 
 def test_a_webhook_is_posted_to_once_and_its_refusal_is_told(hook: str) -> None:

@@ -7,7 +7,7 @@ from agent_orchestrator.domain.goal import GoalState
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import TaskState, Verdict
 from agent_orchestrator.services.goals import Submission
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_goal_whose_every_task_was_cancelled_is_cancelled_and_did_not_fail(app
 
 def test_cancelling_the_last_task_cancels_its_goal_also_a_failed_one(app: App) -> None:
     goal, tasks = accept(app, planned("a"), planned("b"))
-    app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)
+    fail(app, claim(app), outcome=Outcome.FAILED, reason="no")
     app.cancel(tasks["a"].id)
     assert app.store.goals.get(goal.id).state is not GoalState.CANCELLED
 
@@ -84,7 +84,7 @@ def test_cancelling_the_last_task_cancels_its_goal_also_a_failed_one(app: App) -
 
 def test_a_goal_is_not_over_while_something_can_still_come(app: App) -> None:
     goal, _ = accept(app, planned("a"), planned("b"), planned("c", "b"))
-    app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)
+    fail(app, claim(app), outcome=Outcome.FAILED, reason="no")
 
     assert app.goals.settle(goal.id) is None
 

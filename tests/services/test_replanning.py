@@ -726,7 +726,7 @@ def test_what_a_planner_may_use_is_set_aside_while_it_thinks(app: App, clock: Ha
 
     def split(whole: object, told: str) -> Parts:
         thinking.set()
-        assert go_on.wait(60)
+        assert go_on.wait(120)
         return Parts(notice="nothing divides it")
 
     replanner = Replanner(
@@ -735,7 +735,7 @@ def test_what_a_planner_may_use_is_set_aside_while_it_thinks(app: App, clock: Ha
     )  # fmt: skip
     replanner.look(may_ask=True)
 
-    assert thinking.wait(60) and replanner.thinking == (goal.id,)
+    assert thinking.wait(120) and replanner.thinking == (goal.id,)
     go_on.set()
     end = time.monotonic() + 60
     while replanner.is_thinking and time.monotonic() < end:

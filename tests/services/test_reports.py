@@ -14,7 +14,7 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.services.alive import process_identity
 from agent_orchestrator.services.goals import Submission
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 
 def supervise(app: App, *providers: str, **more: object) -> None:
@@ -27,9 +27,7 @@ def supervise(app: App, *providers: str, **more: object) -> None:
 def spend(app: App, micro_usd: int) -> None:
     """Let one attempt at the first task have cost that much."""
     attempt = app.tasks.started(claim(app))
-    app.tasks.ended(
-        replace(attempt, usage=Usage(cost_micro_usd=micro_usd)), outcome=Outcome.REJECTED, reason="red", final=True
-    )
+    fail(app, replace(attempt, usage=Usage(cost_micro_usd=micro_usd)), outcome=Outcome.REJECTED, reason="red")
 
 
 def waits(app: App) -> dict[str, str]:
@@ -99,7 +97,7 @@ def test_an_ended_hold_is_not_shown(app: App, clock: HandClock) -> None:
 
 def test_a_goal_names_what_needs_a_person_and_the_command(app: App) -> None:
     goal, _ = accept(app, planned("a"))
-    failed = app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
+    failed = fail(app, claim(app), outcome=Outcome.CONFLICT, reason="clash")
     app.goals.update(goal.id, state=GoalState.EXECUTING, result_branch="orchestrate/x/result")
     ended = app.goals.update(goal.id, state=GoalState.FAILED, delivery=Delivery.WAITING, delivery_note="main moved")
 
@@ -216,8 +214,8 @@ def test_a_report_names_the_other_goals_of_the_last_day_and_which_need_a_person(
     app.goals.update(old.id, state=GoalState.FAILED, ended_at=clock.now())
     clock.advance(timedelta(days=2))
     failed, _ = accept(app, planned("b"), text="Failed")
-    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
-    app.tasks.ended(claim(app), outcome=Outcome.CONFLICT, reason="clash", final=True)
+    fail(app, claim(app), outcome=Outcome.CONFLICT, reason="clash")
+    fail(app, claim(app), outcome=Outcome.CONFLICT, reason="clash")
     app.goals.update(failed.id, state=GoalState.FAILED, ended_at=clock.now())
     clock.advance(timedelta(seconds=1))
     still, _ = accept(app, planned("c"), text="Still open")

@@ -15,7 +15,7 @@ from agent_orchestrator.domain.evidence import Evidence
 from agent_orchestrator.domain.goal import GoalState
 from agent_orchestrator.domain.ids import Token
 from agent_orchestrator.domain.task import TaskState, Verdict
-from steps import accept, claim, land, planned
+from steps import accept, claim, fail, land, planned
 
 
 def state(app: App, attempt: Attempt) -> TaskState:
@@ -134,7 +134,7 @@ def test_a_cancel_of_running_work_waits_for_its_agent(app: App) -> None:
 def test_a_retry_gives_new_attempts_and_carries_the_comment(app: App) -> None:
     goal, tasks = accept(app, planned("a"), planned("b"))
     land(app, claim(app))
-    failed = app.tasks.ended(claim(app), outcome=Outcome.FAILED, reason="no", final=True)
+    failed = fail(app, claim(app), outcome=Outcome.FAILED, reason="no")
     settled = app.goals.settle(goal.id)
     assert settled is not None
     app.goals.update(goal.id, state=GoalState.EXECUTING)

@@ -18,7 +18,7 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.providers import Ending, Finished, Limited, Meaning, Spent, conclusion
-from agent_orchestrator.runtime.process import ExitRecord, State, Why
+from agent_orchestrator.runtime.run_dir import ExitRecord, State, Why
 from agent_orchestrator.runtime.sweeping import Leftovers
 from agent_orchestrator.runtime.transcript import Line
 from agent_orchestrator.runtime.verification import CheckCommand

@@ -43,7 +43,7 @@ from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.domain.task import HELD, TaskState, Verdict
 from agent_orchestrator.runtime import leadership
 from agent_orchestrator.runtime.landing import Landing
-from agent_orchestrator.runtime.process import Why
+from agent_orchestrator.runtime.run_dir import Why
 from agent_orchestrator.runtime.run_options import RunOptions
 from agent_orchestrator.runtime.scheduling import shortly_before
 from agent_orchestrator.services.goals import Submission

@@ -154,7 +154,7 @@ def test_processes_that_claim_at_once_share_the_queue_without_loss_or_repeat(sto
         )
         for number in range(4)
     ]
-    printed = [worker.communicate(timeout=60)[0].split() for worker in workers]
+    printed = [worker.communicate(timeout=120)[0].split() for worker in workers]
 
     keys = [word for words in printed for word in words[::2]]
     tokens = [word for words in printed for word in words[1::2]]

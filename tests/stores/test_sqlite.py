@@ -127,7 +127,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_what_was_acknowledged(tmp_path:
         """
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=120, check=True
     )
 
     acknowledged, message = ran.stdout.split(" ", 1)

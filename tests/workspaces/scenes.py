@@ -17,7 +17,7 @@ GOAL = GoalId("g7kq2mx")
 
 
 def sh(cwd: Path, *argv: str, check: bool = True) -> str:
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=120)
     assert not check or done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout.rstrip("\n")
 
@@ -33,7 +33,7 @@ def put(path: Path, text: str) -> Path:
     return path
 
 
-def ends(pid: int, timeout_s: float = 10) -> bool:
+def ends(pid: int, timeout_s: float = 90) -> bool:
     """Say whether a process that was killed is gone, or only waits to be reaped."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

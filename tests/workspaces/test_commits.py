@@ -61,7 +61,7 @@ def test_many_commits_are_written_by_one_git(repo: Repo, tmp_path: Path) -> None
 def test_the_present_is_written_in_the_local_offset(zone: str) -> None:
     code = "import time; from agent_orchestrator.workspaces.commits import moment; print(moment(), time.strftime('%z'))"
     asked = [sys.executable, "-c", code]
-    ran = subprocess.run(asked, env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True, timeout=60)
+    ran = subprocess.run(asked, env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True, timeout=120)
 
     _, offset, wanted = ran.stdout.split()
 

@@ -167,7 +167,7 @@ def check(workspaces: CheckoutWorkspaces, commit: str) -> Iterator[tuple[Path, d
 
 
 def run(place: Path, environment: dict[str, str], *argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, cwd=place, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(argv, cwd=place, env=environment, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,18 @@
 """The wiring: this folder alone names concrete classes.
 
-``App`` has every noun of a project; how plans are made is wired in ``planning.py``, what a run is put together from in
-``assembly.py``. Everything is made when it is first asked for, so that a command pays for what it uses: ``status``
-opens the store and nothing else.
+``App`` is one project. ``nouns`` has what can be asked of it, ``planning`` how its plans are made, ``assembly`` what a
+run is put together from, ``upkeep`` what keeps it in order around runs, ``verbs`` what touches several nouns at once,
+``demo`` the sample project. Everything is made when it is first asked for, so that a command pays for what it uses:
+``status`` opens the store and nothing else.
 """
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent_orchestrator import places
+from agent_orchestrator.app.nouns import Nouns
 from agent_orchestrator.domain.clock import Clock, SystemClock
 from agent_orchestrator.domain.errors import NothingToDo, NotReady
 
@@ -22,18 +23,12 @@ if TYPE_CHECKING:
     from agent_orchestrator.domain.goal import Goal
     from agent_orchestrator.domain.ids import GoalId
     from agent_orchestrator.domain.plan import Plan
-    from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.domain.task import Task
-    from agent_orchestrator.notifiers import Notifier
     from agent_orchestrator.planning.decomposer import Complete, TaskDecomposer
-    from agent_orchestrator.planning.profile import Profile
-    from agent_orchestrator.planning.roster import Roster
     from agent_orchestrator.planning.splitting import Splitter
-    from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.housekeeping import Housekeeping
     from agent_orchestrator.runtime.landing import Landing
     from agent_orchestrator.runtime.leadership import Leader
-    from agent_orchestrator.runtime.lineup import Lineup
     from agent_orchestrator.runtime.readiness import Readiness
     from agent_orchestrator.runtime.restoring import Restoring
     from agent_orchestrator.runtime.reverifying import Reverified
@@ -43,123 +38,13 @@ if TYPE_CHECKING:
     from agent_orchestrator.runtime.supervisor import Supervisor
     from agent_orchestrator.runtime.trust import Trust
     from agent_orchestrator.runtime.verification import CheckCommand
-    from agent_orchestrator.services.agents import Agents
-    from agent_orchestrator.services.anchors import Anchors
-    from agent_orchestrator.services.budget import Budgets
-    from agent_orchestrator.services.context import ContextManager
-    from agent_orchestrator.services.events import Events
     from agent_orchestrator.services.forecasts import Forecasts
-    from agent_orchestrator.services.goals import Goals
-    from agent_orchestrator.services.holds import Holds
-    from agent_orchestrator.services.messages import Messages
-    from agent_orchestrator.services.plans import Plans
-    from agent_orchestrator.services.replanning import Replanning
-    from agent_orchestrator.services.reports import Reports
-    from agent_orchestrator.services.running_plans import RunningPlans
     from agent_orchestrator.services.submissions import Accepted, Submissions
-    from agent_orchestrator.services.supervision import Supervision
-    from agent_orchestrator.services.tasks import TaskQueue
-    from agent_orchestrator.settings import Settings
-    from agent_orchestrator.stores import Store
     from agent_orchestrator.workspaces import Checkpoints, Project, Sandbox, Workspaces
 
 
-class App:
-    """One project and everything that can be asked of it: ``app.<noun>.<verb>()``."""
-
-    def __init__(
-        self,
-        folder: str,
-        environ: Mapping[str, str],
-        flags: Mapping[str, object],
-        *,
-        create: bool,
-        clock: Clock,
-        attempt: str | None = None,
-    ) -> None:
-        """Hold what everything else is made from; use :func:`build`."""
-        self._folder = folder
-        self.attempt = attempt
-        """The attempt from whose checkout we are called; None when it is none: then a person or a program calls."""
-        self.environ = environ
-        self._flags = flags
-        self.clock = clock
-        self._create = create
-
-    @cached_property
-    def folder(self) -> "Path":
-        """The project's folder, absolute."""
-        from pathlib import Path
-
-        return Path(self._folder)
-
-    @cached_property
-    def settings(self) -> "Settings":
-        """The settings that hold here. Raises BadInput for a value that a setting cannot have."""
-        from agent_orchestrator.settings import load
-
-        return load(self.folder, self.environ, self._flags)
-
-    @cached_property
-    def home(self) -> "Path":
-        """The user's home folder."""
-        from pathlib import Path
-
-        return Path(self.environ.get("HOME") or Path.home())
-
-    @cached_property
-    def database(self) -> "Path":
-        """The project's database file."""
-        return places.database_path(self.folder, self.environ)
-
-    @cached_property
-    def state(self) -> "Path":
-        """The project's folder in the state directory: checkouts, transcripts, locks."""
-        return places.project_state(self.folder, self.environ)
-
-    @cached_property
-    def store(self) -> "Store":
-        """What is remembered."""
-        from agent_orchestrator.stores.sqlite import SqliteStore
-
-        # By a function of its own: looking at a project needs no secrets and loads nothing for them.
-        database = places.database_at(self._folder, self.environ)
-        return SqliteStore(database, create=self._create, redact=lambda text: self.redact(text))
-
-    @cached_property
-    def redact(self) -> "Redactor":
-        """Takes secrets out of text: the values of this environment's keys, and what looks like a key."""
-        from agent_orchestrator.domain.redaction import Redactor
-
-        return Redactor(self.environ)
-
-    @cached_property
-    def notifier(self) -> "Notifier":
-        """The project's bell."""
-        from agent_orchestrator.notifiers.fifo import FifoNotifier
-
-        return FifoNotifier(self.state / "bell")
-
-    @cached_property
-    def events(self) -> "Events":
-        """The log."""
-        from agent_orchestrator.services.events import Events
-
-        return Events(self.store, self.clock)
-
-    @cached_property
-    def goals(self) -> "Goals":
-        """Goals."""
-        from agent_orchestrator.services.goals import Goals
-
-        return Goals(self.store, self.clock, self.events, self.notifier)
-
-    @cached_property
-    def plans(self) -> "Plans":
-        """Plans before they are accepted."""
-        from agent_orchestrator.services.plans import Plans
-
-        return Plans(self.store, self.clock, self.events, self.goals)
+class App(Nouns):
+    """One project: its nouns, and what is done with them by plans, runs and people."""
 
     @cached_property
     def submissions(self) -> "Submissions":
@@ -179,49 +64,6 @@ class App:
         )
 
     @cached_property
-    def tasks(self) -> "TaskQueue":
-        """The queue."""
-        from agent_orchestrator.services.retries import Retries
-        from agent_orchestrator.services.tasks import TaskQueue
-
-        pause = timedelta(seconds=self.settings.retry_seconds)
-        retries = Retries(
-            store=self.store,
-            budgets=self.budgets,
-            # Looked for when a failure asks: most verbs of the queue need no providers.
-            tier_above=lambda provider, tier: self.lineup.tier_above(provider, tier),
-        )
-        return TaskQueue(self.store, self.clock, self.events, self.notifier, pause, retries, self.replanning)
-
-    @cached_property
-    def replanning(self) -> "Replanning":
-        """Changes of plans that are worked on."""
-        from agent_orchestrator.services.replanning import Replanning
-
-        return Replanning(
-            store=self.store,
-            clock=self.clock,
-            events=self.events,
-            plans=lambda: self.running_plans,
-            policy=self.settings.replan,
-            limit=self.settings.replan_tasks,
-        )
-
-    @cached_property
-    def running_plans(self) -> "RunningPlans":
-        """The plans of goals in the queue."""
-        from agent_orchestrator.services.running_plans import RunningPlans
-
-        return RunningPlans(
-            store=self.store,
-            clock=self.clock,
-            events=self.events,
-            goals=self.goals,
-            notifier=self.notifier,
-            roster=lambda: self.roster,
-        )
-
-    @cached_property
     def reviewing(self) -> "Reviewing":
         """What a person decides on finished work."""
         from agent_orchestrator.runtime.reviewing import Reviewing
@@ -233,107 +75,6 @@ class App:
             queue=self.tasks,
             goals=self.goals,
             workspaces=lambda: self.workspaces,
-        )
-
-    @cached_property
-    def agents(self) -> "Agents":
-        """Agents."""
-        from agent_orchestrator.services.agents import Agents
-
-        return Agents(self.store, self.clock, self.events, self.notifier)
-
-    @cached_property
-    def messages(self) -> "Messages":
-        """Messages."""
-        from agent_orchestrator.services.messages import Messages
-
-        return Messages(self.store, self.clock, self.events)
-
-    @cached_property
-    def holds(self) -> "Holds":
-        """Providers that wait."""
-        from agent_orchestrator.services.holds import Holds
-
-        default = timedelta(minutes=self.settings.hold_minutes)
-        return Holds(self.store, self.clock, self.events, self.notifier, default)
-
-    @cached_property
-    def budgets(self) -> "Budgets":
-        """Money."""
-        from agent_orchestrator.services.budget import Budgets
-
-        return Budgets(self.store, self.clock, self.events)
-
-    @cached_property
-    def context(self) -> "ContextManager":
-        """What agents are told and what they leave for each other."""
-        from agent_orchestrator.services.context import ContextManager
-
-        return ContextManager(self.store, self.clock, self.events, self.state, report=self.replanning.report)
-
-    @cached_property
-    def reports(self) -> "Reports":
-        """Views of everything."""
-        from agent_orchestrator.services.reports import Reports
-
-        return Reports(self.store, self.clock, self._folder, places.database_at(self._folder, self.environ))
-
-    @cached_property
-    def supervision(self) -> "Supervision":
-        """The running supervisor, seen from outside."""
-        from agent_orchestrator.services.supervision import Supervision
-
-        return Supervision(self.store, self.events, self.notifier)
-
-    @cached_property
-    def roster(self) -> "Roster":
-        """The specialists: built in, the project's and the user's."""
-        from pathlib import Path
-
-        from agent_orchestrator.planning.roster import Roster
-
-        claude = Path(self.environ.get("CLAUDE_CONFIG_DIR") or self.home / ".claude")
-        return Roster(project=self.folder, user=places.config_home(self.environ), claude=claude)
-
-    @cached_property
-    def profile(self) -> "Profile":
-        """What the project is: languages, layout, test command."""
-        from agent_orchestrator.planning.profile import profile
-
-        return profile(self.folder)
-
-    @cached_property
-    def providers(self) -> "dict[str, Provider]":
-        """Every provider that this version knows, by name."""
-        from agent_orchestrator.providers.all import providers
-
-        return providers(
-            clock=self.clock,
-            environ=self.environ,
-            home=self.home,
-            root=os.geteuid() == 0,
-            claude_uses_key=self.settings.claude_uses_key,
-            codex_model=self.settings.codex_model,
-            opencode_model=self.settings.opencode_model,
-            generic_command=self.settings.generic_command,
-            demo_pace=self.settings.demo_pace,
-            own_prices=self.settings.own_prices(),
-        )
-
-    @cached_property
-    def lineup(self) -> "Lineup":
-        """Which providers can work and plan here, by which models, and who pays them."""
-        from agent_orchestrator.providers.all import AUTO
-        from agent_orchestrator.providers.api import KEY
-        from agent_orchestrator.runtime.lineup import Lineup
-
-        return Lineup(
-            providers=self.providers,
-            environ=self.environ,
-            home=self.home,
-            settings=self.settings,
-            auto=AUTO,
-            keys={"api": KEY},
         )
 
     def run_providers(self) -> tuple[str, ...]:
@@ -364,9 +105,10 @@ class App:
         return planning.decompose(self, goal)
 
     def looked_over(self, plan: "Plan", *, new: bool = False) -> "Plan":
-        """Return *plan* with what is doubtful about it in this project; a *new* one by rules with what it guesses too.
+        """Return *plan* with remarks on what is doubtful about it in this project.
 
-        A plan that somebody changed or brought gets no question: who left none open wants none.
+        A *new* plan that the rules made gets questions too, about what they guessed. One that a person changed or
+        brought gets none: whatever they left in it, they decided.
         """
         from agent_orchestrator.app import planning
 
@@ -390,7 +132,7 @@ class App:
 
     @cached_property
     def forecasts(self) -> "Forecasts":
-        """What a plan may take."""
+        """How long plans may take and what they may cost."""
         from agent_orchestrator.app import planning
 
         return planning.forecasts(self)
@@ -413,7 +155,7 @@ class App:
     @property
     def is_whole_home(self) -> bool:
         """Whether the project folder is the user's home folder, or all there is: nobody means that."""
-        return self.folder == self.home.resolve() or self._folder == "/"
+        return self.folder in {self.home.resolve(), self.folder.parent}  # only the root is its own parent
 
     def begin_repository(self) -> None:
         """Make the project folder a git repository with a first commit of what is in it. Only with consent.
@@ -475,7 +217,7 @@ class App:
 
     @cached_property
     def landing(self) -> "Landing":
-        """The merge queue, delivery and undo, for a process that is no run: nothing abandons its checks."""
+        """What lands, delivers and undoes, for a process that is no run: nothing stops its checks early."""
         from agent_orchestrator.runtime.process import Process
 
         return self.assembly.landing(lambda: False, Process.start)
@@ -547,15 +289,15 @@ class App:
         """
         options = self.run_options(**more)
         self.notice_taken_in()
-        if not self.open_goals(options.goal) and not options.watch:
+        if not self.goals_of_run(options.goal) and not options.watch:
             raise NothingToDo("no goal is open", hint='submit one: orchestrate submit "…"')
         return self.lead(options, lambda: self.supervise(options, log=log or (lambda _: None)))
 
-    def open_goals(self, only: "GoalId | None" = None) -> "list[Goal]":
+    def goals_of_run(self, only: "GoalId | None" = None) -> "list[Goal]":
         """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
-        from agent_orchestrator.runtime.running import open_goals
+        from agent_orchestrator.runtime.running import goals_of_run
 
-        return open_goals(self.goals, only)
+        return goals_of_run(self.goals, only)
 
     def lead(self, options: "RunOptions", run: "Callable[[], Outlook]") -> "Ran":
         """Say how the run that *run* leads ended."""
@@ -624,13 +366,6 @@ class App:
             AlreadyRunning: another supervisor does.
         """
         return self.assembly.supervise(options, log=log)
-
-    @property
-    def anchors(self) -> "Anchors":
-        """Where the chain of events ended, kept outside the database."""
-        from agent_orchestrator.services.anchors import Anchors
-
-        return Anchors(self.store, self.state)
 
 
 def build(

@@ -179,7 +179,7 @@ class Assembly:
         )
 
     def landing(self, stop_wished: Callable[[], bool], start: Callable[[Spawn], Process]) -> Landing:
-        """Return the merge queue, delivery and undo; *start* starts checks, and *stop_wished* abandons them."""
+        """Return what lands, delivers and undoes; *start* starts checks, and *stop_wished* ends them early."""
         return Landing(
             store=self.app.store,
             queue=self.app.tasks,

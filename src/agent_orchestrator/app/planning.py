@@ -39,7 +39,7 @@ def decompose(app: "App", goal: str) -> "Plan":
 def looked_over(app: "App", plan: "Plan", *, new: bool) -> "Plan":
     """Return *plan* with its doubts and, of a *new* plan by rules, with its questions.
 
-    One that somebody changed or brought gets none: its default would be told to every task.
+    One that somebody changed or brought gets no questions: the answer that a question assumes is told to every task.
     """
     from agent_orchestrator.planning.doubts import with_doubts
     from agent_orchestrator.planning.heuristic import SOURCE

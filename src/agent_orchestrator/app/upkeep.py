@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def readiness(app: "App") -> "Readiness":
-    """Return what finds that which would spoil a night."""
+    """Return the checks that look for what would spoil a night."""
     from agent_orchestrator.runtime.readiness import Readiness
 
     return Readiness(
@@ -43,7 +43,7 @@ def readiness(app: "App") -> "Readiness":
 
 
 def housekeeping(app: "App") -> "Housekeeping":
-    """Return what removes that which ended work left behind."""
+    """Return what frees the disk of what ended work left behind."""
     from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
 
     return Housekeeping(

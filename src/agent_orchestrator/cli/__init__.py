@@ -1,7 +1,18 @@
 """The door for people, agents and programs: parse, call ``app.<noun>.<verb>``, print.
 
-Commands are loaded when they are called: ``orchestrate --help`` imports none of
-them, and their one-line helps stand in the table below.
+Commands are loaded when they are called: ``orchestrate --help`` imports none of them, and their one-line helps stand in
+the table below, each with its module: ``goals``, ``plans``, ``run``, ``agents``, ``tasks``, ``restore``, ``cleanup``,
+``reports``, ``live``, ``review``, ``proof``, ``context``, ``setup``. The other modules help them:
+
+- Every command: ``doors`` makes the app and answers, ``shared_options`` has what several take, ``completing``
+  completes ids in the shell, ``exits`` names exit codes; ``render`` and ``columns`` say how things look.
+- Plans: ``showing`` prints one, ``expectations`` its forecast; ``plan_files`` reads and writes files. A conversation
+  is a ``session`` on a ``terminal``, which shows a ``plan_view``. ``running_plans`` is about plans that are worked
+  on.
+- Runs: ``running`` leads one and says how it ended.
+- Looking: ``morning`` is the report, ``page`` the same as HTML with its ``drawings``; ``walking`` goes through
+  finished work key by key, ``transcripts`` show what agents said, ``chain`` whether the log was changed. Views that
+  stay on the screen are ``looking`` at a project that may not be there yet, until ``ctrl_c``.
 """
 
 import os

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_orchestrator.cli import completing, doors, render, wording
+from agent_orchestrator.cli import completing, doors, render, shared_options
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, RefusedByState
 from agent_orchestrator.domain.specialist import GENERALIST
@@ -22,7 +22,7 @@ NOTES_SHOWN = 12
 @click.command()
 @click.argument("types", required=False, metavar="")
 @click.option("--all", "everyone", is_flag=True, help="Also those that have ended, the newest 200.")
-@wording.as_json
+@shared_options.as_json
 def agents(types: str | None, everyone: bool, as_json: bool) -> None:
     """The agents at work: on what, and what each is doing."""
     if types is not None:
@@ -55,7 +55,7 @@ def _row(agent: Json) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("agent", shell_complete=completing.agents)
-@wording.as_json
+@shared_options.as_json
 def kill(agent: str, as_json: bool) -> None:
     """Stop one agent; its task goes back to the queue.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import columns, doors, exits, render, wording
+from agent_orchestrator.cli import columns, doors, exits, render, shared_options
 from agent_orchestrator.runtime.housekeeping import Kind, Leftover
 
 _NAMES = {
@@ -15,6 +15,7 @@ _NAMES = {
     Kind.ARTIFACTS: "folders of artifacts",
     Kind.QUESTION: "forgotten questions",
     Kind.CHECKPOINTS: "checkpoints",
+    Kind.BRANCHES: "attempts' branches",
 }
 
 
@@ -26,13 +27,13 @@ _NAMES = {
     metavar="SPAN",
     help="Age of what may go, such as 7d, instead of the settings checkout_days and transcript_days.",
 )
-@wording.as_json
+@shared_options.as_json
 def cleanup(yes: bool, dry_run: bool, older_than: str | None, as_json: bool) -> int:
     """Free disk space that ended work still takes; shows first what it would free.
 
     It removes checkouts whose work is on a branch, or is old and in a checkpoint; transcripts and checkpoints of goals
-    that ended a while ago; and leftover questions to planners. Work that is not saved stays, and so does what an agent
-    is using. Exits 3 when there is nothing to free.
+    that ended a while ago, and their attempts' branches once your branch has the work; and leftover questions to
+    planners. Work that is not saved stays, and so does what an agent is using. Exits 3 when there is nothing to free.
     """
     from agent_orchestrator.domain.deadline import parse_span
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, completing, doors, render, wording
+from agent_orchestrator.cli import columns, completing, doors, render, shared_options
 from agent_orchestrator.domain.context import Entry, Kind
 from agent_orchestrator.domain.errors import BadInput, StaleLease
 from agent_orchestrator.domain.ids import AttemptId, GoalId
@@ -33,7 +33,7 @@ def context() -> None:
 
 @context.command("list")
 @goal_option
-@wording.as_json
+@shared_options.as_json
 def list_(goal_text: str | None, as_json: bool) -> None:
     """List everything that is shared: name, version, author, size, beginning of the value.
 
@@ -54,7 +54,7 @@ def list_(goal_text: str | None, as_json: bool) -> None:
 @click.argument("name", shell_complete=completing.shared)
 @click.option("--version", type=click.IntRange(min=1), metavar="N", help="An earlier version; list shows the newest.")
 @goal_option
-@wording.as_json
+@shared_options.as_json
 def get(name: str, version: int | None, goal_text: str | None, as_json: bool) -> None:
     """Print one shared thing: a text as it is, any other value as JSON, a file's content.
 
@@ -93,7 +93,7 @@ def get(name: str, version: int | None, goal_text: str | None, as_json: bool) ->
     "--over", type=click.IntRange(min=0), metavar="N", help="Only if N is its newest version; 0: if it is new."
 )
 @goal_option
-@wording.as_json
+@shared_options.as_json
 def put(
     key: str | None, value: str | None, over: int | None, goal_text: str | None, as_json: bool, **given: Any
 ) -> None:
@@ -126,7 +126,7 @@ def put(
 
 @context.command()
 @click.argument("report")
-@wording.as_json
+@shared_options.as_json
 def more(report: str, as_json: bool) -> None:
     """Say that the goal needs more tasks than were planned; for agents.
 

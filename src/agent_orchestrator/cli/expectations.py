@@ -10,7 +10,7 @@ DECIDING_SHOWN = 5
 
 
 def parts(expected: Forecast) -> list[str]:
-    """Return time, cost, hands and where the figures come from, each in a few words."""
+    """Return time, cost, number of agents and where the figures come from, each in a few words."""
     who = "1 agent" if expected.agents == 1 else f"{expected.agents} agents"
     return [time(expected), cost(expected), f"{who}, up to {expected.at_once} at once", source(expected)]
 

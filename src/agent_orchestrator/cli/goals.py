@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import columns, completing, doors, showing, wording
+from agent_orchestrator.cli import columns, completing, doors, shared_options, showing
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Tier
@@ -21,7 +21,7 @@ from agent_orchestrator.services.submissions import Request
     help="Who does it: a specialist, or an agent's name such as claude. Without it the goal's words decide.",
 )
 @click.option(
-    "-p", "--priority", callback=wording.priority, metavar="high|normal|low|0-100", help="Low numbers go first."
+    "-p", "--priority", callback=shared_options.priority, metavar="high|normal|low|0-100", help="Low numbers go first."
 )
 @click.option("--tier", type=click.Choice([tier.value for tier in Tier]), help="How capable a model it needs.")
 @click.option(
@@ -34,13 +34,13 @@ from agent_orchestrator.services.submissions import Request
 @click.option("--verify", metavar="CMD", help="Shell command that accepts the work by exit code 0.")
 @click.option("-c", "--context", default="", metavar="TEXT", help="Words (or JSON) for the agent beside the goal.")
 @click.option("--provider", metavar="NAME", help="Insist on this kind of agent.")
-@click.option("--planner", type=click.Choice(wording.PLANNERS), help="Who splits the goal, with --decompose.")
+@click.option("--planner", type=click.Choice(shared_options.PLANNERS), help="Who splits the goal, with --decompose.")
 @click.option("--budget", metavar="BUDGET", help="Ceiling for the goal: 5 (dollars), 2M tokens, 90m, or 5,8h.")
 @click.option("--task-budget", metavar="BUDGET", help="The same for each task, over all its attempts.")
 @click.option("--max-attempts", type=click.IntRange(1, 20), help="Attempts before a task goes to a person.")
 @click.option("--no-change", is_flag=True, help="The result is an answer; no file needs to change.")
 @click.option("--dry-run", is_flag=True, help="Show what would be queued, and queue nothing.")
-@wording.as_json
+@shared_options.as_json
 def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Put a goal into the queue, as one task or (-d) split into several.
 
@@ -48,9 +48,9 @@ def submit(goal: str, dry_run: bool, as_json: bool, **given: Any) -> None:
     """
     if given["planner"] and not given["decompose"]:
         raise BadInput("--planner says who splits the goal, and it is not split", hint="add --decompose")
-    flags = wording.chosen(planner=given["planner"], max_attempts=given["max_attempts"])
+    flags = shared_options.chosen(planner=given["planner"], max_attempts=given["max_attempts"])
     app = doors.app(create=not dry_run, flags=flags)
-    proposed = app.submissions.propose(_request(wording.goal_text(goal), given))
+    proposed = app.submissions.propose(_request(shared_options.goal_text(goal), given))
     if dry_run:
         if as_json:
             doors.answer(showing.accepted_json(app, None, [], proposed.plan))
@@ -84,7 +84,7 @@ def _request(text: str, given: dict[str, Any]) -> Request:
 
 @click.command()
 @click.argument("name", metavar="TASK|GOAL", shell_complete=completing.goals_and_tasks)
-@wording.as_json
+@shared_options.as_json
 def cancel(name: str, as_json: bool) -> None:
     """Cancel a task or a whole goal.
 
@@ -106,7 +106,7 @@ def cancel(name: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("goal", shell_complete=completing.goals)
-@wording.as_json
+@shared_options.as_json
 def undo(goal: str, as_json: bool) -> None:
     """Take a delivered goal back out of your branch.
 

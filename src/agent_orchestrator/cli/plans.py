@@ -1,24 +1,19 @@
 """Plans on the command line: make one, talk it over, take it elsewhere and back, decide on it."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, completing, doors, render, showing, wording
-from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound, NothingToDo
-from agent_orchestrator.domain.plan import Plan
+from agent_orchestrator.cli import columns, completing, doors, render, shared_options, showing
+from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
 from agent_orchestrator.domain.task import PRIORITY_DEFAULT
-from agent_orchestrator.planning.document import plan_hash
 from agent_orchestrator.services.goals import Submission
 from agent_orchestrator.services.plans import SavedPlan
 
 if TYPE_CHECKING:
     from agent_orchestrator.cli.running_plans import Answered
-    from agent_orchestrator.planning.plan_file import PlanFile
 
 NUMBER_DIGITS = 12
 """Of a change that waits: more than there will ever be."""
@@ -32,10 +27,10 @@ NUMBER_DIGITS = 12
 @click.option("--check", is_flag=True, help="Only say what is wrong or doubtful about the plan in the file.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--name", metavar="NAME", help="What to call the plan; without it a name is made of the goal.")
-@click.option("--planner", type=click.Choice((*wording.PLANNERS, "heuristic")), help="Who splits the goal.")
+@click.option("--planner", type=click.Choice((*shared_options.PLANNERS, "heuristic")), help="Who splits the goal.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
-@wording.with_wishes
-@wording.as_json
+@shared_options.with_wishes
+@shared_options.as_json
 def plan(
     goal: str | None,
     file: str | None,
@@ -55,19 +50,21 @@ def plan(
 
     --priority, --budget, --verify and --context are kept with the plan, for when it is queued.
     """
-    wishes = wording.wishes(wished)
+    wishes = shared_options.wishes(wished)
     if (goal is None) == (file is None):
         raise click.UsageError("give either a goal or --from FILE")
     if check and file is None:
         raise click.UsageError("--check is for a plan in a file: --from FILE --check")
     planner = "rules" if planner == "heuristic" else planner
-    app = doors.app(create=not check, flags=wording.chosen(planner=planner, verify=wishes.verify))
+    app = doors.app(create=not check, flags=shared_options.chosen(planner=planner, verify=wishes.verify))
     if file is not None:
-        made = _read(app, file).plan
+        from agent_orchestrator.cli import plan_files
+
+        made = plan_files.read(app, file).plan
         if check:
-            return _checked(app, made, file, as_json=as_json)
+            return plan_files.check(app, made, file, as_json=as_json)
     else:
-        text = wording.goal_text(goal or "")
+        text = shared_options.goal_text(goal or "")
         if name is not None:
             app.plans.check_name(name)  # before a model is asked
         made = app.decompose(text)
@@ -79,7 +76,7 @@ def plan(
 @click.option(
     "--remove", "gone", metavar="PLAN", multiple=True, shell_complete=completing.plans, help="Forget this plan first."
 )
-@wording.as_json
+@shared_options.as_json
 def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
     """List saved plans.
 
@@ -137,7 +134,7 @@ def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
 @click.option("--why", metavar="TEXT", help="With --refuse: the reason, for the log.")
 @click.option("-y", "--yes", is_flag=True, help="Queue the plan without asking.")
 @click.option("--plain", is_flag=True, help="In the conversation print words and lines only: for screen readers.")
-@wording.as_json
+@shared_options.as_json
 def plan_continue(
     id: str,
     changes: str | None,
@@ -156,6 +153,8 @@ def plan_continue(
     goes on where it was left. An option that shows or changes something does only that. The id of a goal means that
     goal's plan, even while agents work on it: whatever has not begun can still be changed.
     """
+    from agent_orchestrator.cli import plan_files
+
     if sum(one is not None for one in (changes, target, span, refuse, agree)) > 1:
         raise click.UsageError("choose one of --apply, --export, --diff, --agree and --refuse")
     if why is not None and refuse is None:
@@ -168,11 +167,11 @@ def plan_continue(
     if answered is not None:
         raise BadInput(f"plan {saved.id} is not in the queue: nothing of it waits for you", hint="see: plan-list")
     if target is not None:
-        return _export(saved, target, as_json=as_json)
+        return plan_files.export(saved, target, as_json=as_json)
     if span is not None:
         return _diff(app, saved, span, as_json=as_json)
     if changes is not None:
-        saved = _apply(app, saved, changes, as_json=as_json)
+        saved = plan_files.apply(app, saved, changes, as_json=as_json)
         if not yes:
             if as_json:
                 doors.answer(showing.saved_json(app, saved))
@@ -199,7 +198,7 @@ def _answered(agree: str | None, refuse: str | None, why: str | None) -> "Answer
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
-    """Return the numbers that *text* lists, of nothing none; None when it is something else."""
+    """Return the numbers that *text* lists, none for an empty text; None when it is no list of numbers."""
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if all(part.isascii() and part.isdigit() and len(part) <= NUMBER_DIGITS for part in parts):
         return tuple(map(int, parts))
@@ -229,7 +228,7 @@ def _go_on(
     as_json: bool,
 ) -> int:
     """Go on with the plan of a goal that is in the queue."""
-    from agent_orchestrator.cli import running_plans
+    from agent_orchestrator.cli import plan_files, running_plans
     from agent_orchestrator.planning.plan_file import format_of, read_data
 
     assert saved.goal is not None
@@ -239,9 +238,9 @@ def _go_on(
             raise NothingToDo(f"the plan of goal {goal.id} was never changed", hint=f"orchestrate report {goal.id}")
         return _diff(app, saved, span, as_json=as_json)
     if changes is not None:
-        text = _text(changes)
+        text = plan_files.text_in(changes)
         data, _ = read_data(text, format_of(changes))
-        wanted = running_plans.Wanted(changes, data, lambda: _read(app, changes, text))
+        wanted = running_plans.Wanted(changes, data, lambda: plan_files.read(app, changes, text))
         running_plans.apply(app, goal, wanted, as_json=as_json)
     elif answered is not None:
         running_plans.decide(app, goal, answered, as_json=as_json)
@@ -257,8 +256,8 @@ def _go_on(
 @click.option(
     "--hash", "fingerprint", metavar="HASH", help="Only if the plan still has this hash, as --json showed it."
 )
-@wording.with_wishes
-@wording.as_json
+@shared_options.with_wishes
+@shared_options.as_json
 def execute_plan(
     id: str, no_run: bool, max_agents: int | None, fingerprint: str | None, as_json: bool, **wished: Any
 ) -> int:
@@ -269,8 +268,8 @@ def execute_plan(
 
     --priority, --budget, --verify and --context given here override those saved with the plan.
     """
-    wishes = wording.wishes(wished)
-    app = doors.app(create=False, flags=wording.chosen(max_agents=max_agents))
+    wishes = shared_options.wishes(wished)
+    app = doors.app(create=False, flags=shared_options.chosen(max_agents=max_agents))
     saved = app.plans.resolve(id)
     saved = replace(saved, wishes=wishes.over(saved.wishes))
     return _execute(app, saved, no_run=no_run, fingerprint=fingerprint, as_json=as_json)
@@ -346,68 +345,6 @@ def _talk(app: App, saved: SavedPlan, *, plain: bool, fresh: bool) -> int:
     return 0
 
 
-def _read(app: App, file: str, text: str | None = None) -> "PlanFile":
-    """Return the plan in *file*, whose content is *text* if it was read already; an error names file and line."""
-    from agent_orchestrator.planning.plan_file import format_of, read
-
-    try:
-        return read(_text(file) if text is None else text, format_of(file), app.roster)
-    except InvalidPlan as error:
-        told = "\n".join(f"{file}: {line}" for line in error.message.splitlines())
-        raise InvalidPlan(told, hint=error.hint) from error
-
-
-def _text(file: str) -> str:
-    """Return what is in *file*, or on standard input for ``-``."""
-    from agent_orchestrator.planning.plan_file import FILE_LIMIT_BYTES
-
-    try:
-        if file == "-":
-            if sys.stdin is None:
-                raise BadInput("there is no standard input to read from", hint="give a file")
-            content = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
-        else:
-            with Path(file).expanduser().open("rb") as stream:
-                content = stream.read(FILE_LIMIT_BYTES + 1)
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}", hint="give a file with a plan") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{file} is not UTF-8 text", hint="give a text file") from error
-
-
-def _checked(app: App, plan: Plan, file: str, *, as_json: bool) -> int:
-    """Say what is doubtful about a plan that is nowhere saved. One with an error was refused before."""
-    looked = app.looked_over(plan)
-    if as_json:
-        none = {"id": None, "state": "checked", "version": 1, "hash": plan_hash(looked)}
-        told = showing.accepted_json(app, None, [], looked)
-        doors.answer({**none, **told, "forecast": showing.expected_json(app, looked)})
-        return 0
-    for found in looked.findings:
-        columns.show([(file, found.severity, found.rule, found.message)])
-    remarks = _counted(len(looked.findings), "remark")
-    doors.tell(f"{file}: {_counted(len(looked.tasks), 'task')}, no error, {remarks}")
-    return 0
-
-
-def _export(saved: SavedPlan, file: str, *, as_json: bool) -> int:
-    from agent_orchestrator.cli.session import write_out
-    from agent_orchestrator.planning.plan_file import format_to_write, write
-
-    format = format_to_write(file)
-    text = write(saved.plan, format, name=saved.id, version=saved.version)
-    if file == "-":
-        render.say(text.rstrip("\n"))
-        return 0
-    write_out(file, text)
-    if as_json:
-        doors.answer({"id": saved.id, "version": saved.version, "hash": saved.fingerprint, "file": file})
-    else:
-        doors.tell(f"written to {file}; bring it back: orchestrate plan-continue {saved.id} --apply {file}")
-    return 0
-
-
 def _diff(app: App, saved: SavedPlan, span: str, *, as_json: bool) -> int:
     """Show what lies between two versions."""
     from agent_orchestrator.planning.comparing import difference, in_words, to_json
@@ -441,42 +378,6 @@ def _version(text: str, default: int, count: int) -> int:
     return int(text)
 
 
-def _apply(app: App, saved: SavedPlan, file: str, *, as_json: bool) -> SavedPlan:
-    """Change a plan as a file says: by a list of changes, or by the plan as it shall be."""
-    from agent_orchestrator.planning.comparing import difference, in_words
-    from agent_orchestrator.planning.editing import changed
-    from agent_orchestrator.planning.plan_file import format_of, read_data
-
-    text = _text(file)
-    data, _ = read_data(text, format_of(file))
-    after = saved.version
-    if isinstance(data, dict) and "tasks" in data:
-        read = _read(app, file, text)
-        after = after if read.version is None or read.name != saved.id else read.version
-        new = replace(
-            read.plan, source=saved.plan.source, notice=saved.plan.notice, goal=read.plan.goal or saved.plan.goal
-        )
-        what = f"applied {file}"
-    else:
-        changes = data.get("changes") if isinstance(data, dict) else data
-        based_on = data.get("version") if isinstance(data, dict) else None
-        if not isinstance(changes, list) or not changes:
-            raise BadInput(f"{file} has no changes", hint='[{"op": "remove", "task": "docs"}], or a whole plan')
-        after = based_on if isinstance(based_on, int) else after
-        new = changed(saved.plan, changes, app.roster)
-        what = f"applied {len(changes)} changes"
-    looked = app.looked_over(new)
-    found = difference(saved.plan, looked)
-    if not found and after == saved.version:
-        doors.tell("nothing is different")
-        return saved
-    changed_plan = app.plans.change(saved.id, looked, after=after, what=what)
-    if not as_json:
-        render.say([columns.one_line(line) for line in in_words(found)])
-        doors.tell(f"{saved.id} is at version {changed_plan.version}")
-    return changed_plan
-
-
 def _queue(app: App, saved: SavedPlan, *, as_json: bool, shown: bool = False, fingerprint: str | None = None) -> None:
     """Queue a plan; *shown* says that it has just been printed, findings and all."""
     goal, tasks = app.plans.execute(saved.id, _submission(app, saved), fingerprint=fingerprint)
@@ -499,7 +400,3 @@ def _submission(app: App, saved: SavedPlan) -> Submission:
         budget=parse_budget(wishes.budget) if wishes.budget else None,
         task_budget=parse_budget(each) if each else None,
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

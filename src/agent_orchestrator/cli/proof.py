@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent_orchestrator.cli import completing, doors, exits, render, wording
+from agent_orchestrator.cli import completing, doors, exits, render, shared_options
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.services.json_values import Json
 
@@ -17,7 +17,7 @@ TAIL_LINES = 12
 
 @click.command()
 @click.argument("name", metavar="TASK|GOAL", shell_complete=completing.goals_and_tasks)
-@wording.as_json
+@shared_options.as_json
 def verify(name: str, as_json: bool) -> None:
     """Run the checks of landed work again, in a clean checkout.
 

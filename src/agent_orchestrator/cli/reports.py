@@ -269,7 +269,7 @@ def _show_events(
     count: int,
     as_json: bool,
 ) -> None:
-    """Print the last events, and with *ctrl_c* whatever happens until it ends the block."""
+    """Print the last events, and with *ctrl_c* go on printing new ones until Ctrl-C is pressed."""
     app = doors.app(create=False)
     goal = app.goals.resolve(goal_text, loosely=True).id if goal_text is not None else None
     task = app.tasks.resolve(task_text, loosely=True).id if task_text is not None else None

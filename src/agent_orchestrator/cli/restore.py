@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import columns, completing, doors, render, wording
+from agent_orchestrator.cli import columns, completing, doors, render, shared_options
 from agent_orchestrator.workspaces import Checkpoint, Restored
 
 
@@ -15,7 +15,7 @@ from agent_orchestrator.workspaces import Checkpoint, Restored
 @click.option("--at", "number", type=click.IntRange(min=1), help="The checkpoint's number, from --list.")
 @click.option("--into", type=click.Path(path_type=Path), metavar="FOLDER", help="Into a new folder, not a branch.")
 @click.option("--all", "everything", is_flag=True, help="Every checkpoint, each in a folder of its own (with --into).")
-@wording.as_json
+@shared_options.as_json
 def restore(task: str, listing: bool, number: int | None, into: Path | None, everything: bool, as_json: bool) -> None:
     """Bring back a task's work from its checkpoints, on a new branch.
 

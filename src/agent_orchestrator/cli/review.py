@@ -3,7 +3,7 @@
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import completing, doors, morning, render, wording
+from agent_orchestrator.cli import completing, doors, morning, render, shared_options
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.goal import Goal
@@ -21,7 +21,7 @@ TASKS_NAMED = 8
 @click.option(
     "--comment", metavar="TEXT", help="Ask for more, in the same session where the agent keeps one; with --reject, why."
 )
-@wording.as_json
+@shared_options.as_json
 def review(name: str | None, accept: bool, reject: bool, comment: str | None, as_json: bool) -> None:
     """Go through what is done: accept it, reject it, or ask for more.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_orchestrator.app import App, build
-from agent_orchestrator.cli import columns, completing, doors, morning, render, running, wording
+from agent_orchestrator.cli import columns, completing, doors, morning, render, running, shared_options
 from agent_orchestrator.domain.errors import AlreadyRunning, BadInput, NothingToDo
 from agent_orchestrator.domain.goal import Delivery, Isolation
 from agent_orchestrator.domain.sandbox import SandboxMode
@@ -47,7 +47,7 @@ PASSED_ON = ("max_agents", "budget", "provider", "isolation", "sandbox", "goal")
     "--trust", is_flag=True, help="Let agents obey this repository's own hooks and tool servers as they are now."
 )
 @click.option("-y", "--yes", is_flag=True, help="Make a first commit where there is none, without asking.")
-@wording.as_json
+@shared_options.as_json
 def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given: Any) -> int:
     """Work on the queue with up to N agents until it is done.
 
@@ -68,7 +68,7 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         raise AlreadyRunning(said, hint="orchestrate watch looks on; --wait waits for it")
     app.notice_taken_in()
     # Agents may be left of a supervisor that died, of a goal that was cancelled since: then the run is to end them.
-    if not app.open_goals(options.goal) and not options.watch and not app.store.attempts.open():
+    if not app.goals_of_run(options.goal) and not options.watch and not app.store.attempts.open():
         asking = next(iter(app.goals.asking()), None)
         asks = f"a change of a plan waits for you: orchestrate plan-continue {asking}"
         raise NothingToDo("no goal is open", hint=asks if asking else 'submit one: orchestrate submit "…"')
@@ -86,7 +86,7 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
     isolation = given["isolation"]
     sandbox = SandboxMode(given["sandbox"]) if given["sandbox"] else None
-    chosen = wording.chosen(max_agents=given["max_agents"], provider=given["provider"], sandbox=sandbox)
+    chosen = shared_options.chosen(max_agents=given["max_agents"], provider=given["provider"], sandbox=sandbox)
     return chosen if isolation in {None, "auto"} else {**chosen, "isolation": Isolation(isolation)}
 
 
@@ -158,7 +158,7 @@ def _detach(app: App, given: dict[str, Any], *, as_json: bool) -> int:
 )
 @click.option("--keep", type=click.Path(path_type=Path), metavar="PATH", help="Where to make the project.")
 @click.option("--max-agents", type=click.IntRange(1, 100), default=3, show_default=True, help="Agents at once.")
-@wording.as_json
+@shared_options.as_json
 def demo(pace: float, keep: Path | None, max_agents: int, as_json: bool) -> int:
     """See the whole thing at work on a sample project, without keys or agents.
 
@@ -220,7 +220,7 @@ def _was_held(hold: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("provider", required=False, shell_complete=completing.held)
-@wording.as_json
+@shared_options.as_json
 def resume(provider: str | None, as_json: bool) -> None:
     """Use a provider again that is on hold, without waiting for its reset.
 
@@ -239,7 +239,7 @@ def resume(provider: str | None, as_json: bool) -> None:
 @click.command()
 @click.option("--now", is_flag=True, help="Kill the agents instead of asking them to end.")
 @click.option("--wait", is_flag=True, help="Return when it has ended.")
-@wording.as_json
+@shared_options.as_json
 def stop(now: bool, wait: bool, as_json: bool) -> None:
     """Ask the running supervisor to stop, saving and requeueing work."""
     app = doors.app(create=False)

@@ -8,13 +8,13 @@ import click
 
 from agent_orchestrator import places, settings
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors, wording
+from agent_orchestrator.cli import columns, doors, shared_options
 from agent_orchestrator.domain.errors import BadInput, NotReady
 
 
 @click.command()
 @click.option("--git", is_flag=True, help="Make the folder a git repository with a first commit, if it has none.")
-@wording.as_json
+@shared_options.as_json
 def init(git: bool, as_json: bool) -> None:
     """Prepare a project: configuration file, git if wanted.
 
@@ -61,7 +61,7 @@ def _write_new(file: Path, content: str) -> bool:
 
 
 @click.command()
-@wording.as_json
+@shared_options.as_json
 def doctor(as_json: bool) -> int:
     """Find what would spoil a night, before the night. Exits 8 when something would."""
     from agent_orchestrator.runtime.readiness import Level
@@ -79,7 +79,7 @@ def doctor(as_json: bool) -> int:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--origin", is_flag=True, help="Shown anyway; accepted for those who expect it.")
-@wording.as_json
+@shared_options.as_json
 def config(name: str | None, origin: bool, as_json: bool) -> None:
     """Show every setting, its value and where it came from.
 
@@ -145,7 +145,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@wording.as_json
+@shared_options.as_json
 def completion(shell: str, as_json: bool) -> None:
     """Print shell completion for bash, zsh or fish.
 

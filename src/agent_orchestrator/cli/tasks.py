@@ -5,7 +5,7 @@ import sys
 import click
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import completing, doors, render, wording
+from agent_orchestrator.cli import completing, doors, render, shared_options
 from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
@@ -22,7 +22,7 @@ LONG = 1_000
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--evidence", is_flag=True, help="Only what its verdict rests on, all of it.")
-@wording.as_json
+@shared_options.as_json
 def task(task: str, evidence: bool, as_json: bool) -> None:
     """Everything about one task: attempts, evidence, cost."""
     app = doors.app(create=False)
@@ -137,7 +137,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--comment", default="", help="Words that go into the next attempt's prompt.")
 @click.option("--split", is_flag=True, help="Put smaller tasks in its place, divided by the planner or else by rules.")
-@wording.as_json
+@shared_options.as_json
 def retry(task: str, comment: str, split: bool, as_json: bool) -> None:
     """Give a failed or cancelled task new attempts, or split it."""
     if split and comment:
@@ -195,7 +195,7 @@ def logs(task: str, follow: bool, number: int | None, raw: bool, as_json: bool) 
 @click.command()
 @click.argument("task", shell_complete=completing.tasks)
 @click.option("--stat", is_flag=True, help="Only which files change, and by how much.")
-@wording.as_json
+@shared_options.as_json
 def diff(task: str, stat: bool, as_json: bool) -> None:
     """What a task's work changes."""
     app = doors.app(create=False)

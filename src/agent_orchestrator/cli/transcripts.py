@@ -13,7 +13,7 @@ from agent_orchestrator.domain.errors import NotFound
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.providers import Finished, Limited, Meaning, Said, Spent, Started, UsedTool, joined
 from agent_orchestrator.runtime.follower import tail
-from agent_orchestrator.runtime.process import State, state
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.services.json_values import Json
 
@@ -59,13 +59,10 @@ class Reading:
         offset = 0
         while True:
             live = follow and self.is_live()  # asked first: what it wrote before it ended is read below
-            if self.file.exists():
-                with self.file.open("rb") as stream:
-                    stream.seek(offset)
-                    while chunk := stream.read(CHUNK_BYTES):
-                        out.write(chunk)
-                        offset += len(chunk)
-                        ctrl_c.check()
+            for chunk in self._chunks(offset):
+                out.write(chunk)
+                offset += len(chunk)
+                ctrl_c.check()
             out.flush()
             if not live:
                 return
@@ -91,6 +88,14 @@ class Reading:
             return
         self._show_end(as_json)
 
+    def _chunks(self, offset: int) -> Iterator[bytes]:
+        """Return what the transcript holds from *offset* on; nothing while there is none."""
+        if self.file.exists():
+            with self.file.open("rb") as stream:
+                stream.seek(offset)
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk
+
     def _show_end(self, as_json: bool) -> None:
         errors = self.app.redact(tail(self.run_dir / "stderr.log", STDERR_BYTES)).strip()
         if as_json:
@@ -107,12 +112,11 @@ class Reading:
         with Tailer(self.file) as tailer:
             while True:
                 live = follow and self.is_live()  # asked first: what it wrote before it ended is read below
-                while True:
-                    for one in tailer.read():
-                        ctrl_c.check()
-                        yield from self._read(one.text)
-                    if not tailer.behind:
-                        break
+                for one in tailer.read():
+                    ctrl_c.check()
+                    yield from self._read(one.text)
+                if tailer.behind:
+                    continue
                 if not live:
                     break
                 ctrl_c.sleep(LOOK_EVERY_S)

@@ -34,7 +34,7 @@ Traits = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What is expected of tasks, as a logarithm of the multiple of what was assumed."""
+    """How many times what is assumed tasks are expected to take, as logarithms that add up trait by trait."""
 
     traits: tuple[tuple[str, str], ...]
     """Every trait that an effect was estimated for. The first effect is the project's, which every task shares."""
@@ -58,13 +58,13 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Effects by trait, in one draw."""
+    """The effect of each trait: as estimated, or as it may be in truth."""
 
     by_trait: dict[tuple[str, str], float]
     project: float
 
     def of(self, traits: Traits) -> float:
-        """Return what tasks of these *traits* lie beside what was assumed, as a logarithm."""
+        """Return how many times what is assumed a task of these *traits* takes, as a logarithm."""
         return self.project + sum(self.by_trait[trait] for trait in traits)
 
 

@@ -32,6 +32,7 @@ from agent_orchestrator.planning.reading import (
     starts_with_request,
     unordered,
 )
+from agent_orchestrator.planning.references import asked_of_each, is_of_all_after, is_of_all_before, is_of_the_whole
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import LABEL_WORDS, short_title, visible
@@ -72,27 +73,6 @@ _VERB_OF_LAYER = {
     Layer.DELIVER: "Prepare",
     Layer.DOCUMENT: "Write",
 }
-_ABOVE = re.compile(
-    r"\b(?:above|(?:all|each|every one|any|both|either) of (?:these|those|them)|"
-    r"(?:the|all) (?:previous|preceding|earlier) (?:\w+ )?(?:parts|items|steps|tasks|ones|features|changes))\b"
-    r"|^(?:document|describe|test|verify|check|deploy|release|publish) (?:both|them|these|those|all|everything)\b",
-    re.I,
-)
-"""An item of a list that says this speaks of all before it."""
-_BELOW = re.compile(r"\b(?:the following|(?:all|each|everything|any) (?:of the )?below)\b", re.I)
-_OF_EACH = re.compile(
-    r"([^\n]{4,60}?\b(?:for|to|of|in|on))\s+(?:(?:all|each|every one|everything)\s+(?:of\s+)?)?(?:the\s+)?"
-    r"(?:following|these)\b[^:\n]*:?$",
-    re.I,
-)
-"""What stands over a list of things, and asks for one and the same of each: "Write tests for the following:"."""
-_WHOLE = re.compile(
-    r"\b(?:everything|the (?:whole|result|new \w+s)|(?:all|every|each|both) (?:of )?(?:the |these |those )?(?:\w+ )?"
-    r"(?:features?|parts?|items?|changes?|additions?|steps?|options?|commands?|endpoints?|pages?|three|two|four)|"
-    r"for (?:all|them|these|those|each|both))\b",
-    re.I,
-)
-"""A test or a page of documentation that says this is about all that the list builds."""
 _TAKES_APART = re.compile(r"\W*(?:refactor|restructure|reorgani[sz]e|split|divide|separate|break|extract)\b", re.I)
 """What is named after such a head is what one thing becomes: who takes out the first part has the others in hand."""
 _BESIDE_IT = re.compile(
@@ -102,8 +82,6 @@ _BESIDE_IT = re.compile(
 )
 """A request about what was asked for before it."""
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
-
-
 _INQUIRY = re.compile(
     r"\b(?:research|compar(?:e|es|ing|ison)|evaluat(?:e|es|ing|ion)|investigat(?:e|es|ing|ion)|analy[sz](?:e|es|ing)|"
     r"report|study|survey|recommendation|white ?paper)\b",
@@ -219,9 +197,9 @@ def _from_parts(reading: Reading) -> list[Step]:
     for at, part in enumerate(parts):
         after = _needs(at, parts, layers, reading)
         what = f"{part.text}\n{part.details}".strip()
-        asked = _OF_EACH.match(reading.head) if reading.form is Form.LIST else None
+        asked = asked_of_each(reading.head) if reading.form is Form.LIST else ""
         if asked and starts_with_request(reading.head) and not starts_with_request(part.text):
-            title = short_title(f"{asked[1]} {part.text[:1].lower()}{part.text[1:]}")
+            title = short_title(f"{asked} {part.text[:1].lower()}{part.text[1:]}")
         else:
             title = _imperative(part.text, layers[at])
         criteria = tuple(line.strip() for line in part.details.splitlines() if line.strip())[:6]
@@ -246,16 +224,16 @@ def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) ->
     mine = layers[at]
     if parts[at].follows and at:
         return (f"part-{at}",)
-    if _ABOVE.search(parts[at].text) and at:
+    if is_of_all_before(parts[at].text) and at:
         return tuple(f"part-{other + 1}" for other in range(at))
     lower = [
         other
         for other, layer in enumerate(layers)
         if layer < mine
-        and not (other > at and _ABOVE.search(parts[other].text))
-        and not (other < at and _BELOW.search(parts[other].text))
+        and not (other > at and is_of_all_before(parts[other].text))
+        and not (other < at and is_of_all_after(parts[other].text))
     ]
-    if _BELOW.search(parts[at].text) and at + 1 < len(parts):
+    if is_of_all_after(parts[at].text) and at + 1 < len(parts):
         return tuple(f"part-{other + 1}" for other in range(at + 1, len(parts)))
     if not lower or reading.form is Form.THINGS or _REPAIR.match(parts[at].text):
         return ()
@@ -263,7 +241,7 @@ def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) ->
     if reading.form is Form.REQUESTS and not reading.head:
         return tuple(f"part-{other + 1}" for other in _nearest(related, layers))
     if mine in (Layer.TEST, Layer.DELIVER, Layer.DOCUMENT):
-        if _WHOLE.search(parts[at].text):
+        if is_of_the_whole(parts[at].text):
             related = [*lower, *(other for other in range(at) if layers[other] == mine)]
         return tuple(f"part-{other + 1}" for other in (related or _nearest(lower, layers)))
     grounds = [other for other in lower if layers[other] is Layer.SETUP]

@@ -307,7 +307,7 @@ class _Work:
         return False
 
     def separate_scopes(self) -> None:
-        """Let tasks that may write the same files wait for each other: a lower layer first, else as ends sooner."""
+        """Of two tasks that may write the same files let one wait: the lower layer first, else as ends sooner."""
         layers = [layer_of(task.title) for task in self.tasks]
         listed = sorted(range(len(self.tasks)), key=lambda at: (layers[at], at))
         turns = Turns(

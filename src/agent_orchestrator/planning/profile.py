@@ -3,10 +3,12 @@
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_orchestrator.planning.project_tests import ProjectTest, find_tests, read_small
+from agent_orchestrator.planning.project_tests import ProjectTest, find_test, read_small
 from agent_orchestrator.planning.vocabulary import words_of
 
 LIMIT_S = 2.0
@@ -61,7 +63,6 @@ class Profile:
     """Files that speak to agents or contributors, relative to the root."""
     test: ProjectTest | None = None
     """How its tests are run, and which file says so. None when nothing says so."""
-    other_tests: tuple[ProjectTest, ...] = ()
     complete: bool = True
     """False when a limit ended the walk: the counts are then lower bounds."""
 
@@ -82,7 +83,6 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
     except OSError:
         names = []
     readme = next((name for name in names if name.lower().startswith("readme") and not name.endswith("/")), None)
-    commands = find_tests(folder)
     return Profile(
         folder=folder,
         languages=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
@@ -90,8 +90,7 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
         layout=tuple(names[:60]),
         readme=read_small(folder / readme)[:README_LIMIT_CHARS] if readme else "",
         instructions=tuple(name for name in INSTRUCTIONS if (folder / name).is_file()),
-        test=commands[0] if commands else None,
-        other_tests=commands[1:],
+        test=find_test(folder),
         complete=complete,
     )
 
@@ -99,22 +98,23 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
 def _walked(root: Path, deadline: float) -> tuple[Counter[str], list[str], bool]:
     counts: Counter[str] = Counter()
     manifests: list[str] = []
-    folders = [(root, "")]
-    seen = 0
-    for folder, place in folders:  # grows while it is walked: breadth first
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    seen += 1
-                    if seen > ENTRIES_LIMIT or time.monotonic() > deadline:
-                        return counts, manifests, False
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name not in _SKIPPED:
-                            folders.append((Path(entry.path), f"{place}{entry.name}/"))
-                    elif language := _LANGUAGES.get(os.path.splitext(entry.name)[1].lower()):  # noqa: PTH122 - 3x faster
-                        counts[language] += 1
-                    if entry.name in _MANIFESTS and place.count("/") <= 1:
-                        manifests.append(f"{place}{entry.name}")
-        except OSError:
-            continue
+    for seen, (entry, place) in enumerate(_entries(root)):
+        if seen >= ENTRIES_LIMIT or time.monotonic() > deadline:
+            return counts, manifests, False
+        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - 3x faster
+        if ending in _LANGUAGES and not entry.is_dir(follow_symlinks=False):
+            counts[_LANGUAGES[ending]] += 1
+        if entry.name in _MANIFESTS and place.count("/") <= 1:
+            manifests.append(f"{place}{entry.name}")
     return counts, manifests, True
+
+
+def _entries(root: Path) -> Iterator[tuple["os.DirEntry[str]", str]]:
+    """Yield what lies below *root*, the nearest first, each with the folder it is in: empty, or ending in a slash."""
+    folders = [(root, "")]
+    for folder, place in folders:  # grows while it is walked: breadth first
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                    folders.append((Path(entry.path), f"{place}{entry.name}/"))
+                yield entry, place

@@ -1,14 +1,14 @@
 """How a project tests itself: the command, and the file that says so. Nothing is executed.
 
-Order is fixed, so that the same project always gives the same command; what
-else was found is kept beside it. Commands must end by themselves: a runner
-that would watch for changes gets the form that runs once.
+Places are asked in a fixed order and the first that answers is taken, so that
+the same project always gives the same command. Commands must end by themselves:
+a runner that would watch for changes gets the form that runs once.
 """
 
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,31 +31,27 @@ class ProjectTest:
     """The file, and what in it, that says so."""
 
 
-def find_tests(folder: Path) -> tuple[ProjectTest, ...]:
-    """Return every way found to test the project at *folder*, the preferred one first; empty when there is none.
+def find_test(folder: Path) -> ProjectTest | None:
+    """Return how the project at *folder* is tested; None when nothing says so.
 
-    Looks at the folder itself. When nothing there says how, its immediate subfolders are asked, and theirs are joined
-    into one command that runs each in its place.
+    Looks at the folder itself. When nothing there says how, its immediate subfolders are asked, and their commands are
+    joined into one that runs each in its place.
     """
-    if found := tuple(_found(folder)):
+    if found := _found(folder):
         return found
-    parts = []
-    for sub in _folders(folder):
-        below = next(iter(_found(sub)), None)
-        if below is not None:
-            parts.append((sub.name, below))
+    parts = [(sub.name, below) for sub in _folders(folder) if (below := _found(sub))]
     if not parts:
-        return ()
+        return None
     joined = " && ".join(f"(cd {shlex.quote(name)} && {below.command})" for name, below in parts)
     reason = "; ".join(f"{name}/{below.reason}" for name, below in parts)
-    return (ProjectTest(command=joined, reason=reason),)
+    return ProjectTest(command=joined, reason=reason)
 
 
-def _found(folder: Path) -> Iterable[ProjectTest]:
+def _found(folder: Path) -> ProjectTest | None:
     detectors: tuple[Callable[[Path], ProjectTest | None], ...] = (
         *(_python, _javascript, _cargo, _go, _jvm, _make, _ruby, _php, _dotnet, _elixir),
     )
-    return (command for detect in detectors if (command := detect(folder)) is not None)
+    return next((command for detect in detectors if (command := detect(folder)) is not None), None)
 
 
 def _python(folder: Path) -> ProjectTest | None:

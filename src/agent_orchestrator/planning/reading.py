@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agent_orchestrator.planning.references import is_of_others
 from agent_orchestrator.planning.vocabulary import (
     CHINESE_VERBS,
     DETERMINERS,
@@ -323,18 +324,14 @@ def _coordinated(piece: str) -> list[str]:
     return parts
 
 
-_ABOUT_OTHERS = frozenset({"document", "describe", "test", "verify", "check", "deploy", "release", "publish"})
-_SEVERAL = frozenset({"both", "them", "these", "those", "all", "everything"})
-
-
 def _asks_for_more(chunk: str) -> bool:
     """Say whether *chunk* after a comma is a request of its own: not "close it", nor "test results" among nouns.
 
     "Document both" is one: it is about several that were asked for before.
     """
-    words = _WORD.findall(chunk.casefold())
-    if len(words) > 1 and words[0] in _ABOUT_OTHERS and words[1] in _SEVERAL:
+    if is_of_others(chunk):
         return True
+    words = _WORD.findall(chunk.casefold())
     if not starts_with_request(chunk) or len(words) < 2 or words[1] in PRONOUNS | _NO_OBJECT:
         return False
     return words[0] not in NOUN_LIKE_VERBS or words[1] in DETERMINERS

@@ -74,7 +74,8 @@ TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
 _BESIDES = re.compile(
-    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write|schreibe?|ajoute|ajouter|écris|écrire|escribe|"
+    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+"
+    r"(?:(?:add|write|schreibe?|ajoute|ajouter|écris|écrire|escribe|"
     r"añade|escreva|napisz)\s+)?"
     r"(?:(?:its|an?|unit|regression|some|full|des|les)\s+){0,2}(?:tests?|docs|documentation)(?:\s+(?:dazu|for it))?"
     r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",

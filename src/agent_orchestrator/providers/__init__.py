@@ -7,6 +7,11 @@ was done is decided elsewhere, by looking at the work.
 
 Facts about the real command lines stand in the module of each provider with
 the version they were measured on.
+
+- The providers, listed in ``all``: ``claude``, ``codex``, ``gemini``, ``opencode``, ``generic`` for any other
+  command, ``api`` (its agent is ``api_child``, with ``api_tools``) and ``demo`` (its agent is ``demo_child``).
+- What they share: ``fields`` reads others' JSON, ``limits`` refusals, ``conclusion`` how a process ended; ``prices``
+  and ``tiers`` say what tokens and models cost.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

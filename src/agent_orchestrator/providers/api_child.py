@@ -268,8 +268,8 @@ def _ask(client: "Anthropic", request: Mapping[str, Any], *, aloud: bool) -> Any
         try:
             with client.messages.stream(**request) as stream:
                 for event in stream:
-                    if aloud and event.type == "content_block_stop" and event.content_block.type == "text":
-                        _tell("text", text=event.content_block.text)
+                    if aloud:
+                        _tell_text(event)
                 message = stream.get_final_message()
             _tell_usage(message)
             if message.stop_reason is not None:
@@ -287,6 +287,12 @@ def _ask(client: "Anthropic", request: Mapping[str, Any], *, aloud: bool) -> Any
         _tell("retry", text=refusal.text)
         time.sleep(STREAM_TRIES - left)
     raise AssertionError("the last try returns or gives up")
+
+
+def _tell_text(event: Any) -> None:
+    """Tell a text of the model's once it is whole."""
+    if event.type == "content_block_stop" and event.content_block.type == "text":
+        _tell("text", text=event.content_block.text)
 
 
 def _client() -> "Anthropic":

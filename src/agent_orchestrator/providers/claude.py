@@ -188,7 +188,7 @@ class Claude:
         return ENCLOSING if keeps else ENCLOSING | {"ANTHROPIC_API_KEY"}
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 
@@ -361,14 +361,9 @@ def _assistant(event: dict[str, object]) -> tuple[Meaning, ...]:
         if part.get("type") == "text" and words and not is_subagent:
             found.append(Said(text=words))
         elif part.get("type") == "tool_use":
-            found.append(UsedTool(tool=fields.text(part.get("name"), 80) or "tool", detail=_detail(part.get("input"))))
+            detail = fields.first_line(part.get("input"), _TOOL_DETAILS)
+            found.append(UsedTool(tool=fields.text(part.get("name"), 80) or "tool", detail=detail))
     return tuple(found)
-
-
-def _detail(given: object) -> str:
-    """Return the one field of a tool's input that a person wants to see."""
-    arguments = fields.mapping(given)
-    return next((shown for key in _TOOL_DETAILS if (shown := fields.one_line(arguments.get(key)))), "")
 
 
 def _error(event: dict[str, object], subtype: str, words: str) -> str:

@@ -52,7 +52,7 @@ class Demo:
         )
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 

@@ -6,6 +6,7 @@ raise, because one bad line must not stop the reading of an attempt.
 
 import json
 import math
+from collections.abc import Iterable
 
 LINE_LIMIT = 8 * 1024 * 1024
 """Characters of a line that are still parsed. The tailer caps lines below this; a longer one is not the CLI's own."""
@@ -50,6 +51,15 @@ def text(value: object, limit: int = SAID_LIMIT) -> str:
 def one_line(value: object) -> str:
     """Return the string *value* as one short line for display."""
     return " ".join(text(value).split())[:DETAIL_LIMIT]
+
+
+def first_line(value: object, names: Iterable[str]) -> str:
+    """Return as one short line the first of *names* that the JSON object *value* has some text for; empty without one.
+
+    Of a tool's input it is the one field that a person wants to see.
+    """
+    given = mapping(value)
+    return next((shown for name in names if (shown := one_line(given.get(name)))), "")
 
 
 def number(value: object) -> float:

@@ -113,7 +113,7 @@ class Gemini:
         return Command(argv=tuple(argv), stdin=prompt, without=ENCLOSING, writes=WRITES, guards=GUARDS)
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 
@@ -130,7 +130,7 @@ class Gemini:
             case "message" if event.get("role") == "assistant" and (words := fields.text(event.get("content"))):
                 return (Said(text=words, is_part=event.get("delta") is True),)
             case "tool_use" if tool := fields.text(event.get("tool_name"), 80):
-                return (UsedTool(tool=tool, detail=_detail(event.get("parameters"))),)
+                return (UsedTool(tool=tool, detail=fields.first_line(event.get("parameters"), _TOOL_DETAILS)),)
             case "error" if event.get("severity") == "error":
                 return self._failed(fields.text(event.get("message")) or "gemini gave no reason")
             case "result":
@@ -176,12 +176,6 @@ class Gemini:
         if not found and (folder / "settings.json").exists():
             return "whoever its settings.json names"
         return " or ".join(found) or "nobody (not logged in)"
-
-
-def _detail(given: object) -> str:
-    """Return the one field of a tool's parameters that a person wants to see."""
-    parameters = fields.mapping(given)
-    return next((shown for key in _TOOL_DETAILS if (shown := fields.one_line(parameters.get(key)))), "")
 
 
 def _spent(stats: dict[str, object], table: prices.Table) -> tuple[Meaning, ...]:

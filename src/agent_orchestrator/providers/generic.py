@@ -112,7 +112,7 @@ class Generic:
         return Command(argv=tuple(argv), stdin=prompt, files=files, writes=writes)
 
     def for_model(self, model: str) -> Provider:
-        """It is the same with every model: its lines name it, or cost nothing."""
+        """Return itself: its lines name the model, or no price depends on it."""
         del model
         return self
 

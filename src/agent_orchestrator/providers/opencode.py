@@ -155,7 +155,8 @@ class OpenCode:
             case "text" if words := fields.text(part.get("text")).strip():
                 return (Said(text=words),)
             case "tool_use" if tool := fields.text(part.get("tool"), 80):
-                return (UsedTool(tool=tool, detail=_detail(fields.mapping(part.get("state")).get("input"))),)
+                given = fields.mapping(part.get("state")).get("input")
+                return (UsedTool(tool=tool, detail=fields.first_line(given, _TOOL_DETAILS)),)
             case "step_finish":
                 return (*self._spent(part), *_step(fields.text(part.get("reason"), 80)))
             case "error":
@@ -258,12 +259,6 @@ def _kind(name: str, data: dict[str, object], words: str) -> HoldKind | None:
     if status or name == _FULL:
         return None  # 400, 404, 413: the request is at fault, and waiting mends nothing
     return told or (HoldKind.OVERLOADED if limits.trouble(words) else None)
-
-
-def _detail(given: object) -> str:
-    """Return the one field of a tool's input that a person wants to see."""
-    arguments = fields.mapping(given)
-    return next((shown for key in _TOOL_DETAILS if (shown := fields.one_line(arguments.get(key)))), "")
 
 
 def _with_instructions(configuration: str, file: str) -> str:

@@ -39,7 +39,7 @@ _COMMON = frozenset(
         "values change update remove delete import check verify python main index self",
     )
 )
-"""Words that tie nothing to anything."""
+"""Words so common that two texts which share one need not be about the same thing."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Asked:
             words(about) & self._removed
         )
 
-    def skipping(self, about: str) -> bool:
+    def skipping_of_tests(self) -> bool:
         """Say whether it asks that tests do not run."""
         return self._of_tests(_SKIP, r"(?:skipp|disabl|ignor|quarantin|xfail)\w*")
 
@@ -115,7 +115,7 @@ class Asked:
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of three letters and more in a name or sentence, without what ties nothing to anything."""
+    """Return what a name or sentence is about: the stems of its words of three letters or more, no common ones."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).lower()
     found = re.findall(r"[^\W\d_]{3,}", apart)
     return frozenset(_stem(one) for one in found if one not in _COMMON)

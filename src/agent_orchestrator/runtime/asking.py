@@ -13,7 +13,8 @@ from agent_orchestrator.providers import AnswersQuestions, Finished, Provider, Q
 from agent_orchestrator.runtime.clis import Installed
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.follower import tail
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, Why, exit_record
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import Why, exit_record
 
 OUTPUT_LIMIT = 8 * 1024 * 1024
 """Bytes of an answer. A plan has some kilobytes; the rest of the stream is the CLI's own noise."""

@@ -107,7 +107,10 @@ class CheckMemory:
 
     @contextmanager
     def _content(self) -> Iterator[dict[str, Any]]:
-        """Give what is known, alone; what was changed is kept. An unreadable file is as good as none."""
+        """Give what is known to the block, which may change it and has it alone; what it changed is written afterwards.
+
+        A file that cannot be understood counts as empty.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / "known.json"
         lock = os.open(self.folder / "known.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, State, Why, exit_record, state
+from agent_orchestrator.runtime.minder import is_held
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import State, Why, exit_record, state
 from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.workspaces import Confined
 
@@ -71,7 +73,7 @@ def run(
     confine: Callable[[tuple[str, ...]], Confined] = lambda argv: Confined(argv=argv),
     start: Callable[[Spawn], Process] = Process.start,
 ) -> Ended:
-    """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended. Nothing of it is left, nor its files.
+    """Run *command* with ``/bin/sh -c`` in *folder* and return how it ended, once all its processes are gone.
 
     *confine* puts it into a sandbox; *start* starts its minder.
 
@@ -134,17 +136,9 @@ def _owned(run_dir: Path) -> Iterator[Path]:
 
 
 def _is_abandoned(run_dir: Path) -> bool:
-    try:
-        fd = os.open(run_dir / _OWNER, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+    """Say whether the owner died: the file that it held locked is there, and nobody holds it."""
+    owner = run_dir / _OWNER
+    return owner.exists() and not is_held(owner)
 
 
 def _wait(process: Process, limits: Limits, stop_wished: Callable[[], bool]) -> None:

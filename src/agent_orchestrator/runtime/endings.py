@@ -9,7 +9,7 @@ from agent_orchestrator.domain.evidence import CheckResult, CheckRun
 from agent_orchestrator.domain.hold import Hold, HoldKind
 from agent_orchestrator.providers import Ending
 from agent_orchestrator.runtime.follower import Follower
-from agent_orchestrator.runtime.process import ExitRecord, Why
+from agent_orchestrator.runtime.run_dir import ExitRecord, Why
 
 DECIDED_BY_ROOM = frozenset(
     {

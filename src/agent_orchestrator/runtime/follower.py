@@ -18,7 +18,8 @@ from agent_orchestrator.providers import (
     UsedTool,
     still_limited,
 )
-from agent_orchestrator.runtime.process import ExitRecord, Process, exit_record
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.run_dir import ExitRecord, exit_record
 from agent_orchestrator.runtime.session_log import SessionLogReader
 from agent_orchestrator.runtime.transcript import Line, Tailer
 from agent_orchestrator.workspaces import Workspace
@@ -59,8 +60,11 @@ class Follower:
     """True when something was learned that is not in the database yet."""
     cwd_seen: str | None = None
     _before: Usage = field(default_factory=Usage)
+    """What the attempts before this one had used in the same session."""
     _whole: Usage = field(default_factory=Usage)
+    """The latest figures that were told of the whole session."""
     _added: Usage = field(default_factory=Usage)
+    """The sum of the figures that were told piece by piece."""
     _last_said: str = ""
     _acted: bool = False
     _parts: str = ""
@@ -69,7 +73,7 @@ class Follower:
     """Reads what the CLI writes down for itself, where there is more in that than in what it prints."""
 
     def __post_init__(self) -> None:
-        """Take an attempt that was read from before as one that did something: what it was is not remembered."""
+        """Count an attempt as one that did something if it was read before: what it did then is not remembered."""
         self._acted = self.attempt.stdout_offset > 0
         self._log = SessionLogReader(self.provider) if isinstance(self.provider, LogsSessions) else None
 

@@ -22,9 +22,9 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery
-from agent_orchestrator.domain.ids import TaskId
+from agent_orchestrator.domain.ids import GoalId, TaskId
 from agent_orchestrator.domain.task import OPEN, Task, TaskState
-from agent_orchestrator.runtime import process
+from agent_orchestrator.runtime import run_dir
 from agent_orchestrator.runtime.restoring import chosen
 from agent_orchestrator.stores import Store
 from agent_orchestrator.workspaces import SECRET, Checkpoint, Checkpoints, Workspace, Workspaces
@@ -48,6 +48,8 @@ class Kind(StrEnum):
     QUESTION = "question"
     CHECKPOINTS = "checkpoints"
     """Of goals that ended long ago: all of what is landed; of what is not, all but what would be restored."""
+    BRANCHES = "branches"
+    """Of attempts whose work is landed and delivered: one a task, where one a goal, the result's, says the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class Leftover:
     is_warm: bool = False
     """Whether the next attempt would be quicker for it."""
     checkpoints: tuple[Checkpoint, ...] = ()
+    branches: tuple[tuple[str, str], ...] = ()
+    """Each with the commit it stands on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ class Housekeeping:
     store: Store
     clock: Clock
     state: Path
-    """The project's folder in the state directory. Nothing outside it is ever freed."""
+    """The project's folder in the state directory. Nothing outside it is ever freed, but branches of our own."""
     workspaces: Callable[[], Workspaces]
     saves: Checkpoints
     retention: Retention
@@ -135,6 +139,7 @@ class Housekeeping:
         found += self._of_ended_tasks(now - keep.transcripts)
         found += self._of_ended_goals("artifacts", Kind.ARTIFACTS, now - keep.transcripts)
         found += self._checkpoints(now - keep.transcripts)
+        found += self._branches(now - keep.transcripts)
         found = self._within(keep.disk_bytes, found)
         return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
 
@@ -149,8 +154,8 @@ class Housekeeping:
     def tidy(self) -> Tidied:
         """Free what needs nobody's consent, and say which work stays and how to get it.
 
-        As `free`, but of checkouts only those that hold nothing which the user's repository does not hold, and warm
-        ones and those that are not old only while all is more than the disk budget.
+        As `free`, but no branch of the user's repository, of checkouts only those that hold nothing which it does not
+        hold, and warm ones and those that are not old only while all is more than the disk budget.
 
         Raises:
             Abandoned: `go_on` said so before it was known what may go.
@@ -176,6 +181,10 @@ class Housekeeping:
         for leftover in goes:
             if not self.go_on():
                 break
+            if leftover.kind is Kind.BRANCHES:
+                if gone := self.workspaces().drop_branches(dict(leftover.branches)):
+                    freed.append(replace(leftover, count=len(gone)))
+                continue
             if not self._is_inside(leftover.path):
                 continue
             if leftover.kind is Kind.CHECKPOINTS:
@@ -372,10 +381,45 @@ class Housekeeping:
                 checkpoints=tuple(old),
             )
 
+    def _branches(self, before: datetime) -> Iterator[Leftover]:
+        """Find branches of attempts whose work is in the user's branch, of goals that ended *before* then.
+
+        Those of attempts that were rejected stay: no other branch has what they hold.
+        """
+        by_goal: dict[GoalId, list[Attempt]] = {}
+        for task, attempt in self._attempts():
+            is_landed = task.state is TaskState.DONE and attempt.outcome is Outcome.SUCCEEDED
+            has_checkout = attempt.workspace is not None and Path(attempt.workspace).exists()
+            if is_landed and attempt.branch and not has_checkout:
+                by_goal.setdefault(attempt.goal, []).append(attempt)
+        workspaces = self.workspaces()
+        found: list[tuple[str, str]] = []
+        for goal_id, attempts in by_goal.items():
+            goal = self.store.goals.get(goal_id)
+            old = goal.state not in GOAL_OPEN and goal.ended_at is not None and goal.ended_at <= before
+            if not old or goal.delivery is not Delivery.DELIVERED or not goal.base_branch or not goal.result_branch:
+                continue
+            there = set(workspaces.branches(goal.id))
+            landed = workspaces.landed(goal.result_branch, goal.base_commit)
+            for one in attempts:
+                if one.branch not in there or one.commit is None or workspaces.tip(one.branch) != one.commit:
+                    continue  # somebody went on with it
+                if one.id in landed and workspaces.contains(goal.base_branch, landed[one.id]):
+                    found.append((one.branch, one.commit))
+        if found:
+            yield Leftover(
+                kind=Kind.BRANCHES,
+                path=workspaces.project().folder,
+                bytes=0,
+                about="of attempts whose work is landed and in your branch",
+                count=len(found),
+                branches=tuple(found),
+            )
+
     def _questions(self) -> Iterator[Leftover]:
         for folder in _folders(self.state / "questions"):
             asked = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-            is_asking = process.state(folder) in {process.State.STARTING, process.State.RUNNING}
+            is_asking = run_dir.state(folder) in {run_dir.State.STARTING, run_dir.State.RUNNING}
             if self.clock.now() - asked > QUESTION_LASTS and not is_asking:
                 about = "a question to a planner that a crash left"
                 yield Leftover(kind=Kind.QUESTION, path=folder, bytes=self._size(folder), about=about)
@@ -405,6 +449,8 @@ class Housekeeping:
 
 def _is_needless(leftover: Leftover, before: datetime) -> bool:
     """Say whether nobody can want it any more; of checkouts, those that ended *before* then."""
+    if leftover.kind is Kind.BRANCHES:
+        return False  # it says how the agent got there, in its own commits
     if leftover.kind is not Kind.CHECKOUT:
         return True
     return leftover.needless_since is not None and leftover.needless_since <= before

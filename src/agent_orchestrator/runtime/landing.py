@@ -1,8 +1,8 @@
-"""The merge queue: collect, union, verify once on the union, compare-and-set the result branch, deliver.
+"""Landing: collect, union, verify once on the union, compare-and-set the result branch, deliver.
 
-One at a time per project, so that what was verified is exactly what is landed:
-nothing moves the result branch between the check and the move but this queue,
-and the move itself is a compare-and-set. A task's work becomes one commit whose
+The merge queue lands one at a time per project, so that what was verified is
+exactly what is landed: nothing else moves the result branch between the check
+and the move, and the move itself is a compare-and-set. A task's work becomes one commit whose
 trailers make ``git log`` read like the report. Landed means that the commit is
 an ancestor of the result branch, and nothing less.
 """
@@ -22,8 +22,8 @@ from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.endings import with_room_in_mind
 from agent_orchestrator.runtime.failures import in_words
-from agent_orchestrator.runtime.process import exit_record
 from agent_orchestrator.runtime.resolutions import missing
+from agent_orchestrator.runtime.run_dir import exit_record
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, verdict
 from agent_orchestrator.services.context import ContextManager
 from agent_orchestrator.services.tasks import TaskQueue
@@ -109,8 +109,8 @@ class Landing:
         message = f"{task.title}\n\nWork of attempt {attempt.id}, not verified.\n"
         return self.workspaces.collect(workspace, goal=attempt.goal, attempt=attempt.id, message=message)
 
-    def give_back(self, workspace: Workspace, collected: Collected) -> None:
-        """Let the next attempt have the checkout of work that is landed, unless something was left out of that."""
+    def give_back_checkout(self, workspace: Workspace, collected: Collected) -> None:
+        """Give back the checkout of landed work for another attempt to use, unless something in it was not landed."""
         if workspace.isolation is not Isolation.SHARED and not collected.notes:
             self.workspaces.close(workspace, is_safe=True)
 
@@ -204,7 +204,7 @@ class Landing:
         """
         from agent_orchestrator.runtime.scrutiny import judge
 
-        task, goal = self.store.tasks.get(attempt.task), self.store.goals.get(attempt.goal)
+        goal = self.store.goals.get(attempt.goal)
         if goal.result_branch is None:
             return False
         commit = self.workspaces.landed(goal.result_branch, goal.base_commit).get(attempt.id)
@@ -215,7 +215,7 @@ class Landing:
         judged = judge(evidence.checks[-1], evidence.concerns) if evidence.checks else Verdict.UNVERIFIED
         self.queue.landing(attempt, evidence)
         self.queue.finished(attempt, verdict=judged, commit=commit, evidence=evidence)
-        return task.id == attempt.task
+        return True
 
     def check_goal(self, goal: Goal) -> tuple[Goal, CheckRun | None]:
         """Check everything that landed, together, with the project's own check; return the goal as judged by that.

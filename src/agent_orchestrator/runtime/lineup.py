@@ -119,9 +119,7 @@ class Lineup:
 
     @property
     def likely(self) -> str | None:
-        """Who would do the work of a run, as far as can be told without starting a process; None when no provider is
-        here.
-        """
+        """Who would do the work of a run, as far as can be told without starting a process; None when nobody would."""
         there = self.asked_for or tuple(name for name in self.auto if on_path(self.providers[name], self.environ))
         return there[0] if there else ("generic" if self.settings.generic_command else None)
 

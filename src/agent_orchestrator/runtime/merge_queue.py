@@ -27,9 +27,9 @@ from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import BaseChecked, Delivered, Happening, NoRoom, NotDelivered, Rang, Settled
 from agent_orchestrator.runtime.landing import Landing
 from agent_orchestrator.runtime.line import Line, Rank
-from agent_orchestrator.runtime.process import State, state
 from agent_orchestrator.runtime.right_of_way import RightOfWay
 from agent_orchestrator.runtime.room import Room
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.spawner import AgentSpawner
 from agent_orchestrator.runtime.sweeping import sweep
 from agent_orchestrator.runtime.transcript import Tailer
@@ -140,7 +140,7 @@ class MergeQueue:
             right_of_way.settled(attempt, outcome, collected.files)
             if outcome is Outcome.SUCCEEDED:
                 with suppress(RuntimeError):  # the run is being shut down: `cleanup` will find the checkout
-                    self._saving.submit(landing.give_back, workspace, collected)
+                    self._saving.submit(landing.give_back_checkout, workspace, collected)
             return True
 
         self._stage(attempt, save)

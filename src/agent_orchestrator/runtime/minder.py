@@ -4,8 +4,9 @@ Run as a program, once per attempt, outliving the supervisor that started it::
 
     python -I -S -E minder.py RUN_DIR [--lifeline FD] [--lock FD] [--sampled]
 
-or forked from a process that has loaded this file (`nursery.py`); then no agent waits for that. Standard library only,
-and little of it. `process.py` is the other side.
+or forked from a process that has loaded this file (`nursery.py`); then no agent waits for that. It is one file, and
+imports little of the standard library and nothing else, because an isolated Python that runs it finds nothing of ours
+and every agent waits for its start. `process.py` is the other side, and `run_dir.py` reads what we leave.
 
 Files in RUN_DIR: ``spawn.json`` is read and removed, because it holds the agent's secrets; ``stdout.log`` and
 ``stderr.log`` take the agent's output; ``pid.json`` is durable *before* the agent executes, so an attempt without one
@@ -84,6 +85,33 @@ def start_time(pid: int) -> int | None:
     return next((member.start for member in _ps() if member.pid == pid), None)
 
 
+def take_name(name: str) -> None:
+    """Call this process *name* (Linux): out of the way of an agent's `pkill node` or `pkill python`."""
+    if _LINUX:
+        _prctl(_PR_SET_NAME, name.encode())
+
+
+def is_held(lock: str | os.PathLike[str]) -> bool:
+    """Say whether some process holds an exclusive `flock` on the file *lock*; nobody holds one that does not exist.
+
+    It is found out by taking a shared lock for a moment: who wants the exclusive one just then must try again.
+
+    Raises:
+        OSError: it cannot be told, which must never be read as "nobody".
+    """
+    try:
+        fd = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class Member:
     """One process as seen in one look."""
 
@@ -109,7 +137,10 @@ class SubreaperTree:
         return [m for m in _below({os.getpid()}, everything) if m.state not in "ZX"]
 
     def signal(self, number: int, spared: int | None = None) -> None:
-        """Send a signal to every process but *spared*, the newly orphaned ones first: a fork chain is always one."""
+        """Send a signal to every process but *spared*.
+
+        Our own children come first: a process that forks and exits all the time has just become one.
+        """
         for pid in _read("/proc/thread-self/children").split():
             _kill(int(pid), number, spared)
         for member in self.survey():
@@ -495,7 +526,7 @@ class Limits:
 
 
 class Orphan:
-    """Nobody has held the supervisor's lock for `orphan_ttl_s`: then no supervisor is coming back."""
+    """Ends an attempt whose supervisor is not coming back: nobody has held its lock for `orphan_ttl_s`."""
 
     def __init__(self, minder: Minder) -> None:
         self._minder = minder
@@ -511,7 +542,11 @@ class Orphan:
         if now < self._next:
             return self._next
         self._next = now + self._pause_s
-        if _is_held(minder.supervisor_lock):
+        try:
+            supervised = is_held(minder.supervisor_lock)
+        except OSError:
+            supervised = True  # unknown is not dead
+        if supervised:
             self._since = None
             return self._next
         self._since = self._since or now
@@ -620,18 +655,15 @@ def _fingerprint(folder: str) -> int:
     """Return a number that changes when a file below *folder* does; independent of any clock."""
     print_, seen, pending = 0, 0, [folder]
     while pending and seen < WATCHED_ENTRIES:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    seen += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name not in UNWATCHED:
-                            pending.append(entry.path)
-                        continue
+        # What is removed while we look is seen by the next comparison.
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if not entry.is_dir(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
                     print_ ^= hash((entry.path, status.st_mtime_ns, status.st_size))
-        except OSError:
-            continue  # removed while we looked: the next comparison sees it
+                elif entry.name not in UNWATCHED:
+                    pending.append(entry.path)
     return print_
 
 
@@ -642,23 +674,6 @@ def free_bytes(folder: str) -> int:
     except OSError:
         return sys.maxsize
     return told.f_bavail * told.f_frsize if told.f_blocks else sys.maxsize
-
-
-def _is_held(lock: str) -> bool:
-    try:
-        fd = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False  # no supervisor can lock what does not exist
-    except OSError:
-        return True  # unknown is not dead
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(fd)
 
 
 def _read(path: str) -> bytes:
@@ -695,8 +710,7 @@ def main(argv: list[str]) -> None:
     descriptors = {name: int(options[name]) for name in ("--lifeline", "--lock") if name in options}
     for fd in descriptors.values():
         os.set_inheritable(fd, False)  # an agent holding them would hide our death, or the supervisor's
-    if _LINUX:
-        _prctl(_PR_SET_NAME, NAME.encode())  # out of the way of an agent's `pkill node` or `pkill python`
+    take_name(NAME)
     Minder(os.path.abspath(argv[1]), descriptors.get("--lifeline"), sampled="--sampled" in argv).run()
 
 

@@ -1,4 +1,4 @@
-"""Minders at once: one process that has loaded what a minder needs, and forks one whenever asked.
+"""Start minders without delay: one process has loaded what a minder needs, and forks one whenever it is asked to.
 
 A minder started by itself is a Python process that loads its modules first, which was three quarters of what a short
 attempt cost beside git (2026-11). A nursery is an optimisation and nothing rests on it: where there is none, or it was

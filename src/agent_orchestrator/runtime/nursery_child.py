@@ -86,7 +86,8 @@ def _rename(minder: Any, words: bytes) -> None:
     """Show *words* as this process's command line: they take the place of ours in memory, for which ROOM makes room."""
     import ctypes
 
-    field = minder._read("/proc/self/stat").rpartition(b")")[2].split()
+    with open("/proc/self/stat", "rb") as file:  # noqa: PTH123  nothing here loads pathlib
+        field = file.read().rpartition(b")")[2].split()
     first, end = int(field[45]), int(field[46])  # arg_start and arg_end of proc(5)
     room = end - first - 1
     ctypes.memmove(first, words[:room].ljust(room, b"\0"), room)
@@ -111,7 +112,7 @@ def main(argv: list[str]) -> None:
     asks.set_inheritable(False)
     sys.path.append(argv[2])  # at the end: no file beside the minder can stand in for the standard library
     minder = importlib.import_module("minder")
-    minder._prctl(minder._PR_SET_NAME, b"nursery")  # out of the way of an agent's `pkill python`, as minders are
+    minder.take_name("nursery")
     importlib.import_module("ctypes")
     gc.freeze()  # a minder's looks for cycles would copy every page of what is loaded here
     serve(asks, minder)

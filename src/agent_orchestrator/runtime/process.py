@@ -1,21 +1,6 @@
-"""Start an agent under its minder, find it again after our own death, and prove what became of it.
+"""Start an agent under its minder, and find it again after our own death.
 
-What may be concluded about an attempt, and from what (everything else is unknown, and unknown is not dead):
-
-* **Never started**: nobody holds ``RUN_DIR/lock`` and there is no ``pid.json``. We lock the file before the minder
-  exists and the minder inherits the lock, so there is no gap; and the agent may execute only after pid.json is durable.
-* **Starting**: the lock is held and there is no pid.json yet.
-* **Running**: the lock is held. Only the minder can hold it: it closes the descriptor at the agent's exec, so no agent
-  has it, and the kernel releases it at the minder's death however it dies. Neither a reused pid nor a permission error
-  can imitate that. Before a signal is sent, boot id, pid and start time must name the same process as well.
-* **Ended**: ``exit.json`` exists. It is renamed into place complete and fsynced, after the kernel reported that no
-  child is left (ECHILD; on Linux the minder is a subreaper, so that means the whole tree), or with what is left in
-  `ExitRecord.unaccounted`.
-* **Vanished**: pid.json, no exit.json, and the lock is free: the minder was killed, or the machine restarted. PDEATHSIG
-  killed the agent's first process (Linux); its descendants may live. `sweeping.sweep` finds what
-  can be found of them.
-
-A different boot id proves every process of the attempt dead.
+What became of it stands in the files of its run folder: see `run_dir.py`.
 """
 
 from __future__ import annotations
@@ -31,12 +16,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from agent_orchestrator.runtime import minder
+from agent_orchestrator.runtime.run_dir import ExitRecord, Identity, State, exit_record, read_json, state
 
 RESERVE_BYTES = 32 << 20
 """What a disk must have free, or the failure of a program that writes there proves nothing."""
@@ -103,70 +88,9 @@ class Spawn:
     then it is not asked to end, the others are, and it follows them."""
 
 
-class State(StrEnum):
-    """What is proven about an attempt; the module's docstring says how."""
-
-    NEVER_STARTED = "never_started"
-    STARTING = "starting"
-    RUNNING = "running"
-    ENDED = "ended"
-    VANISHED = "vanished"
-
-
-class Why(StrEnum):
-    """What ended an attempt: the first cause, also when others followed."""
-
-    EXITED = "exited"
-    """The agent's first process ended by itself, whatever its exit code."""
-    STOPPED = "stopped"
-    KILLED = "killed"
-    WALL_CLOCK = "wall_clock"
-    SILENCE = "silence"
-    OUTPUT_LIMIT = "output_limit"
-    MEMORY = "memory"
-    ORPHANED = "orphaned"
-    SPAWN_FAILED = "spawn_failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """One process, never another one that got its pid later, as long as the boot id is the same."""
-
-    pid: int
-    start_time: int
-    """See `minder.start_time`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitRecord:
-    """How an attempt ended, as its minder saw it."""
-
-    rc: int | None
-    """Exit code of the agent's first process, minus the signal's number if one killed it, None if it never ran."""
-    why: Why
-    error: str | None
-    """Why the agent could not be started, for people; None otherwise."""
-    started_at: int
-    """Milliseconds since the epoch, UTC."""
-    ended_at: int
-    """Milliseconds since the epoch, UTC. A set clock may put it before the start: use `duration_ms`."""
-    duration_ms: int
-    """Monotonic."""
-    kill_rounds: int
-    """How often SIGKILL went to the whole tree. 0: everything ended when asked, or by itself."""
-    cpu_ms: int
-    """User and system time of all processes that were waited for."""
-    max_rss_kb: int
-    """Largest resident memory of one process, or of the whole tree at one of the minder's looks."""
-    unaccounted: tuple[Identity, ...]
-    """Processes alive in spite of SIGKILL, e.g. of another user. Empty in all but strange cases."""
-    lacked_room: bool = False
-    """Whether there was hardly any room, at one of the minder's looks or at the end, on a disk that the agent uses."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forked:
-    """A minder that a nursery forked: no child of ours, and on its way."""
+    """A minder that a nursery forked. It is no child of ours: we know it by these descriptors."""
 
     pid: int
     end: int
@@ -217,7 +141,7 @@ class Process:
         lock = os.open(spawn.run_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _write_private(spawn.run_dir / "spawn.json", _as_json(spawn))
+            _write_private(spawn.run_dir / "spawn.json", as_json(spawn))
             if nursery is not None and (forked := nursery.fork(spawn.run_dir, lock)) is not None:
                 return cls._of(spawn.run_dir, forked)
             heard, lifeline = os.pipe()
@@ -317,32 +241,6 @@ class Process:
             self._end.send(number, self.minder)
 
 
-def state(run_dir: Path) -> State:
-    """Return what is proven about the attempt in *run_dir*.
-
-    Raises:
-        OSError: its files cannot be read, so nothing is known.
-    """
-    if (run_dir / "exit.json").exists():
-        return State.ENDED
-    held = is_held(run_dir / "lock")
-    begun = (run_dir / "pid.json").exists()
-    if held:
-        return State.RUNNING if begun else State.STARTING
-    if (run_dir / "exit.json").exists():  # it may have ended between the first two looks
-        return State.ENDED
-    return State.VANISHED if begun else State.NEVER_STARTED
-
-
-def exit_record(run_dir: Path) -> ExitRecord | None:
-    """Return how the attempt in *run_dir* ended, None if no end is recorded."""
-    recorded = read_json(run_dir / "exit.json")
-    if recorded is None:
-        return None
-    unaccounted = tuple(Identity(pid=pid, start_time=start) for pid, start in recorded.pop("unaccounted"))
-    return ExitRecord(**{**recorded, "why": Why(recorded["why"])}, unaccounted=unaccounted)
-
-
 class _PidFd:
     """One process, held by a descriptor of the kernel: signals cannot reach another one with its pid."""
 
@@ -420,9 +318,10 @@ def environment() -> dict[str, str]:
 
 
 def program(module: ModuleType) -> str:
-    """Return *module* compiled, if its import here left it so: a main program given as source is compiled each time.
+    """Return the file to start *module* from as a program: its compiled form, if importing it here left a current one.
 
-    That is a quarter of a minder's start (measured 2026-11). Bytes 8 to 16 of a .pyc name the source's time and size.
+    Python compiles a main program given as source at every start, which takes a quarter of a minder's start (measured
+    2026-11). Bytes 8 to 16 of a .pyc are the time and the size of its source.
     """
     assert module.__file__ is not None and module.__spec__ is not None
     source = Path(module.__file__)
@@ -436,7 +335,8 @@ def program(module: ModuleType) -> str:
     return compiled if compiled and header[4:] == expected else str(source)
 
 
-def _as_json(spawn: Spawn) -> dict[str, object]:
+def as_json(spawn: Spawn) -> dict[str, object]:
+    """Return *spawn* as its minder reads it in ``spawn.json``."""
     return {
         "argv": spawn.argv,
         "cwd": str(spawn.cwd.absolute()),
@@ -456,27 +356,3 @@ def _write_private(path: Path, value: object) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(json.dumps(value))  # several times quicker than `json.dump`, which writes piece by piece
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return what one of an attempt's files says, None when there is none."""
-    try:
-        value: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    return value
-
-
-def is_held(lock: Path) -> bool:
-    """Say whether a minder holds its *lock*, which is to say: lives."""
-    try:
-        fd = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

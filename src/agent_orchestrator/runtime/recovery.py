@@ -13,7 +13,8 @@ from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.task import TaskState
 from agent_orchestrator.providers import Provider
-from agent_orchestrator.runtime.process import Process, State, state
+from agent_orchestrator.runtime.process import Process
+from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.services.tasks import TaskQueue
 from agent_orchestrator.stores import Store

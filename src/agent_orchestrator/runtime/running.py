@@ -35,7 +35,7 @@ class Ran:
         )
 
 
-def open_goals(goals: Goals, only: GoalId | None) -> list[Goal]:
+def goals_of_run(goals: Goals, only: GoalId | None) -> list[Goal]:
     """Return the goals a run would work on. Raises NothingToDo when *only* is over already."""
     found = goals.open(only)
     if only is not None and not found:
@@ -51,7 +51,7 @@ def lead(goals: Goals, clock: Clock, options: RunOptions, run: Callable[[], Outl
         AlreadyRunning: another supervisor does.
     """
     began = clock.now()
-    before = [goal.id for goal in open_goals(goals, options.goal)]
+    before = [goal.id for goal in goals_of_run(goals, options.goal)]
     outlook = run()
     added = [one.id for one in goals.recent() if one.created_at and one.created_at >= began]
     ids = before + [id for id in reversed(added) if id not in before and options.goal is None]

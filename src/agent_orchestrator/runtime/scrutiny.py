@@ -34,30 +34,11 @@ FILES_NAMED = 10
 ASKED_FOR = "the task asks for it"
 STILL_HOLDS = "the tests as they were still pass on this work, and no less is asserted now"
 
-_LOCK_FILE = frozenset(
-    {
-        *(
-            "uv.lock",
-            "poetry.lock",
-            "Pipfile.lock",
-            "pdm.lock",
-            "Cargo.lock",
-            "go.sum",
-            "Gemfile.lock",
-            "composer.lock",
-        ),
-        *(
-            "package-lock.json",
-            "npm-shrinkwrap.json",
-            "yarn.lock",
-            "pnpm-lock.yaml",
-            "bun.lock",
-            "bun.lockb",
-            "mix.lock",
-        ),
-        *("packages.lock.json", "flake.lock", "gradle.lockfile"),
-    }
-)
+_LOCK_FILES = frozenset({
+    "uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "Cargo.lock", "go.sum", "Gemfile.lock", "composer.lock",
+    "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "mix.lock",
+    "packages.lock.json", "flake.lock", "gradle.lockfile",
+})  # fmt: skip
 
 
 def judge(check: CheckRun, concerns: Iterable[Concern]) -> Verdict:
@@ -185,7 +166,7 @@ def out_of_scope(task: Task, files: Sequence[str], *, new: Iterable[str] = ()) -
     for file in strays:
         if asked.names(file):
             excuse = "the task names it"
-        elif PurePosixPath(file).name in _LOCK_FILE:
+        elif PurePosixPath(file).name in _LOCK_FILES:
             excuse = "a lock file follows what it locks"
         elif file in created and is_test_material(file):
             excuse = "a new test takes nothing away"
@@ -207,11 +188,7 @@ def _literal(file: str) -> str:
 
 def _of_edit(edit: TestEdit, asked: Asked) -> Concern:
     subject = _subject(edit.path, *edit.tests)
-    wished = {
-        ConcernKind.TEST_DELETED: asked.removal_of_tests,
-        ConcernKind.TEST_SKIPPED: asked.skipping,
-        ConcernKind.TEST_WEAKENED: asked.removal_of_tests,
-    }[edit.kind](subject)
+    wished = asked.skipping_of_tests() if edit.kind is ConcernKind.TEST_SKIPPED else asked.removal_of_tests(subject)
     return Concern(kind=edit.kind, path=edit.path, detail=edit.detail, excuse=ASKED_FOR if wished else "")
 
 

@@ -100,7 +100,6 @@ class AgentSpawner:
         run_dir = Path(attempt.run_dir)
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         view = self.context.write_view(goal, task)
-        text = self._prompt(task, goal, view, earlier, before)
         role = self.specialist(task.specialist) or self.generalist()
         model = roles.model_for(
             role, provider.name, task.tier, chosen=self.models.get(provider.name), by_tier=self.tier_models
@@ -110,9 +109,8 @@ class AgentSpawner:
         inherited = self.workspaces.check_environment(
             workspace.path, allowed(self.environ, (*provider.environment, *self.pass_env))
         )
-        distrusted = self.trust.asks(workspace.root)
         briefing = Briefing(
-            prompt=text,
+            prompt=self._prompt(task, goal, view, earlier, before),
             role=role.prompt,
             workspace=workspace.path,
             run_dir=run_dir,
@@ -125,18 +123,10 @@ class AgentSpawner:
             max_micro_usd=budget.limit_micro_usd if budget else None,
             session=before.session if before else None,
             environment=inherited,
-            distrusted=distrusted,
+            distrusted=self.trust.asks(workspace.root),
         )
         command = provider.command(briefing)
-        notes = roles.unkept(role, provider.name, briefing, command) if not provider.is_demo else ()
-        if role.name != task.specialist:
-            notes = (f"there is no specialist {task.specialist} any more; {role.name} stands in", *notes)
-        if distrusted and not provider.is_demo:
-            notes = (*notes, f"left out because nobody has trusted it: {', '.join(distrusted[:5])}")
-        prompt_file = run_dir / "prompt.txt"
-        _write_private(prompt_file, command.stdin)
-        for name, content in command.files.items():
-            _write_private(run_dir / name, content)
+        prompt_file = _written(command, run_dir)
         known = replace(
             attempt,
             cli_version=found.version,
@@ -149,13 +139,14 @@ class AgentSpawner:
             prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
         )
         confined = self._confined(command, workspace, run_dir, view)
+        environment = self._environment(inherited, command, task, goal, attempt, view)
         spawn = Spawn(
             run_dir=run_dir,
             run_id=attempt.id,
             argv=confined.argv,
             has_watcher=confined.has_watcher,
             cwd=workspace.path,
-            env={**self._environment(inherited, command, task, goal, attempt, view), **confined.environment},
+            env={**environment, **confined.environment},
             stdin=prompt_file,
             limits=self._limits(budget),
             supervisor_lock=self.lock,
@@ -167,17 +158,12 @@ class AgentSpawner:
             workspace=workspace,
             spawn=spawn,
             sandbox=self.sandbox.description,
-            notes=notes,
+            notes=_notes(task, role, provider, briefing, command),
         )
 
     def start(self, launch: Launch) -> Process:
         """Start the minder of a prepared attempt. Quick."""
         return Process.start(launch.spawn, self.nursery)
-
-    def _limits(self, budget: Budget | None) -> Limits:
-        if budget is None or budget.limit_seconds is None:
-            return self.limits
-        return replace(self.limits, wall_s=max(1, min(self.limits.wall_s, budget.limit_seconds)))
 
     def reopen(self, attempt: Attempt, goal: Goal) -> Workspace | None:
         """Return the checkout an attempt of an earlier supervisor worked in, or None when it is gone."""
@@ -198,6 +184,11 @@ class AgentSpawner:
             if begun is not None:
                 return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
+
+    def _limits(self, budget: Budget | None) -> Limits:
+        if budget is None or budget.limit_seconds is None:
+            return self.limits
+        return replace(self.limits, wall_s=max(1, min(self.limits.wall_s, budget.limit_seconds)))
 
     def _confined(self, command: Command, workspace: Workspace, run_dir: Path, view: Path) -> Confined:
         """Return the command in the sandbox: it writes to its checkout, its view, its own state and our shared files.
@@ -259,6 +250,27 @@ def _session_began(last: Attempt, earlier: Sequence[Attempt]) -> Attempt | None:
 def run_folder(state: Path, goal: str, attempt: AttemptId) -> Path:
     """Return the private folder of an attempt: prompt, transcript, exit record."""
     return state / "runs" / goal / attempt
+
+
+def _notes(task: Task, role: Specialist, provider: Provider, briefing: Briefing, command: Command) -> tuple[str, ...]:
+    """Return what the user must know of this start: who stands in, which limits are not kept, what was left out."""
+    notes: list[str] = []
+    if role.name != task.specialist:
+        notes.append(f"there is no specialist {task.specialist} any more; {role.name} stands in")
+    if not provider.is_demo:
+        notes += roles.unkept(role, provider.name, briefing, command)
+        if briefing.distrusted:
+            notes.append(f"left out because nobody has trusted it: {', '.join(briefing.distrusted[:5])}")
+    return tuple(notes)
+
+
+def _written(command: Command, run_dir: Path) -> Path:
+    """Write the files that *command* needs and return the one that it reads as its standard input."""
+    prompt_file = run_dir / "prompt.txt"
+    _write_private(prompt_file, command.stdin)
+    for name, content in command.files.items():
+        _write_private(run_dir / name, content)
+    return prompt_file
 
 
 def _write_private(file: Path, content: str) -> None:

@@ -327,6 +327,7 @@ class Supervisor:
         """Do what time and the database ask for: read transcripts, heed wishes, start what may start, end goals."""
         now = self.pieces.clock.monotonic()
         self.pieces.room.need(now)
+        self.pieces.vigil.tell_sleep()
         for follower in list(self.running.values()):
             self._follow(follower, now)
         self._checkpoints.look(list(self.running.values()), now)

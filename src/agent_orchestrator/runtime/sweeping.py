@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_orchestrator.runtime import minder
-from agent_orchestrator.runtime.process import Identity, is_held, read_json
+from agent_orchestrator.runtime.run_dir import Identity, read_json
 
 PATIENCE_S = 10.0
 """How long SIGKILL is repeated before survivors are reported."""
@@ -49,7 +49,7 @@ def sweep(run_dir: Path) -> Leftovers:
         RuntimeError: the minder lives; stop it instead.
         OSError: the files of the attempt cannot be read.
     """
-    if is_held(run_dir / "lock"):
+    if minder.is_held(run_dir / "lock"):
         raise RuntimeError(f"the minder of {run_dir.name} is alive: stop it, it does this better")
     recorded = read_json(run_dir / "pid.json")
     if recorded is None or recorded["boot_id"] != minder.boot_id():
@@ -64,11 +64,11 @@ def sweep(run_dir: Path) -> Leftovers:
     return Leftovers(
         killed=tuple(sorted(search.killed - survivors)),
         survivors=tuple(sorted(survivors)),
-        unreadable=tuple(sorted(pid for pid in search.unreadable if not _has_minder(pid))),
+        unreadable=tuple(sorted(pid for pid in search.unreadable if not has_minder(pid))),
     )
 
 
-def _has_minder(pid: int) -> bool:
+def has_minder(pid: int) -> bool:
     """Say whether a living minder is above *pid*: then it is of another attempt, for ours has none."""
     import psutil
 

@@ -132,7 +132,7 @@ def _deleted(gone: Sequence[tuple[str, str]], revisions: Sequence[Revision]) -> 
 
 
 def _compared(before: Case, after: Case, path: str, *, new: bool = False) -> list[TestEdit]:
-    """Return what became worse of one test; of what is *new* only what nobody could mean."""
+    """Return what became worse of one test; of a *new* one, what no author of an honest test would write."""
     who = after.name or "the file"
     names = (after.name,) if after.name else ()
     edits = []

@@ -23,13 +23,12 @@ class Line:
     """One line of a transcript."""
 
     text: str
-    """Without its newline; bytes that are not UTF-8 stand as U+FFFD. Not cleaned for display: see `domain/text.py`."""
+    """Its first `LINE_BYTES`, without the newline; bytes that are not UTF-8 stand as U+FFFD.
+
+    Not cleaned for display: see `domain/text.py`.
+    """
     offset: int
     """Byte offset after the line and its newline: a `Tailer` started there returns the next one."""
-    truncated: bool = False
-    """Whether only the first `LINE_BYTES` of the line are in *text*."""
-    dropped_bytes: int = 0
-    """How many bytes of the line are not in *text*."""
 
 
 class Tailer:
@@ -46,7 +45,6 @@ class Tailer:
         self._read_to = offset
         self._offset = offset
         self._head = bytearray()
-        self._dropped = 0
 
     @property
     def offset(self) -> int:
@@ -73,7 +71,7 @@ class Tailer:
 
     def finish(self) -> Line | None:
         """Return the last line if it has no newline. Call it when the writer has ended and nothing is `behind`."""
-        return self._take(self._read_to) if self._head or self._dropped else None
+        return self._take(self._read_to) if self._head else None
 
     def close(self) -> None:
         """Release the file."""
@@ -108,14 +106,11 @@ class Tailer:
         self._read_to += len(chunk)
 
     def _keep(self, piece: bytes) -> None:
-        room = self._line_bytes - len(self._head)
-        self._head += piece[:room]
-        self._dropped += max(0, len(piece) - room)
+        self._head += piece[: self._line_bytes - len(self._head)]
 
     def _take(self, offset: int) -> Line:
         text = self._head.decode(errors="replace")
-        line = Line(text=text, offset=offset, truncated=self._dropped > 0, dropped_bytes=self._dropped)
+        line = Line(text=text, offset=offset)
         self._head = bytearray()
-        self._dropped = 0
         self._offset = offset
         return line

@@ -30,7 +30,8 @@ from agent_orchestrator.domain.text import clean
 from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Record, record
 from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
-from agent_orchestrator.runtime.process import Limits, Process, Spawn, Why
+from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from agent_orchestrator.runtime.run_dir import Why
 from agent_orchestrator.workspaces import Confined
 
 LIMIT_S = 30 * 60.0

@@ -77,7 +77,6 @@ class Vigil:
     def look(self, see: Callable[[], Seen], *, at_once: bool = False) -> None:
         """Tell what is to be told; about once a second, whenever it is called, unless *at_once*."""
         now = self._clock.monotonic()
-        self._tell_sleep()
         if not at_once and self._looked is not None and now - self._looked < LOOK_EVERY_S:
             return
         self._looked = now
@@ -93,20 +92,21 @@ class Vigil:
         self._tell_failures()
         self._sign = (self._last_event(), seen.output)  # what we wrote ourselves is no sign of life
 
-    def close(self) -> None:
-        """Let the machine sleep, and give the last notices their time."""
-        self._awake.close()
-        if not self._sending.finish(LAST_ONES_WITHIN_S):
-            self._log("the last notices could not be sent in time")
-        self._tell_failures()
-
-    def _tell_sleep(self) -> None:
+    def tell_sleep(self) -> None:
+        """Write down that the machine has slept, before anything counts the time."""
         slept = self._sleeps.slept_s()
         if not slept:
             return
         self._log(f"the machine slept for {slept / 60:.0f} min; time limits of agents do not count that")
         with self._store.transaction():
             self._events.record("machine.slept", seconds=round(slept, 1))
+
+    def close(self) -> None:
+        """Let the machine sleep, and give the last notices their time."""
+        self._awake.close()
+        if not self._sending.finish(LAST_ONES_WITHIN_S):
+            self._log("the last notices could not be sent in time")
+        self._tell_failures()
 
     def _quiet(self, seen: Seen, now: float) -> Quiet | None:
         """Return for how long nothing has moved, once that is too long and nothing explains it."""

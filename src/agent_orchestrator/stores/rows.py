@@ -201,7 +201,10 @@ class AttemptRows(Protocol):
     def worked_s(
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
-        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*."""
+        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*.
+
+        What the machine slept meanwhile does not count.
+        """
         ...
 
     def finished(self, limit: int) -> list[Finished]:

@@ -7,6 +7,15 @@ user's own branch moves only in :meth:`Workspaces.deliver` and
 :meth:`Workspaces.undo`, and only forward or with their tree clean.
 
 Every method may raise WorkspaceProblem with git's own words in one line.
+
+- Where attempts work: ``isolation`` chooses between ``checkout`` (a ``clone`` of the user's ``repository``),
+  ``worktree`` and ``shared``. ``setup``, ``submodules`` and ``environment``, with its ``guard``, make a checkout
+  usable; ``project`` looks at the user's folder before any of that.
+- What becomes of work: ``collecting`` makes it a commit, ``delivery`` moves the user's branch. ``checkpointing``
+  takes a ``snapshot`` of work that goes on, ``saves`` keeps it.
+- Git: ``git`` alone runs it. ``resolver`` and ``commits`` each ask a ``standing`` one; ``refs`` remembers what it
+  said.
+- What commands may touch: ``reach`` is the rules, ``sandbox`` makes them hold, where need be by ``landlock``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -403,4 +412,11 @@ class Workspaces(Protocol):
 
     def branches(self, goal: GoalId) -> tuple[str, ...]:
         """Return the goal's branches, for reports and for taking work in by hand."""
+        ...
+
+    def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete *branches* that stand on the commit given for each and are checked out nowhere; return which did.
+
+        What they held stays in the repository's objects until git collects what no ref reaches.
+        """
         ...

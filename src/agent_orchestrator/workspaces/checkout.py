@@ -260,6 +260,10 @@ class CheckoutWorkspaces:
         """Return the goal's branches."""
         return self.repository.branches(goal)
 
+    def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete *branches* where they stand on the commit given for each."""
+        return self.repository.drop_branches(branches)
+
     @property
     def _checkouts(self) -> Path:
         return self.state / "checkouts"

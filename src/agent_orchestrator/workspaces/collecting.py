@@ -101,7 +101,7 @@ def _describe(repository: Repository, commit: str) -> tuple[str, str, str]:
 
 
 def same_time(like: Path, path: Path) -> None:
-    """Give *path* the times of *like*: git takes an entry that is as new as its index for suspect."""
+    """Give *path*, a copy of the index *like*, its times: git reads anew every file that is as recent as its index."""
     seen = like.stat()
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 

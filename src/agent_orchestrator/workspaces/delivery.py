@@ -9,6 +9,8 @@ from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
 _UNDERWAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG")
+LOOKED_BACK = 200
+"""Commits of the user's branch among which the one that squashed a result is looked for, the newest."""
 
 
 def deliver(repository: Repository, *, branch: str, into: str | None, base: str | None) -> Delivered:
@@ -52,8 +54,10 @@ def taken_in(
     where = into or "what is checked out"
     now = repository.tip(into) if into is not None else repository.commit("HEAD")
     new = repository.tip(branch) or _newest(repository, landed)
-    if now is None or new is None or not repository.is_ancestor(new, now):
+    if now is None or new is None:
         return None
+    if not repository.is_ancestor(new, now):
+        return _squashed(repository, new=new, now=now, base=base, where=where)
     after = repository.git("rev-list", "--first-parent", f"{new}..{now}").text.split()
     since = set(repository.git("rev-list", "--ancestry-path", f"{new}..{now}").text.split())
     by = next((one for one in reversed(after) if one in since), new)
@@ -67,6 +71,33 @@ def taken_in(
     clean = (one for one in before if one and not any(repository.is_ancestor(own, one) for own in landed))
     note = f"{where} contains it since {by[:12]}: you took it in"
     return Delivered(done=True, note=note, moved_from=next(clean, None) if landed else None, moved_to=by)
+
+
+def _squashed(repository: Repository, *, new: str, now: str, base: str | None, where: str) -> Delivered | None:
+    """Say whether *now* has the result *new* without its commits: squashed, rebased, or picked one by one.
+
+    It has when merging the result would change nothing. Only where the user's one commit is the whole result is it
+    known where their branch was before.
+    """
+    since = repository.git("rev-list", "--first-parent", f"--max-count={LOOKED_BACK}", f"{new}..{now}").text.split()
+
+    def has_it(commit: str) -> bool:
+        return repository.union(commit, new).tree == repository.tree(commit)
+
+    is_empty = base is not None and repository.tree(base) == repository.tree(new)  # all of it was rejected
+    if not since or is_empty or not has_it(now):
+        return None
+    by = next((one for one in reversed(since) if has_it(one)), now)
+    before = repository.commit(f"{by}^1")
+    whole = (
+        before is not None and base is not None and _counts(repository, before, by) == _counts(repository, base, new)
+    )
+    note = f"{where} has all of it since {by[:12]}, without its commits: you took it in"
+    return Delivered(done=True, note=note, moved_from=before if whole else None, moved_to=by)
+
+
+def _counts(repository: Repository, old: str, new: str) -> list[str]:
+    return repository.git("diff-tree", "-r", "-z", "--numstat", "--no-renames", old, new).names
 
 
 def _newest(repository: Repository, commits: Sequence[str]) -> str | None:

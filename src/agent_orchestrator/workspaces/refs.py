@@ -7,7 +7,7 @@ change hold the same refs. Looking at them takes a tenth of the processor time o
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,20 +48,24 @@ class ShownRefs:
             for name in _LISTS:
                 with suppress(FileNotFoundError):
                     seen.append(_seen(self._common / name))
-            waiting = list(KINDS)
-            while waiting:
-                folder = waiting.pop()
-                if folder == self._hidden:
-                    continue
-                with suppress(FileNotFoundError), os.scandir(self._common / folder) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(f"{folder}/{entry.name}")
-                        else:
-                            seen.append(_seen(entry))
+            seen += [_seen(entry) for entry in self._loose()]
         except OSError:
             return None
         return tuple(sorted(seen))
+
+    def _loose(self) -> Iterator[os.DirEntry[str]]:
+        """Return the files that hold one ref each. Raises OSError when a folder cannot be read."""
+        waiting = list(KINDS)
+        while waiting:
+            folder = waiting.pop()
+            if folder == self._hidden:
+                continue
+            with suppress(FileNotFoundError), os.scandir(self._common / folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{folder}/{entry.name}")
+                    else:
+                        yield entry
 
 
 def _seen(file: Path | os.DirEntry[str]) -> tuple[str, int, int, int]:

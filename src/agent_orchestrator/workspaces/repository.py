@@ -374,6 +374,17 @@ class Repository:
         names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{self.prefix}/{goal}/").text
         return tuple(names.splitlines())
 
+    def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete *branches* that stand on the commit given for each and are checked out nowhere; return which did."""
+        found = self.git("for-each-ref", "--format=%(refname:lstrip=2)%00%(worktreepath)", "refs/heads/")
+        used = {name for name, _, place in (line.partition("\0") for line in found.text.splitlines()) if place}
+        gone = []
+        for name, commit in branches.items():
+            ref = f"refs/heads/{name}"
+            if name not in used and self.git("update-ref", "-d", ref, commit, check=False).code == 0:
+                gone.append(name)
+        return tuple(gone)
+
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a private folder for an index; gone afterwards."""

@@ -108,7 +108,7 @@ class Bubblewrap:
                 words += ["--symlink", str(target), str(link)]
         return Confined(argv=(*words, "--", *argv), environment=_told(self.mechanism, self.reach), has_watcher=True)
 
-    def works(self) -> str:
+    def refusal(self) -> str:
         """Return why a command cannot be started in it; empty when it can."""
         try:
             ran = subprocess.run(
@@ -183,7 +183,7 @@ def choose(mode: SandboxMode, reach: Reach, *, path: str | None = None, abi: int
     if program is not None:
         for own_processes in (True, False):
             found = Bubblewrap(program=program, reach=reach, own_processes=own_processes)
-            refusal = found.works()
+            refusal = found.refusal()
             if not refusal:
                 return found
         refusal = f"bubblewrap does not work here: {refusal}"

@@ -212,6 +212,10 @@ class SharedWorkspaces:
         """Return nothing."""
         return ()
 
+    def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete nothing: none was made."""
+        return ()
+
     def _workspace(self, base: str | None) -> Workspace:
         root = self.repository.root if self.repository else self.folder
         guards: tuple[Path, ...] = ()

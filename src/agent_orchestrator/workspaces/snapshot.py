@@ -131,7 +131,7 @@ def _joined(paths: list[str]) -> bytes:
 
 
 def _is_replaced(root: Path, path: str, paths: set[str]) -> bool:
-    """Say whether *path* lay in a folder that is now a file or a link, which takes all its place."""
+    """Say whether *path* cannot exist any more because one of the *paths* above it has become a file or a link."""
     above = (parent for parent in map(str, PurePath(path).parents) if parent in paths)
     return any((root / parent).is_symlink() or not (root / parent).is_dir() for parent in above)
 

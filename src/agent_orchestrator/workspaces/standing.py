@@ -27,12 +27,15 @@ class Standing:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, question: bytes, *, lines: int = 1) -> list[str]:
-        """Return the answer, so many *lines*; empty when git ended instead, or did not answer: the next one is new."""
+        """Return the answer of so many *lines*.
+
+        Empty when git ended, or did not answer in time; then the next question is put to a new git.
+        """
         answer = self.ask_for(question, lambda so_far: so_far.count(b"\n") >= lines)
         return os.fsdecode(answer).removesuffix("\n").split("\n") if answer else []
 
     def ask_for(self, question: bytes, is_whole: Callable[[bytes], bool]) -> bytes:
-        """Return the answer as soon as *is_whole* of what came; empty as in ``ask``."""
+        """Return the answer once *is_whole* says so of all that came; empty when ``ask`` would be."""
         with self._lock:
             with contextlib.suppress(OSError):  # it was ended by somebody since the last question
                 if answer := self._ask(question, is_whole):

@@ -363,7 +363,7 @@ def test_it_starts_from_the_source_tree_too(tmp_path: Path) -> None:
     argv = API.command(Briefing(prompt="", role="", workspace=tmp_path, run_dir=tmp_path / "r", executable="")).argv
     environ = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"}
 
-    ran = subprocess.run([*argv], cwd=tmp_path, env=environ, input="", capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([*argv], cwd=tmp_path, env=environ, input="", capture_output=True, text=True, timeout=120)
 
     assert argv[0] == sys.executable
     assert "ANTHROPIC_API_KEY is not set" in ran.stdout, ran.stderr

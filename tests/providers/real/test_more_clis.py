@@ -66,7 +66,7 @@ class Agent:
         self.git("commit", "-q", "--allow-empty", "-m", "Start")
 
     def git(self, *words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=self.folder, check=True, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(["git", *words], cwd=self.folder, check=True, capture_output=True, text=True, timeout=120)
         return done.stdout.strip()
 
     def work(self, prompt: str, session: str | None = None) -> tuple[Reading, Ending]:

@@ -42,7 +42,7 @@ _TESTS = r"tests?|testing"
 
 
 def is_whole(text: str) -> bool:
-    """Say whether a goal names two of what goes with a whole: "Add an API with authentication, tests and docs"."""
+    """Say whether a goal names two things that come with a whole project: "an API with authentication and tests"."""
     return sum(re.search(rf"\b(?:{words})\b", text, re.I) is not None for words in (_TESTS, *_EXTRA_WORDS)) >= 2
 
 

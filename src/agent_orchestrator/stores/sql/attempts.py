@@ -55,6 +55,15 @@ _QUESTIONS = """
     )
 """
 
+# How much of the time from an agent's start to its end, or to ?4, the machine slept: each sleep ended when it was told.
+_ASLEEP = """
+    SELECT coalesce(sum(max(0,
+        min(sleeps.at, coalesce(agents.ended_at, ?4))
+        - max(sleeps.at - json_extract(sleeps.data, '$.seconds') * 1000, agents.started_at)
+    )), 0) FROM events AS sleeps
+    WHERE sleeps.type = 'machine.slept' AND sleeps.at > agents.started_at
+"""
+
 _ATTEMPTS_PER_TASK = 4
 """Attempts that are looked at for each finished task that is asked for. With more failures fewer tasks are found."""
 # rowids grow with time: attempts are never deleted. "latest" may name a task twice, when a review had it done again.
@@ -182,9 +191,12 @@ class Attempts:
     def worked_s(
         self, *, now: datetime, goal: GoalId | None = None, task: TaskId | None = None, since: datetime | None = None
     ) -> int:
-        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*."""
+        """Return how long agents and planners were at work, added up, in seconds; agents at work now until *now*.
+
+        What the machine slept meanwhile does not count.
+        """
         row = self._db.row(
-            "SELECT coalesce(sum(coalesce(agents.ended_at, ?4) - agents.started_at), 0) + "
+            f"SELECT coalesce(sum(coalesce(agents.ended_at, ?4) - agents.started_at - ({_ASLEEP})), 0) + "
             f"(SELECT coalesce(sum(seconds), 0) * 1000 FROM ({_QUESTIONS})) AS ms "
             f"FROM attempts JOIN agents ON agents.id = attempts.agent WHERE {_NARROWED}",
             (goal, task, moment(since), moment(now)),

@@ -1,4 +1,4 @@
-"""What several commands read from the command line: a goal's text, a priority, wishes for a plan, --json."""
+"""Options and arguments that several commands take: a goal's text, a priority, wishes for a plan, --json."""
 
 import sys
 from pathlib import Path
