@@ -65,6 +65,7 @@ def plans(draw: Any) -> Plan:
 @pytest.mark.parametrize("format", FORMATS)
 @given(made=plans())
 @example(made=lint(Plan(goal="g", source="rules", tasks=(BARE,), questions=(SPACED,)), ROSTER, strict=True))
+@example(made=lint(Plan(goal="#", source="rules", tasks=(replace(BARE, description="#\n0"),)), ROSTER, strict=True))
 @settings(max_examples=80, deadline=None)
 def test_a_plan_comes_back_from_a_file_as_it_was(format: str, made: Plan) -> None:
     back = read(write(made, format, name="mine", version=3), format, ROSTER)

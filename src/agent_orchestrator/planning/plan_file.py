@@ -66,7 +66,7 @@ def format_to_write(file_name: str) -> str:
     if found and found.group().lower() not in SUFFIXES:
         raise BadInput(
             f"a plan is not written as {found.group()}: {file_name}",
-            hint=f"name the file {', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}; - prints YAML",
+            hint=f"end its name in {', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}; - prints YAML",
         )
     return format_of(file_name)
 

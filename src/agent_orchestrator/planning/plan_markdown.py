@@ -14,8 +14,8 @@ _FIELDS = {
     "check": "verify",
     "changes files": "expects_change",
 }
-_ESCAPED = re.compile(r"^(\\*)(#{1,3}\s)", re.MULTILINE)
-_UNESCAPED = re.compile(r"^\\(\\*#{1,3}\s)", re.MULTILINE)
+_ESCAPED = re.compile(r"^(\\*)(#{1,3}(?:\s|$))", re.MULTILINE)
+_UNESCAPED = re.compile(r"^\\(\\*#{1,3}(?:\s|$))", re.MULTILINE)
 _QUESTION_FIELDS = ("default", "changes", "tasks", "sets", "answer")
 
 
