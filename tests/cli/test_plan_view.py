@@ -3,6 +3,7 @@
 A wanted change of the view: run this file as a program (with src and tests on the path), look at the difference in git.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,49 @@ def test_a_plan_that_is_too_long_for_the_terminal_is_cut_and_says_so() -> None:
     assert any(f"… {60 - shown} more tasks; v shows all" in line for line in lines)
     whole = everything(many, Look(columns=80, rows=20), name="x", version=1, approved=True, expected=forecast(many, 3))
     assert sum("Do " in line for line in whole) == 60
+
+
+def test_what_is_said_of_many_tasks_is_said_once() -> None:
+    said = [
+        Finding(rule="no-acceptance", severity=Severity.NOTE, message=f"t{n} is vague", task=f"t{n}") for n in range(6)
+    ]
+    other = Finding(rule="echo", severity=Severity.WARNING, message="t1 repeats the whole goal", task="t1")
+    plan = replace(SHOP, findings=(*said, other))
+    known = {"name": "x", "version": 1, "approved": False, "expected": EXPECTED}
+
+    whole = everything(plan, Look(columns=80), **known)  # type: ignore[arg-type]
+    short = plan_lines(plan, Look(columns=80), **known)  # type: ignore[arg-type]
+
+    assert [one for one in whole if one.startswith("! note")] == [
+        "! note: no acceptance is written down for t0, t1, t2, t3, t4, t5"
+    ]
+    assert "! 1 more remark; v shows it" in short
+
+
+LONG = "Replace the hand written parser of the price list by one that reports every error with its line"
+SHOPS = "把商品目录的导入从手写的解析器改为会报告每一个错误所在行的解析器并且保留旧的格式"
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("columns", [39, 79, 159])
+def test_the_whole_plan_has_every_title_whole_on_lines_that_fit(
+    columns: int, plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    first = [task(f"t{n}", f"Do {n}", "generalist") for n in range(1, 9)]
+    needs = [one.id for one in first]
+    last = [task("long", LONG, "backend-systems-engineer", *needs), task("chinese", SHOPS, "generalist", "long")]
+    plan = replace(SHOP, goal=f"{LONG} and then {LONG}", tasks=(*first, *last)).with_phases()
+
+    whole = everything(
+        plan, Look(columns=columns, plain=plain), name="x", version=1, approved=False, expected=forecast(plan, 3)
+    )
+
+    words = re.findall(r"\w+", " ".join(whole))
+    assert all(words.count(word) >= LONG.split().count(word) * 3 for word in LONG.split()), "the goal and the title"
+    assert "".join(one for one in "".join(whole) if one in SHOPS) == SHOPS
+    assert "…" not in "".join(whole) and {"1", "7", "8"} <= set(words)
+    assert plain or max(width(one) for one in whole if not one.startswith("! ")) <= columns
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,22 @@ def test_on_a_terminal_the_user_is_asked_and_the_answer_counts(call: Caller, typ
     assert call("plan-list", "--json").json["plans"][0]["state"] == state
 
 
+def test_without_a_terminal_what_the_plan_had_to_guess_is_told_with_how_to_answer_it(call: Caller) -> None:
+    asked = call("plan", "Create a blog platform with login", "--name", "blog")
+    answers = call.folder / "answers.json"
+    answers.write_text(re.sub("…", "Flask", asked.err.split("which holds\n")[1].splitlines()[0]))
+
+    applied = call("plan-continue", "blog", "--apply", "answers.json")
+    now = call("plan-continue", "blog", "--yes")
+
+    assert "1 Which language and framework" in asked.err and "default: The first task chooses" in asked.err
+    assert "orchestrate plan-continue blog --apply answers.json" in asked.err
+    assert applied.code == 0, applied.err
+    assert "Which language" not in now.err and "these defaults hold" in now.err
+    assert "default: SQLite" in now.err and "--apply" not in now.err
+    assert "hold" not in call("plan", "Fix the typo in the README", "--verify", "true").err
+
+
 def test_yes_queues_the_plan_at_once(call: Caller) -> None:
     queued = call("plan", GOAL, "--yes", "--json").json
 
@@ -137,6 +153,16 @@ def test_a_plan_goes_into_a_file_and_back(call: Caller, tmp_path: Path) -> None:
         assert (again["hash"], again["plan"]["goal"]) == (saved["hash"], saved["plan"]["goal"])
     printed = call("plan-continue", "mine", "--export", "-")
     assert printed.out == (tmp_path / "plan.yaml").read_text()
+
+
+def test_a_plan_is_not_written_where_it_could_not_be_read_back(call: Caller, tmp_path: Path) -> None:
+    call("plan", GOAL, "--name", "mine", "--json")
+
+    refused = call("plan-continue", "mine", "--export", str(tmp_path / "plan.txt"))
+
+    assert refused.code == 2 and ".yaml" in refused.err and ".md" in refused.err and ".json" in refused.err
+    assert not list(tmp_path.glob("plan*"))
+    assert call("plan-continue", "mine", "--export", str(tmp_path / "plan")).code == 0, "no ending is YAML"
 
 
 def test_a_plans_file_is_as_its_schema_says(call: Caller, tmp_path: Path) -> None:
@@ -328,7 +354,7 @@ def test_a_cost_by_the_clis_own_choice_of_model_is_assumed_and_one_of_a_users_mo
     call: Caller,
 ) -> None:
     told = {}
-    for name in ("claude", "codex", "gemini"):
+    for name in ("claude", "codex", "gemini", "opencode"):
         call.environ["ORCHESTRATE_PROVIDER"] = name
         told[name] = call("plan", GOAL, "--planner", "rules", "--json").json["forecast"]
     chosen = call("plan", GOAL, "--planner", "rules", "--json", ORCHESTRATE_PROVIDER="codex",
@@ -338,8 +364,10 @@ def test_a_cost_by_the_clis_own_choice_of_model_is_assumed_and_one_of_a_users_mo
     assert told["codex"]["cost"]["assumed"] == (
         "tokens, and gpt-6.1-sol by codex's own choice, at the price of the dearest model known"
     )
-    assert told["gemini"]["cost"] is None and "gemini" in told["gemini"]["cost_unknown"]
-    assert chosen["cost"] is None and chosen["cost_unknown"] == "no price is known of codex's model"
+    for name in ("gemini", "opencode"):
+        assert told[name]["cost"] is None
+        assert told[name]["cost_unknown"] == f"{name} chooses its model itself; set {name}_model"
+    assert chosen["cost"] is None and chosen["cost_unknown"] == "no price of mine; the setting prices takes one"
 
 
 WISHES = ("--priority", "high", "--budget", "5,8h", "--verify", "make check", "--context", "We like it short.")

@@ -76,7 +76,7 @@ def test_a_task_shows_its_attempts_evidence_cost_and_transcript(here: App) -> No
         "outside: b.py",
         f"{first.run_dir}/stdout.log",
         "needed by   b (blocked)",
-        "1 of 3 used",
+        "attempts    1 of 3",
     ):
         assert part in out, part
     assert "line 3\n" not in out

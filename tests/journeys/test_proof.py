@@ -93,12 +93,12 @@ def test_checks_are_run_again_in_a_clean_checkout_and_found_to_hold_or_not(begin
     for name in ("add-half", "last"):
         found = project("verify", name, "--json")
         assert (found.code, found.json["holds"], found.json["checks"][0]["cached"]) == (0, True, False)
-    assert "It holds still." in project("verify", "add-half").out
+    assert "Still verified." in project("verify", "add-half").out
 
     outside.unlink()
     found = project("verify", "add-half", "--json")
     assert (found.code, found.json["verdict_then"], found.json["verdict"]) == (6, "verified", "rejected")
-    assert "does not hold any more" in project("verify", "last").out
+    assert "verified when it landed, and is not any more" in project("verify", "last").out
     kept = project("task", "add-half", "--evidence", "--json").json["verified_again"]
     assert [one["verdict"] for one in kept] == ["verified", "verified", "rejected"]
 

@@ -60,7 +60,7 @@ def test_the_document_has_exactly_the_promised_keys() -> None:
         ({"tasks": [{"id": "a"}, {"depend_on": []}]}, r"tasks\[1\]: unknown key 'depend_on'"),
         ({"tasks": [{"depends_on": "a"}]}, r"tasks\[0\].depends_on: expected a list of texts, not text"),
         ({"tasks": [{"depends_on": [None]}]}, r"tasks\[0\].depends_on\[0\]: expected text, not nothing"),
-        ({"tasks": [{"tier": "colossal"}]}, r"tasks\[0\].tier: expected one of light, standard, heavy"),
+        ({"tasks": [{"tier": "colossal"}]}, r"tasks\[0\].tier: expected light, standard or heavy"),
         ({"tasks": [{"priority": 101}]}, r"tasks\[0\].priority: expected 0 to 100"),
         ({"tasks": [{"priority": True}]}, r"tasks\[0\].priority"),
         ({"tasks": [{"expects_change": "no"}]}, r"tasks\[0\].expects_change: expected true or false"),

@@ -484,8 +484,56 @@ def test_a_program_with_listed_parts_has_a_core_that_they_wait_for() -> None:
 
     assert titles(plan)[:4] == ["Build the core of the 2D platformer game", "Add levels", "Add enemies", "Add sound"]
     assert before(plan, "Add enemies") == {"Build the core of the 2D platformer game"}
-    assert {task.agent_type for task in plan.tasks[:4]} == {"generalist"}, "no word speaks for anybody"
+    assert {task.agent_type for task in plan.tasks[:4]} == {"frontend-ui-engineer"}, "its screen is what it is"
     assert len(planned("Write a script with logging, retries, and a dry run").tasks) == 1
+
+
+def test_what_one_thing_is_taken_apart_into_is_one_agents_work() -> None:
+    plan = planned("Split shop/orders.py into a package: model, storage and routes. Keep the public names.")
+
+    assert titles(plan) == ["Split shop/orders.py into a package"]
+    assert len(planned("Split the monolith into user, order, and payment services").tasks) > 3
+
+
+def test_an_app_is_known_by_the_end_of_a_german_compound() -> None:
+    plan = planned("Erstelle ein Buchungssystem für eine Praxis mit Terminen, Erinnerungen und Rechnungen")
+
+    assert titles(plan)[0] == "Design the data model and database schema"
+    assert titles(plan)[-2] == "Build the user interface"
+    assert len(planned("Füge dem Buchungssystem einen Kalender hinzu").tasks) == 1
+
+
+def test_a_whole_application_that_goes_to_another_technology_is_a_migration_and_a_newer_version_is_none() -> None:
+    assert titles(planned("Migrate our PHP shop to Django without downtime"))[-2].startswith("Prepare the cut-over")
+    for goal in (
+        "Migrate our shop to Django 5",
+        "Port the parser of our shop to Rust",
+        "Move our shop to the new logo",
+    ):
+        assert len(planned(goal).tasks) == 1
+
+
+def test_what_is_asked_for_beside_a_migration_is_not_migrated() -> None:
+    plan = planned(
+        "Migrate the notes to a PostgreSQL database and add login with passwords, sessions and user accounts"
+    )
+
+    assert not [title for title in titles(plan) if title.startswith("Migrate passwords")]
+    assert before(plan, "Add login with passwords, sessions and user accounts") >= {"Migrate the code and the data"}
+
+
+def test_a_request_about_the_whole_hides_no_kind_of_project() -> None:
+    plan = planned("Build an invoicing SaaS with customers, invoices, payments and reminders; deploy it with Docker")
+
+    assert {"Implement customers", "Prepare the build and the deployment"} <= set(titles(plan))
+    assert "Implement customers" in before(plan, "Prepare the build and the deployment")
+
+
+def test_running_tests_in_a_pipeline_is_work_on_the_pipeline() -> None:
+    plan = planned("1. Add a /healthz route\n2. Write a Dockerfile\n3. Run the tests in GitHub Actions\n4. Test both")
+    image, pipeline = plan.tasks[1:3]
+
+    assert pipeline.id not in image.depends_on and image.id not in pipeline.depends_on
 
 
 def test_documentation_that_is_asked_for_by_a_verb_is_a_part_too() -> None:

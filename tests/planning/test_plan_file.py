@@ -65,6 +65,7 @@ def plans(draw: Any) -> Plan:
 @pytest.mark.parametrize("format", FORMATS)
 @given(made=plans())
 @example(made=lint(Plan(goal="g", source="rules", tasks=(BARE,), questions=(SPACED,)), ROSTER, strict=True))
+@example(made=lint(Plan(goal="#", source="rules", tasks=(replace(BARE, description="#\n0"),)), ROSTER, strict=True))
 @settings(max_examples=80, deadline=None)
 def test_a_plan_comes_back_from_a_file_as_it_was(format: str, made: Plan) -> None:
     back = read(write(made, format, name="mine", version=3), format, ROSTER)
@@ -87,7 +88,7 @@ tasks:
     [
         (YAML, "line 4: mapping values are not allowed"),
         ("tasks:\n- id: a\n  title: A\n  agent_typ: x\n", "line 2: tasks[0]: unknown key 'agent_typ'"),
-        ("tasks:\n- id: a\n  title: A\n  size: XL\n", "line 4: tasks[0].size: expected one of s, m, l"),
+        ("tasks:\n- id: a\n  title: A\n  size: XL\n", "line 4: tasks[0].size: expected S, M or L, not 'XL'"),
         ("tasks:\n- title: A\n  id: a\n- title: B\n  id: a\n", "line 5: two tasks have the id 'a'"),
         ("tasks:\n- id: a\n  title: A\n  depends_on:\n  - x\n", "line 5: there is no task 'x'"),
         ("tasks:\n- {id: a, title: A, depends_on: [b]}\n- {id: b, title: B, depends_on: [a]}\n", "line [23]: the dep"),
@@ -151,7 +152,9 @@ All of it.
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (MARKDOWN.format(size="XL", key="owns"), "line 11: tasks[0].size"),
+        (MARKDOWN.format(size="XL", key="owns"), "line 11: size: expected S, M or L, not 'XL'"),
+        (MARKDOWN.format(size="S\n- specialist: nobody", key="priority"), "line 13: priority: expected 0 to 100"),
+        (MARKDOWN.format(size="S\ntier: heavy", key="owns"), "line 12: 'tier' has no dash before it"),
         (MARKDOWN.format(size="S", key="owner"), "line 12: a task has no 'owner'"),
         (MARKDOWN.format(size="S", key="after"), "line 12: there is no task 'x'"),
         (MARKDOWN.format(size="S", key="size"), "line 12: 'size' stands there twice"),

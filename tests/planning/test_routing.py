@@ -69,6 +69,57 @@ def test_a_file_named_in_the_text_counts_by_its_path() -> None:
     assert "infra/network/main.tf" in routing.reason
 
 
+@pytest.mark.parametrize(
+    ("title", "specialist"),
+    [
+        ("Round rates half up in security/rates.rs", "backend-systems-engineer"),
+        ("Check the signature of tokens in security/rates.rs", "security-engineer"),
+        ("Use a work list in terraform/graph.go", "backend-systems-engineer"),
+        ("Add a subnet to terraform/network.tf", "aws-cloud-architect"),
+        ("Skip an empty line in docs/build.py", "generalist"),
+        ("Correct docs/index.md", "documentation-writer"),
+    ],
+)
+def test_the_folder_of_a_programs_file_counts_for_a_role_that_the_title_speaks_of(title: str, specialist: str) -> None:
+    assert route(title, "", ROSTER).specialist == specialist
+
+
+@pytest.mark.parametrize(
+    ("title", "not_for"),
+    [
+        ("Build the core of the price list", "security-engineer"),
+        ("Keep the prices for five minutes", "project-delivery-manager"),
+        ("Encrypt what is at rest", "backend-systems-engineer"),
+        ("Add a JSON reader", "data-architect-governance"),
+        ("Mail the invoices and archive them", "frontend-ui-engineer"),
+        ("Convert the project to TypeScript", "project-delivery-manager"),
+        ("Ajoute une recherche et écris les tests", "qa-test-engineer"),
+        ("Split shop.py into a package", "devops-ci-engineer"),
+        ("Sort the articles of the shop", "documentation-writer"),
+        ("Ajouter la liste de la vie de la ville", "data-architect-governance"),
+    ],
+)
+def test_a_word_that_only_looks_like_anothers_word_draws_nothing(title: str, not_for: str) -> None:
+    assert route(title, "", ROSTER).specialist != not_for
+
+
+def test_documentation_in_a_sentence_of_its_own_is_beside_the_work() -> None:
+    assert route("Add rate limiting, then document it in the README", "", ROSTER).specialist == "security-engineer"
+    assert route("Document it in the README", "", ROSTER).specialist == "documentation-writer"
+
+
+def test_likeness_is_told_in_the_words_that_stand_there() -> None:
+    found = route("Handle time zones in the report", "", ROSTER)
+
+    assert found.is_guess
+    assert set(found.reason.removeprefix("like other work with ").split(" and ")) <= {
+        "handle",
+        "time",
+        "zones",
+        "report",
+    }
+
+
 def test_a_path_that_will_be_written_beats_the_words() -> None:
     words = route("Show the button on the page", "", ROSTER)
     paths = route("Show the button on the page", "", ROSTER, paths=("dags/daily/**", "dags/weekly/load.py"))

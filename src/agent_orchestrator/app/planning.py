@@ -71,7 +71,7 @@ def splitter(app: "App", task: "Task", short: Callable[[], str]) -> "Splitter":
 def forecasts(app: "App") -> "Forecasts":
     """Return what foretells a plan's time and cost, from the project's history and its prices."""
     from agent_orchestrator.providers.prices import with_own
-    from agent_orchestrator.providers.tiers import assumed, assumption, priced
+    from agent_orchestrator.providers.tiers import assumed, assumption, priced, unpriced
     from agent_orchestrator.services.forecasts import Forecasts
 
     lineup, table = app.lineup, with_own(app.settings.own_prices())
@@ -88,6 +88,9 @@ def forecasts(app: "App") -> "Forecasts":
         priced=by_model(priced),
         assumed=by_model(assumed),
         assumption=lambda name: assumption(name, table),
+        unpriced=lambda name: unpriced(
+            name, chosen=lineup.chosen_models.get(name), by_tier=lineup.tier_models, table=table
+        ),
     )
 
 

@@ -10,7 +10,14 @@ from agent_orchestrator.domain.errors import BadInput, InvalidPlan
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.comparing import difference, in_words
 from agent_orchestrator.planning.document import plan_hash
-from agent_orchestrator.planning.plan_file import FILE_LIMIT_BYTES, PlanFile, format_of, read_data, write
+from agent_orchestrator.planning.plan_file import (
+    FILE_LIMIT_BYTES,
+    PlanFile,
+    format_of,
+    format_to_write,
+    read_data,
+    write,
+)
 from agent_orchestrator.planning.plan_file import read as read_plan
 from agent_orchestrator.services.plans import SavedPlan
 
@@ -60,7 +67,7 @@ def export(saved: SavedPlan, file: str, *, as_json: bool) -> int:
     """Write *saved* to *file*, in the form that its ending names; print it for ``-``."""
     from agent_orchestrator.cli.session import write_out
 
-    format = format_of(file)
+    format = format_to_write(file)
     text = write(saved.plan, format, name=saved.id, version=saved.version)
     if file == "-":
         render.say(text.rstrip("\n"))

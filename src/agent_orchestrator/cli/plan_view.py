@@ -4,11 +4,13 @@ Every mark has a word beside it, so nothing is said by colour or sign alone; wit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from agent_orchestrator.cli import expectations
-from agent_orchestrator.cli.render import cut, line, paint, width
+from agent_orchestrator.cli.render import cut, line, paint, width, wrapped
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
+from agent_orchestrator.planning.doubts import told_together
 from agent_orchestrator.planning.forecast import Forecast, critical_path
 
 NARROW = 70
@@ -16,6 +18,10 @@ NARROW = 70
 WIDE = 120
 """Columns from which on tier, scope and check are shown too."""
 FINDINGS_SHOWN = 4
+GOAL_SHOWN_CHARS = 2_000
+"""Of the goal, where the whole plan is asked for. A goal may be a document of a hundred kilobytes."""
+LAST_COLUMN = 10
+"""Columns that what a task waits for needs at least to be broken into lines: "after 12,"."""
 LANES_LIMIT = 24
 """Columns of lines in a graph; a plan with more crossing edges is told in words."""
 
@@ -27,6 +33,8 @@ class Look:
     columns: int
     rows: int | None = None
     """Lines that the plan may take. None: all it needs."""
+    whole: bool = False
+    """Whether goal and titles are told whole, over as many lines as they take, or cut to one."""
     plain: bool = False
     """Words only: for screen readers and terminals that draw nothing."""
     signs: bool = True
@@ -38,7 +46,7 @@ def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     agreed = "approved" if approved else "not approved"
     head = [
         _named(line(name), f"  version {version}, {agreed}", look),
-        cut(line(plan.goal, 2_000), look.columns),
+        *_fitted(line(plan.goal, GOAL_SHOWN_CHARS), look.columns, look),
     ]
     foot = [*_forecast_lines(plan, expected, look), *_open_lines(plan, look)]
     tasks = _task_lines(plan, expected, look)
@@ -46,16 +54,19 @@ def plan_lines(plan: Plan, look: Look, *, name: str, version: int, approved: boo
     if room is not None and len(tasks) > room:
         kept = tasks[: room - 1]
         shown = sum(1 for one in kept if one[0])
-        tasks = [
-            *kept,
-            ("", paint(cut(f"… {len(plan.tasks) - shown} more tasks; v shows all", look.columns), dim=True)),
-        ]
+        left = len(plan.tasks) - shown
+        more = f"… {left} more {'task' if left == 1 else 'tasks'}; v shows all"
+        tasks = [*kept, ("", paint(cut(more, look.columns), dim=True))]
     return [*head, *(text for _, text in tasks), *foot]
 
 
 def _named(name: str, more: str, look: Look) -> str:
     text = cut(name + more, look.columns)  # before it is painted: what paints takes no columns
     return paint(text[: len(name)], bold=True) + text[len(name) :]
+
+
+def _fitted(text: str, room: int, look: Look) -> list[str]:
+    return wrapped(text, room) if look.whole else [cut(text, room)]
 
 
 def _task_lines(plan: Plan, expected: Forecast, look: Look) -> list[tuple[str, str]]:
@@ -73,7 +84,7 @@ def _task_lines(plan: Plan, expected: Forecast, look: Look) -> list[tuple[str, s
         critical = task.id in expected.critical
         mark = "" if look.plain else "* " if critical else "  "
         number = f"{mark}{numbers[task.id]:>{digits}} "
-        after = ",".join(numbers[need] for need in task.depends_on if need in numbers)
+        after = (", " if look.whole else ",").join(numbers[need] for need in task.depends_on if need in numbers)
         waits = f"after {after}" if after else ""
         who = task.agent_type + (" (a guess)" if look.plain else "?") * _is_guess(task)
         title = line(task.title, 200)
@@ -81,29 +92,41 @@ def _task_lines(plan: Plan, expected: Forecast, look: Look) -> list[tuple[str, s
             words = [f"{title}", who, f"size {task.size}", waits, "critical" if critical else ""]
             lines.append((task.id, f"{number}{', '.join(word for word in words if word)}"))
         elif look.columns < NARROW:
-            indent = " " * width(number)
-            lines.append((task.id, _bold(number, critical) + cut(title, look.columns - width(number))))
-            lines.append(
-                ("", indent + paint(cut(f"{who} {task.size} {waits}".rstrip(), look.columns - len(indent)), dim=True))
-            )
+            indent, room = " " * width(number), look.columns - width(number)
+            first, *more = _fitted(title, room, look)
+            lines.append((task.id, _bold(number, critical) + first))
+            lines += [("", indent + part) for part in more]
+            facts = _fitted(f"{who} {task.size} {waits}".rstrip(), room, look)
+            lines += [("", indent + paint(part, dim=True)) for part in facts]
         else:
-            lines.append((task.id, _row(task, number, title, who, waits, people, critical, look)))
+            first, *more = _rows(task, number, title, who, waits, people, critical, look)
+            lines += [(task.id, first), *(("", part) for part in more)]
     return lines
 
 
-def _row(
+def _rows(
     task: PlannedTask, number: str, title: str, who: str, waits: str, people: int, critical: bool, look: Look
-) -> str:
+) -> list[str]:
+    """Return a task with its title to the left and what is known of it to the right."""
     more = ""
     if look.columns >= WIDE:
         more = f"{task.tier!s:<9}{line(task.verify or 'project check', 24):<25}"
-    fixed = f"{cut(who, people):<{people + 1}}{task.size}  {more}{waits}"
+    fixed = f"{cut(who, people):<{people + 1}}{task.size}  {more}"
     room = look.columns - width(number) - 1
-    tail = max(people + 4 + len(more) + 14, len(fixed))
-    tail = min(tail, room - 24)
-    named = cut(title, room - tail)
-    pad = " " * max(0, room - tail - width(named))
-    return f"{_bold(number, critical)}{named}{pad} {paint(cut(fixed, tail), dim=True)}".rstrip()
+    tail = min(max(people + 4 + len(more) + 14, len(fixed + waits)), room - 24)
+    left = room - tail
+    last = tail - len(fixed)
+    if look.whole and last >= LAST_COLUMN:
+        above, *below = wrapped(waits, last)
+        right = [fixed + above, *(" " * len(fixed) + part for part in below)]
+    else:
+        right = [cut(fixed + waits, tail)]
+    rows = zip_longest(_fitted(title, left, look), right, fillvalue="")
+    return [
+        f"{' ' * width(number) if at else _bold(number, critical)}"
+        f"{named}{' ' * max(0, left - width(named))} {paint(told, dim=True)}".rstrip()
+        for at, (named, told) in enumerate(rows)
+    ]
 
 
 def _bold(text: str, critical: bool) -> str:
@@ -125,12 +148,12 @@ def _forecast_lines(plan: Plan, expected: Forecast, look: Look) -> list[str]:
             lines[-1] = f"{lines[-1]}; {part}"
         else:
             lines.append(part)
-    return lines if look.plain else [cut(text, look.columns) for text in lines]
+    return lines if look.plain else [part for text in lines for part in _fitted(text, look.columns, look)]
 
 
 def _open_lines(plan: Plan, look: Look) -> list[str]:
     """Return what still speaks against the plan or is only assumed: the gravest first, the rest as a number."""
-    ranked = sorted(plan.findings, key=lambda one: list(Severity)[::-1].index(one.severity))
+    ranked = sorted(told_together(plan.findings), key=lambda one: list(Severity)[::-1].index(one.severity))
     shown = [one for one in ranked if one.severity is not Severity.NOTE][:FINDINGS_SHOWN]
     lines = [_finding(found, look.columns) for found in shown]
     if left := len(ranked) - len(shown):
@@ -158,14 +181,12 @@ def _finding(found: Finding, columns: int = 1_000) -> str:
 
 
 def everything(plan: Plan, look: Look, *, name: str, version: int, approved: bool, expected: Forecast) -> list[str]:
-    """Return the view with nothing left out: every finding, question and assumption whole."""
-    lines = plan_lines(
-        plan, Look(columns=look.columns, plain=look.plain, signs=look.signs), name=name, version=version,
-        approved=approved, expected=expected,
-    )  # fmt: skip
+    """Return the view with nothing left out: every title, finding, question and assumption whole."""
+    look = replace(look, rows=None, whole=True)
+    lines = plan_lines(plan, look, name=name, version=version, approved=approved, expected=expected)
     shown = len(_open_lines(plan, look))
     lines = lines[: len(lines) - shown] if shown else lines
-    lines += [_finding(found) for found in plan.findings]
+    lines += [_finding(found) for found in told_together(plan.findings)]
     for at, question in enumerate(plan.questions, start=1):
         lines.append(f"? {at} {line(question.text, 500)}")
         kept = f"answered: {question.answer}" if question.answer is not None else f"default: {question.default}"
@@ -180,7 +201,7 @@ def task_lines(task: PlannedTask) -> list[str]:
     """Return all of one task."""
     from agent_orchestrator.cli.render import block
 
-    lines = [paint(f"{task.id}: {line(task.title)}", bold=True)]
+    lines = [paint(f"{task.id}: {line(task.title, 1_000)}", bold=True)]
     facts = {
         "specialist": task.agent_type + (" (a guess)" if _is_guess(task) else ""),
         "waits for": ", ".join(task.depends_on) or "nothing",

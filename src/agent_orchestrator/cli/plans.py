@@ -307,11 +307,16 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool
     if not as_json:
         columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
         showing.plan(app, saved.plan)
+        showing.questions(saved.plan, taken=yes or not is_open)
     if yes:
         _queue(app, saved, as_json=as_json, shown=not as_json)
     elif as_json:
         doors.answer(showing.saved_json(app, saved))
     elif is_open:
+        if any(one.answer is None for one in saved.plan.questions):
+            doors.tell(f"To answer, on a terminal: orchestrate plan-continue {saved.id}")
+            doors.tell(f"or from a file: orchestrate plan-continue {saved.id} --apply answers.json, which holds")
+            doors.tell('  [{"op": "answer", "question": 1, "answer": "…"}]')
         doors.tell(f"Saved. To queue and run it: orchestrate execute-plan {saved.id}")
     elif saved.goal:
         doors.tell(f"It became goal {saved.goal}: orchestrate report {saved.goal}")

@@ -64,13 +64,13 @@ def _verified_lines(found: Json) -> list[str]:
     lines += [f"  {'note':<11} {line(note, 400)}" for note in found["notes"]]
     then = found["verdict_then"]
     if found["holds"]:
-        lines.append(f"  It holds{' still' if then == 'verified' else ''}.")
+        lines.append("  Still verified." if then == "verified" else "  Verified.")
     elif then == "verified":
-        lines.append("  It was verified when it landed, and does not hold any more.")
+        lines.append("  It was verified when it landed, and is not any more.")
     elif found["concerns"] and all(one["result"] == "passed" for one in found["checks"]):
         lines.append("  Its check passes, and is not to be relied on: the work meddled with it.")
     else:
-        lines.append(f"  It does not hold; when it landed it was {then or 'not judged'}.")
+        lines.append(f"  Not verified; when it landed it was {then or 'not judged'}.")
     return lines
 
 

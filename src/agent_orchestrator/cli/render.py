@@ -114,6 +114,24 @@ def cut(text: str, limit: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
+def wrapped(text: str, room: int) -> list[str]:
+    """Return *text* as lines of at most *room* columns: broken between words, and within one longer than that."""
+    found, current = [], ""
+    for word in text.split():
+        if current and width(current) + 1 + width(word) <= room:
+            current += f" {word}"
+            continue
+        if current:
+            found.append(current)
+        current = ""
+        for one in word:
+            if current and width(current) + width(one) > room:
+                found.append(current)
+                current = ""
+            current += one
+    return [*found, current] if current or not found else found
+
+
 def columns() -> int | None:
     """Return the width of the terminal, or None when standard output is none: then nothing is cut to fit."""
     if not sys.stdout.isatty():

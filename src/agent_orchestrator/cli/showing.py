@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.app import App
-from agent_orchestrator.cli import columns, doors
+from agent_orchestrator.cli import columns, doors, render
 from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.domain.task import Task
@@ -12,6 +12,10 @@ from agent_orchestrator.services.json_values import Json
 
 if TYPE_CHECKING:
     from agent_orchestrator.services.plans import SavedPlan
+
+
+QUESTION_COLUMNS = 1_000
+"""Of a question or its default: a planner's answer may be as long."""
 
 
 def plan_json(plan: Plan) -> Json:
@@ -57,6 +61,20 @@ def plan(app: App, plan: Plan) -> None:
     _say_who_planned(plan)
 
 
+def questions(plan: Plan, *, taken: bool) -> None:
+    """Say what *plan* had to guess: what holds while nobody answers, or what was *taken* because nobody did."""
+    asked = [(at, one) for at, one in enumerate(plan.questions, start=1) if one.answer is None]
+    if not asked:
+        return
+    doors.tell("not asked; these defaults hold:" if taken else "open questions, and what holds while nobody answers:")
+    for at, one in asked:
+        told = [f"{at} {one.text}", f"  default: {one.default or 'nothing'}"]
+        told += [f"  it decides: {one.changes}"] if one.changes and not taken else []
+        for text in told:
+            indent = text[: len(text) - len(text.lstrip())]
+            doors.tell(f"  {indent}{render.line(text, QUESTION_COLUMNS)}")
+
+
 def expected(app: App, plan: Plan) -> None:
     """Say how long the plan may take, what it may cost, and how that is known."""
     from agent_orchestrator.cli import expectations
@@ -94,6 +112,8 @@ def _after(needs: Sequence[str]) -> str:
 
 
 def _say_who_planned(plan: Plan) -> None:
+    from agent_orchestrator.planning.doubts import told_together
+
     guesses = [task for task in plan.tasks if task.routing is not None and task.routing.is_guess]
     if guesses:
         told = ", ".join(f"{task.id} to {task.agent_type}" for task in guesses)
@@ -101,10 +121,6 @@ def _say_who_planned(plan: Plan) -> None:
         doors.tell(columns.one_line(f"assigned by a guess: {told}{change}"))
     if plan.source != "single":
         doors.tell(columns.one_line(plan.notice or f"planned by {plan.source}"))
-    vague = [found.task for found in plan.findings if found.rule == "no-acceptance" and found.task]
-    if vague:  # the rules leave it out of every task they make
-        doors.tell(columns.one_line(f"note: no acceptance is written down for {', '.join(vague)}"))
-    for found in plan.findings:
-        if found.task not in vague or found.rule != "no-acceptance":
-            where = f"{found.task}: " if found.task and found.task not in found.message else ""
-            doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))
+    for found in told_together(plan.findings):
+        where = f"{found.task}: " if found.task and found.task not in found.message else ""
+        doors.tell(columns.one_line(f"{found.severity}: {where}{found.message}"))

@@ -56,7 +56,7 @@ def _task_lines(found: Json) -> list[str]:
         ("needed by", _brief(found["needed_by"])),
         ("may write", ", ".join(found["owns"])),
         ("checked by", found["verify"] or "the goal's or the project's own check"),
-        ("attempts", f"{found['attempts_used']} of {found['max_attempts']} used"),
+        ("attempts", f"{found['attempts_used']} of {found['max_attempts']}"),
         ("commit", found["commit"]),
     ]
     lines += [f"  {name:<11} {line(value)}" for name, value in facts if value]

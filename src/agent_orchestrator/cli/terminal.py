@@ -88,7 +88,7 @@ class Plain:
         except KeyboardInterrupt:
             raise Stopped from None
         if ended != 0:
-            raise BadInput(f"the editor {chosen!r} ended with {ended}: nothing was changed", hint=kept)
+            raise BadInput(f"the editor {chosen!r} ended with {ended}", hint=kept)
         try:
             with file.open("rb") as stream:
                 content = stream.read(EDITED_LIMIT_BYTES + 1)

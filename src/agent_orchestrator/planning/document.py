@@ -257,7 +257,8 @@ class _Reader:
             return default
         found = known.get(value.lower()) if isinstance(value, str) else None
         if found is None and self.strict:
-            raise InvalidPlan(f"{where}: expected one of {', '.join(known)}, not {value!r:.40}")
+            *others, last = dict.fromkeys(str(one) for one in known.values())
+            raise InvalidPlan(f"{where}: expected {', '.join(others)} or {last}, not {value!r:.40}")
         return default if found is None else found
 
     def routing(self, data: object, where: str) -> Routing | None:

@@ -4,7 +4,7 @@ Where :mod:`.lint` mends and refuses, this only remarks. Paths are looked up by 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agent_orchestrator.domain.plan import Finding, Plan, PlannedTask, Severity
@@ -96,3 +96,13 @@ def _missing_paths(plan: Plan, exists: Callable[[str], bool]) -> list[Finding]:
             message = f"{task.id} speaks of {told[:160]}, which the project does not have"
             found.append(Finding(rule="no-such-path", severity=Severity.WARNING, message=message, task=task.id))
     return found
+
+
+def told_together(findings: Sequence[Finding]) -> list[Finding]:
+    """Return *findings* with one in the place of several that say the same of one task each."""
+    vague = [one for one in findings if one.rule == "no-acceptance" and one.task]
+    if len(vague) < 2:
+        return list(findings)
+    message = f"no acceptance is written down for {', '.join(one.task or '' for one in vague)}"
+    first = replace(vague[0], message=message, task=None)
+    return [first if one is vague[0] else one for one in findings if one is vague[0] or one not in vague]

@@ -169,9 +169,7 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
         title = short_title(str(fields["title"]))
         id = _free_of(taken, slug(str(fields.get("id") or "")) or slug(title) or f"{whole.id}-{at + 1}")
         taken.add(id)
-        described = str(fields.get("description") or "") or (
-            f"{title}.\n\n{OF_TASK}\n\n{whole.title}\n{whole.description}"
-        )
+        described = str(fields.get("description") or "") or (f"{title}.\n\n{OF_TASK}\n\n{_told_whole(whole)}")
         part = task_from_json(
             {
                 "size": str(_smaller(whole.size)),
@@ -393,6 +391,12 @@ def _ids(plan: Plan) -> set[str]:
 
 def _free(plan: Plan, wanted: str) -> str:
     return _free_of(_ids(plan), slug(wanted) or "task")
+
+
+def _told_whole(task: PlannedTask) -> str:
+    """Return title and description; the description alone where it begins as the title does."""
+    begins = task.description.lstrip().startswith(task.title.rstrip("…").rstrip())
+    return task.description if begins else f"{task.title}\n{task.description}"
 
 
 def _free_of(taken: Iterable[str], wanted: str) -> str:

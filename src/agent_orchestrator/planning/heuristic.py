@@ -73,6 +73,14 @@ _VERB_OF_LAYER = {
     Layer.DELIVER: "Prepare",
     Layer.DOCUMENT: "Write",
 }
+_TAKES_APART = re.compile(r"\W*(?:refactor|restructure|reorgani[sz]e|split|divide|separate|break|extract)\b", re.I)
+"""What is named after such a head is what one thing becomes: who takes out the first part has the others in hand."""
+_BESIDE_IT = re.compile(
+    r"(?:deploy|ship|containeri[sz]e|dockeri[sz]e|monitor|test|document|describe|release|publish)\s+"
+    r"(?:it|them|this|that|everything|the (?:app|application|api|service|site|result))\b",
+    re.I,
+)
+"""A request about what was asked for before it."""
 _REPAIR = re.compile(r"^(?:fix|repair|resolve|correct|bug|corrig|behebe|popraw|修复)", re.I)
 _INQUIRY = re.compile(
     r"\b(?:research|compar(?:e|es|ing|ison)|evaluat(?:e|es|ing|ion)|investigat(?:e|es|ing|ion)|analy[sz](?:e|es|ing)|"
@@ -91,16 +99,22 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     if _is_inquiry(reading):
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
+    if reading.form is Form.REQUESTS and all(_BESIDE_IT.match(part.text) for part in reading.parts[1:]):
+        steps = _of_kind(reading, profile) or steps  # "Build a shop with …; deploy it": a kind of project knows of both
     if reading.form is Form.REQUESTS and len(steps) == 2 and len(_agents(steps, reading, roster)) < 2:
         steps = []  # two requests, and nothing says that they take two specialists: one agent does both
     if not steps:
-        steps = steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
-        if not steps and reading.form is Form.THINGS:
+        steps = _of_kind(reading, profile)
+        if not steps and reading.form is Form.THINGS and not _TAKES_APART.match(reading.head):
             steps = _from_parts(reading)
     steps = steps or with_tests_and_docs(reading)
     if len(steps) < 2:
         return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, criteria=reading.criteria),))
     return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster) for step in steps))
+
+
+def _of_kind(reading: Reading, profile: Profile | None) -> list[Step]:
+    return steps_for(reading, may_have_ui=profile is None or not profile.languages or profile.has_ui)
 
 
 def _is_inquiry(reading: Reading) -> bool:

@@ -59,7 +59,8 @@ _CUES: dict[Layer, tuple[str, str]] = {
         "测试",
     ),
     Layer.DELIVER: (
-        r"deploy\w*|ci|cd|ci/cd|docker\w*|kubernetes|k8s|helm|releas\w+|rollout|monitoring|hosting|"
+        r"deploy\w*|ci|cd|github actions|gitlab ci|jenkins|ci/cd|docker\w*|kubernetes|k8s|helm|releas\w+|rollout|"
+        r"monitoring|hosting|"
         r"desplegar|despliegue|déploy\w+|implanta\w+|bereitstell\w*|wdroż\w+",
         "部署|监控",
     ),
@@ -83,6 +84,14 @@ _DECIDING = (
 """Which layer a text belongs to when it speaks of several: "tests for the API" is testing, "API docs" documentation."""
 
 
+_TESTS_IN_PIPELINE = re.compile(
+    r"\b(?:run|execute)\b.{1,40}\b(?:in|on|with|by|through)\b.{0,20}\b"
+    r"(?:ci|github actions|gitlab|jenkins|circleci|buildkite|the pipeline)\b",
+    re.IGNORECASE,
+)
+"""Running tests there is work on the pipeline; no test is written."""
+
+
 @lru_cache(maxsize=1)
 def _patterns() -> dict[Layer, re.Pattern[str]]:
     return {
@@ -99,5 +108,7 @@ def layers_in(text: str) -> dict[Layer, str]:
 
 def layer_of(text: str) -> Layer:
     """Return the one layer that a piece of work belongs to; SERVICE when nothing says otherwise."""
+    if _TESTS_IN_PIPELINE.search(text):
+        return Layer.DELIVER
     spoken = layers_in(text)
     return next((layer for layer in _DECIDING if layer in spoken), Layer.SERVICE)

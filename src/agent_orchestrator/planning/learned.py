@@ -30,6 +30,9 @@ UNIT = 16
 BODY_SHARE = 0.35
 """How much a word of the description counts beside one of the title, as in routing."""
 
+LEAST_TELLING = 0.25
+"""Share of what speaks for a specialist that words must have which name something, for it to be told and to decide."""
+
 WORDS_LIMIT = 200
 """Words of a text that are looked at."""
 
@@ -40,10 +43,22 @@ _EMPTY = frozenset(
     map(normal, COMMON_WORDS | DETERMINERS | PRONOUNS | BUILD_VERBS | words_of("me my in on of to by at an or as is"))
 )
 
-_ANYBODYS = _EMPTY | frozenset(
-    map(normal, (ENGLISH_VERBS - NOUN_LIKE_VERBS) | words_of("when if so not no only also only is are be was"))
+_ANYBODYS = (
+    _EMPTY
+    | frozenset(
+        map(
+            normal,
+            (ENGLISH_VERBS - NOUN_LIKE_VERBS)
+            | words_of("when if so not no only also is are be was has have do does up out it its"),
+        )
+    )
+    | words_of(
+        "de la el los las un una en con para por del al que se su le les des du une et est dans sur pour avec der die "
+        "das den dem ein eine mit und von im am ist fur zu do na si o os da dos em com w z"
+    )
 )
-"""Words that are in titles of every kind of work. Beside others they tell; alone they do not."""
+"""Words that are in titles of every kind of work, and those in every sentence of other languages. Beside others they
+tell; alone they do not."""
 
 Features = Mapping[str, float]
 
@@ -75,8 +90,12 @@ def evidence(title: str, description: str) -> dict[str, tuple[float, str]]:
             parts[at].append((share * weight / scale, gram))
     sums = [sum(weight for weight, _ in found) for found in parts]
     mean = sum(sums) / len(sums)
+    as_written = {normal(word.lower()): word.lower() for word in re.findall(r"[^\W_]+", f"{description} {title}")}
     return {
-        role: (sums[at] - mean if _says_what(parts[at]) else min(0.0, sums[at] - mean), _told(parts[at]))
+        role: (
+            sums[at] - mean if _says_what(parts[at]) else min(0.0, sums[at] - mean),
+            _told(parts[at], as_written),
+        )
         for at, role in enumerate(roles)
     }
 
@@ -86,13 +105,16 @@ def _says_what(parts: list[tuple[float, str]]) -> bool:
     return any(weight > 0 and not _EMPTY.issuperset(gram.split()) for weight, gram in parts)
 
 
-def _told(parts: list[tuple[float, str]]) -> str:
+def _told(parts: list[tuple[float, str]], as_written: Mapping[str, str]) -> str:
+    """Say what speaks for a role in the text's own words; nothing when it is only in words of every kind of work."""
     speaks = [(weight, gram) for weight, gram in sorted(parts, reverse=True) if weight > 0]
     if not speaks:
         return "unlike the others' work"
-    if all(_ANYBODYS.issuperset(gram.split()) for _, gram in speaks):
+    telling = [(weight, gram) for weight, gram in speaks if not _ANYBODYS.issuperset(gram.split())]
+    if sum(weight for weight, _ in telling) < LEAST_TELLING * sum(weight for weight, _ in speaks):
         return ""
-    return f"like other work with {' and '.join(gram for _, gram in speaks[:2])}"
+    shown = [" ".join(as_written.get(word, word) for word in gram.split()) for _, gram in telling]
+    return f"like other work with {' and '.join(shown[:2])}"
 
 
 def _grams(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.errors import InvalidPlan
+from agent_orchestrator.domain.errors import BadInput, InvalidPlan
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.planning import plan_markdown
 from agent_orchestrator.planning.document import plan_from_json, plan_to_json
@@ -56,6 +56,21 @@ def format_of(file_name: str) -> str:
     return SUFFIXES.get(found.group().lower(), "yaml") if found else "yaml"
 
 
+def format_to_write(file_name: str) -> str:
+    """Return the format in which a plan is written to *file_name*, so that it is read back from there as it was meant.
+
+    Raises:
+        BadInput: its ending says something else, such as ``.txt``.
+    """
+    found = re.search(r"\.[A-Za-z]+$", file_name)
+    if found and found.group().lower() not in SUFFIXES:
+        raise BadInput(
+            f"a plan is not written as {found.group()}: {file_name}",
+            hint=f"end its name in {', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}; - prints YAML",
+        )
+    return format_of(file_name)
+
+
 def write(plan: Plan, format: str, *, name: str, version: int) -> str:
     """Return *plan* as a file in *format*, to be read back by :func:`read`."""
     if format == "markdown":
@@ -97,7 +112,8 @@ def read(text: str, format: str, roster: Roster, *, source: str = "file") -> Pla
         raise
     except InvalidPlan as error:
         place = _place_in(error.message, data)
-        raise Located(_at(place, error.message, places)[1], hint=error.hint) from error
+        message = plan_markdown.named(error.message) if format == "markdown" else error.message
+        raise Located(_at(place, message, places)[1], hint=error.hint) from error
     name = data.get("plan")
     return PlanFile(plan=checked, name=name if isinstance(name, str) and name else None, version=version)
 

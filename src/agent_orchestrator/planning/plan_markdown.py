@@ -14,8 +14,8 @@ _FIELDS = {
     "check": "verify",
     "changes files": "expects_change",
 }
-_ESCAPED = re.compile(r"^(\\*)(#{1,3}\s)", re.MULTILINE)
-_UNESCAPED = re.compile(r"^\\(\\*#{1,3}\s)", re.MULTILINE)
+_ESCAPED = re.compile(r"^(\\*)(#{1,3}(?:\s|$))", re.MULTILINE)
+_UNESCAPED = re.compile(r"^\\(\\*#{1,3}(?:\s|$))", re.MULTILINE)
 _QUESTION_FIELDS = ("default", "changes", "tasks", "sets", "answer")
 
 
@@ -48,6 +48,12 @@ def write(plan: Plan, *, format: int, name: str, version: int) -> str:
 def _hidden(text: str) -> str:
     """Return *text* so that none of its lines is a heading of ours."""
     return _ESCAPED.sub(r"\\\1\2", text)
+
+
+def named(message: str) -> str:
+    """Return *message* about a task's field with the name that the field has in Markdown: its line says which task."""
+    names = {key: name for name, key in (_FIELDS | _LISTS).items()}
+    return re.sub(r"^tasks\[\d+\]\.(\w+)(?:\[\d+\])?", lambda found: names.get(found[1], found[1]), message)
 
 
 def read(text: str) -> tuple[object, Places]:
@@ -130,6 +136,12 @@ class _Reader:
         elif self.in_fields and not line.strip():
             self.in_fields = len(task) <= 2  # the empty line below the heading
         else:
+            undashed = re.match(r"\s*([a-z ]+?):\s", f"{line} ")
+            if self.in_fields and len(task) > 2 and undashed and undashed[1] in {*_FIELDS, *_LISTS}:
+                raise Located(
+                    f"line {number}: {undashed[1]!r} has no dash before it",
+                    hint=f"- {line.strip()[:60]}; as the beginning of the description put it below an empty line",
+                )
             self.in_fields = False
             self.texts[-1].append(_UNESCAPED.sub(r"\1", line))
 

@@ -15,9 +15,10 @@ from agent_orchestrator.planning.changes import Change
 from agent_orchestrator.planning.comparing import difference, in_words
 from agent_orchestrator.planning.discussing import discuss
 from agent_orchestrator.planning.document import plan_hash
+from agent_orchestrator.planning.doubts import told_together
 from agent_orchestrator.planning.editing import changed, find_task
 from agent_orchestrator.planning.partners import Door, Keeper, Model, Stopped
-from agent_orchestrator.planning.plan_file import format_of, read, write
+from agent_orchestrator.planning.plan_file import format_to_write, read, write
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.why import why_edge, why_task
 
@@ -105,6 +106,11 @@ class InteractivePlanner:
             if (meant := self._meant(word)) and (not self.models or self._names_task(rest)):
                 talk = f" To say it to a model: d {text[:60]}" if self.models else ""
                 raise BadInput(f"there is no command {word[:40]!r}", hint=meant + talk)
+            if not self.models:
+                raise BadInput(
+                    f"{word[:40]!r} is no command, and there is no model to talk with",
+                    hint="? lists the commands; doctor says what a model needs",
+                )
             self._discuss(text)
             return Outcome.GO_ON
         rest = rest.strip()
@@ -208,7 +214,8 @@ class InteractivePlanner:
         self.plan, self.approved = looked, None
         lines = in_words(difference(was, looked))
         known = {(one.rule, one.task) for one in was.findings}
-        lines += [f"! {one.message}" for one in looked.findings if (one.rule, one.task) not in known]
+        new = [one for one in looked.findings if (one.rule, one.task) not in known]
+        lines += [f"! {one.message}" for one in told_together(new)]
         if approved:
             lines.append("the approval was for the plan before; approve it again when you are done")
         self.door.say(lines)
@@ -326,7 +333,7 @@ class InteractivePlanner:
         self._keep(_replaced(self.plan, edited, tasks), "edited as a file")
 
     def _export(self, file: str) -> None:
-        self.keeper.export(file, write(self.plan, format_of(file), name=self.keeper.name, version=self.version))
+        self.keeper.export(file, write(self.plan, format_to_write(file), name=self.keeper.name, version=self.version))
         self.door.say(
             [f"written to {file}; bring it back: orchestrate plan-continue {self.keeper.name} --apply {file}"]
         )

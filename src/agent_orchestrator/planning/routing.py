@@ -15,7 +15,7 @@ whole repositories left out). They speak for the specialists that come with us.
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from weakref import WeakKeyDictionary
 
@@ -74,7 +74,9 @@ TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
 
 _BESIDES = re.compile(
-    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+(?:(?:add|write)\s+)?"
+    r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+"
+    r"(?:(?:add|write|schreibe?|ajoute|ajouter|écris|écrire|escribe|"
+    r"añade|escreva|napisz)\s+)?"
     r"(?:(?:its|an?|unit|regression|some|full|des|les)\s+){0,2}(?:tests?|docs|documentation)(?:\s+(?:dazu|for it))?"
     r"(?:\s*(?:,|,?\s+and)\s+(?:unit\s+)?(?:tests?|docs|documentation|a line in the docs))*\s*[.!]?$",
     re.I,
@@ -86,6 +88,13 @@ _BESIDES_MORE = re.compile(
     re.I,
 )
 """The same at the head of a list: "… with docs, examples, and a release"."""
+
+_BESIDES_SAID = re.compile(
+    r"(?<=\w)\s*[,;.]\s+(?:and\s+)?(?:(?:then|finally|also)\s+)?(?:document|describe|mention|explain|test|cover)\s+"
+    r"(?:it|them|this|that|everything|both|all of (?:it|them))\b(?:\s+(?:in|with|by)\s+[\w. -]{2,40})?\s*[.!]?$",
+    re.I,
+)
+"""The same in a sentence of its own: "…, then document it in the README"."""
 
 _BUILT = re.compile(r"\s+(?:that|which|who|whose|where|for|so that|to)\s+", re.I)
 """Where the title of something to be built goes on to say what it is for. "Build a bot that reminds people of meetings"
@@ -109,7 +118,8 @@ _NO_CODE = re.compile(r"^What you do not do\s*\n(?:- .*\n)*?- (?:Change|Write|To
 """What the role of somebody says who leaves programs alone."""
 _CODE_VERBS = words_of(
     "rework refactor implement handle optimize optimise speed support port migrate cache parse compute validate build "
-    "rebuild expose extract keep harden mend repair debug develop deprecate paginate normalize serve stream store"
+    "rebuild expose extract keep harden mend repair debug develop deprecate paginate normalize serve stream store "
+    "convert rewrite replace encrypt compress deduplicate"
 )
 """A title that begins so asks for a program's work, unless it says otherwise."""
 _FIRST_WORD = re.compile(r"\w+")
@@ -132,15 +142,16 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         reasons[name].append((weight, evidence))
 
     title, description = (
-        _BESIDES_MORE.sub(" with", _BESIDES.sub("", text[:TEXT_LIMIT_CHARS])) for text in (title, description)
+        _BESIDES_MORE.sub(" with", _BESIDES.sub("", _BESIDES_SAID.sub("", text[:TEXT_LIMIT_CHARS])))
+        for text in (title, description)
     )
     whole, described = title, description
     title, description = _head(_as_meant(title), _as_meant(description), index)
     in_title = _found(title, index)
-    for phrase in in_title:
+    for phrase in sorted(in_title):  # in an order of their own: the same reason every time
         for name, weight in index.words[phrase]:
             count(name, weight * TITLE_WEIGHT, index.shown[phrase])
-    for phrase in _found(description, index) - in_title:
+    for phrase in sorted(_found(description, index) - in_title):
         for name, weight in index.words[phrase]:
             count(name, weight * BODY_WEIGHT, index.shown[phrase])
     own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
@@ -150,12 +161,13 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
             scores[name] += weight * LEARNED_WEIGHT
             if weight > 0 and told and not reasons[name]:
                 reasons[name].append((0.0, told))
+    spoken = {name for phrase in in_title for name, _ in index.words[phrase]}
     named = dict.fromkeys(_PATH.findall(described)[:20], BODY_WEIGHT)
     named |= dict.fromkeys(_PATH.findall(whole)[:20], TITLE_WEIGHT)
     for path, share in named.items():
-        owners = index.owners(path)
+        owners, is_hint = index.suggested(path, spoken)
         for name in owners:
-            count(name, NAMED_PATH_WEIGHT * share / len(owners), path)
+            count(name, NAMED_PATH_WEIGHT * share * (HINT_WEIGHT if is_hint else 1.0) / len(owners), path)
     for path in paths[:20]:
         owners = index.owners(path)
         for name in owners:
@@ -169,9 +181,9 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
         return decided
     if not decided.reason:  # only what is in titles of every kind: "Fix … when …"
         return _decided([], reasons)
-    spoken = {name for phrase in in_title for name, _ in index.words[phrase]}
     if _CODE_FILE.search(whole):  # likeness to other titles is no reason to give a program's file to a role
-        spoken |= {name for path in (*named, *paths[:20]) for name in index.owners(path)}
+        spoken |= {name for path in named for name in index.suggested(path, spoken)[0]}
+        spoken |= {name for path in paths[:20] for name in index.owners(path)}
         return _decided([one for one in ranked if one[0] in spoken - index.no_code], reasons)
     if decided.specialist in index.no_code - spoken and _first_word(whole) in _CODE_VERBS:
         return _decided([one for one in ranked if one[0] not in index.no_code], reasons)
@@ -213,7 +225,7 @@ def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[floa
         return Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
     name, best = ranked[0]
     second = max([0.0, *(score for _, score in ranked[1:])])
-    strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: -item[0]))
+    strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: (-item[0], item[1])))
     return Routing(
         specialist=name,
         confidence=round(best / (best + second + DOUBT), 2),
@@ -238,7 +250,9 @@ class _Index:
                 for phrase in spellings(entry.rstrip("?")):
                     weight = (HINT_WEIGHT if hint else 1.0) * PHRASE_WEIGHT[min(len(phrase), LONGEST_PHRASE)]
                     claims[phrase][member.name] = max(weight, claims[phrase].get(member.name, 0.0))
-                    self.shown.setdefault(phrase, entry.rstrip("?"))
+                    shown = self.shown.setdefault(phrase, entry.rstrip("?"))
+                    if entry.isascii() and not shown.isascii():  # "model" is told in English, not as "modèle"
+                        self.shown[phrase] = entry.rstrip("?")
             for word, weight in _own_words(member).items():
                 derived[(word,)][member.name] = weight
                 self.shown.setdefault((word,), word)
@@ -250,15 +264,36 @@ class _Index:
 
     def owners(self, path: str) -> list[str]:
         """Return the specialists whose most specific glob fits *path*; a glob may begin at any folder of it."""
+        return _most_specific(self._fitting(path))
+
+    def suggested(self, path: str, spoken: Collection[str]) -> tuple[list[str], bool]:
+        """Return whom a *path* that a text names speaks for, and whether that is a hint only.
+
+        The folder of a program's file says what the program is about, not what is to be done in it: a rounding error
+        in ``security/rates.rs`` is nobody's attack. So the folder counts for who is *spoken* for by words too; else
+        the kind of file decides, and where that is nobody's, the folder is a hint.
+        """
+        fits = self._fitting(path)
+        if not _CODE_FILE.fullmatch(path):
+            return _most_specific(fits), False
+        fits = [(glob, name) for glob, name in fits if name not in self.no_code]
+        by_name = [(glob, name) for glob, name in fits if not glob.endswith("/**") or name in spoken]
+        return _most_specific(by_name or fits), not by_name
+
+    def _fitting(self, path: str) -> list[tuple[str, str]]:
         plain = "/" + re.sub(r"\*+", "x", path).casefold().strip("/")
         last = plain.rpartition("/")[2]  # "README*" is the name of a file, not of a folder
-        fits = [
-            (len(glob.replace("*", "")), name)
+        return [
+            (glob, name)
             for glob, name in self.paths
             if (fnmatchcase(plain, f"*/{glob}") if "/" in glob else fnmatchcase(last, glob))
         ]
-        longest = max((length for length, _ in fits), default=0)
-        return list(dict.fromkeys(name for length, name in fits if length == longest))
+
+
+def _most_specific(fits: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the specialists of the longest of the globs that fit."""
+    lengths = [len(glob.replace("*", "")) for glob, _ in fits]
+    return list(dict.fromkeys(name for length, (_, name) in zip(lengths, fits, strict=True) if length == max(lengths)))
 
 
 def _own_words(member: Specialist) -> dict[str, float]:

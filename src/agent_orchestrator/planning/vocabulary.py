@@ -1,5 +1,7 @@
 """Words by which the rules planner reads a goal: verbs that ask, in seven languages, and names of things."""
 
+import re
+
 
 def words_of(text: str) -> frozenset[str]:
     """Return the words of *text*, which are separated by white space."""
@@ -92,6 +94,10 @@ APP_NOUNS = words_of(
     plattform aplikacja aplikację platformę serwis system
     """
 )
+APP_COMPOUND = re.compile(
+    r"\w{3,}(?:system|plattform|anwendung|portal|verwaltung|software|webseite|website|shop|app)", re.IGNORECASE
+)
+"""A German word that ends in one of these is one: "Buchungssystem"."""
 CHINESE_APP = "系统|应用|平台|网站|小程序|商城"
 NOT_WEB = words_of(
     """

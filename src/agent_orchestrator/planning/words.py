@@ -10,6 +10,9 @@ _CAMEL_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z][A-Z]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 
+_APART = {"theme": "theme", "themes": "theme", "cors": "cors", "stripe": "stripe", "packaging": "packaging"}
+"""Words that without their ending would be another word: "them", "core", "strip", "package"."""
+
 Phrase = tuple[str, ...]
 """Normal words that stand side by side."""
 
@@ -58,6 +61,8 @@ def normal(word: str) -> str:
     """
     if len(word) < 4 or not word.isalpha():
         return word
+    if word in _APART:
+        return _APART[word]
     for ending in ("ing", "ed", "es", "s"):
         if word.endswith(ending) and not word.endswith(("ss", "us", "is")):
             stem = word[: -len(ending)]

@@ -63,3 +63,18 @@ def assumption(provider: str, table: Table) -> str:
         return ""
     has_price = table.find(model) is not None or table.unknown is not UNKNOWN_MODEL
     return f"{model} by {provider}'s own choice" + ("" if has_price else ", at the price of the dearest model known")
+
+
+def unpriced(provider: str, *, chosen: str | None, by_tier: Mapping[tuple[str, Tier], str], table: Table) -> str:
+    """Say why no cost of *provider* is known or assumed, and what would tell it.
+
+    gemini, opencode and commands of the user's choose among models of any price, by settings and logins of their own:
+    nothing is assumed of them.
+    """
+    named = [chosen] if chosen else [by_tier[provider, tier] for tier in Tier if (provider, tier) in by_tier]
+    without = [model for model in dict.fromkeys(named) if table.find(model) is None]
+    if without:
+        return f"no price of {', '.join(without)}; the setting prices takes one"
+    if provider == "generic":
+        return "your own command's price is not known here; set generic_model and prices"
+    return f"{provider} chooses its model itself; set {provider}_model"

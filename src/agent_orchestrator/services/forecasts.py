@@ -28,6 +28,8 @@ class Forecasts:
     """The same as if a CLI that chooses its model itself chose what it was seen to choose."""
     assumption: Callable[[str], str]
     """What is assumed of a provider's own choice, in words."""
+    unpriced: Callable[[str], str]
+    """Why no cost of a provider is known, and what would tell it."""
 
     def of(self, plan: Plan, agents: int | None = None) -> Forecast:
         """Return what to expect of *plan* with *agents* agents at work; None: as many as the settings allow.
@@ -42,6 +44,6 @@ class Forecasts:
             priced=lambda usage, tier: None if provider is None else self.priced(provider, usage, tier),
             assumed=lambda usage, tier: None if provider is None else self.assumed(provider, usage, tier),
             assumed_model="" if provider is None else self.assumption(provider),
-            unpriced="no agent is here to do it" if provider is None else f"no price is known of {provider}'s model",
+            unpriced="no agent is here to do it" if provider is None else self.unpriced(provider),
         )
         return forecast(plan, agents or self.agents, history)

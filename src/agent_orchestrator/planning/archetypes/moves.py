@@ -1,6 +1,7 @@
 """What is moved, and what things run on: migrations and infrastructure."""
 
 import re
+from dataclasses import replace
 
 from agent_orchestrator.planning.archetypes.steps import (
     BACKEND,
@@ -13,6 +14,7 @@ from agent_orchestrator.planning.archetypes.steps import (
 )
 from agent_orchestrator.planning.archetypes.things import named
 from agent_orchestrator.planning.reading import Reading
+from agent_orchestrator.planning.vocabulary import TECHNOLOGIES
 
 _DATA_MOVED = re.compile(
     r"\b(?:databases?|schemas?|data|tables?|warehouse|stored procedures|postgres\w*|mysql|oracle|mongodb|sql)\b|数据",
@@ -21,6 +23,25 @@ _DATA_MOVED = re.compile(
 _SCREENS_MOVED = re.compile(
     r"\b(?:front-?end|ui|react|angular\w*|vue|svelte|jquery|backbone|ember|next\.?js|css|tailwind)\b", re.I
 )
+
+
+_WHOLE_MOVED = re.compile(
+    r"^\W*\w+\s+(?:the|our|my|this|whole|entire)\s+(?:(?!of\b)[\w-]+\s+){0,3}"
+    r"(?:app(?:lication)?|shop|store|site|website|portal|back-?end|front-?end|code ?base|product)\s+"
+    r"(?:away\s+)?(?:from\s+[\w.#+-]+\s+)?to\s+([\w.#+-]+)(?!\s*v?\d)",
+    re.I,
+)
+
+
+_BESIDE = re.compile(
+    r",?\s+and\s+(?:then\s+|also\s+)?(?=(?:add|build|create|implement|introduce|write|offer|support)\s+\w)", re.I
+)
+
+
+def _whole_moved(text: str) -> bool:
+    """Say whether a whole application goes to another technology: "our PHP shop to Django", but no newer version."""
+    found = _WHOLE_MOVED.search(text)
+    return found is not None and found[1].casefold().rstrip(".") in TECHNOLOGIES
 
 
 def migration(reading: Reading) -> list[Step]:
@@ -41,11 +62,12 @@ def migration(reading: Reading) -> list[Step]:
         r"(?:mysql|mariadb|oracle|mongodb|sql server|sqlite|postgres\w*)\W+to|stored procedures|on-?prem\w*|system|"
         r"cluster)\b|数据库"
     )
-    if not re.search(big, reading.text, re.I) or len(reading.words) < 5:
+    if not (re.search(big, reading.text, re.I) or _whole_moved(reading.text)) or len(reading.words) < 5:
         return []
     is_data = _DATA_MOVED.search(reading.text) is not None
     expert = DATA_ARCHITECT if is_data else FRONTEND if _SCREENS_MOVED.search(reading.text) else BACKEND
-    names = named(reading)
+    own, beside = _apart(reading.text)
+    names = named(replace(reading, text=own)) if beside else named(reading)
     inventory = Step(
         key="inventory",
         title="Take stock of what exists and pin its behaviour",
@@ -84,7 +106,17 @@ def migration(reading: Reading) -> list[Step]:
         after=tuple(step.key for step in made),
         accept=("The cut-over was rehearsed on a copy.",),
     )
-    return [inventory, target, *made, cut]
+    steps = [inventory, target, *made, cut]
+    if beside:
+        done = tuple(step.key for step in made)
+        steps.append(Step(key="beside", title=beside[:1].upper() + beside[1:], what=f"{beside}.", after=done))
+    return steps
+
+
+def _apart(text: str) -> tuple[str, str]:
+    """Return what is to be moved, and what is asked for beside it: "Migrate … to Postgres and add login"."""
+    found = _BESIDE.search(text)
+    return (text[: found.start()], text[found.end() :].strip(" .\n")) if found else (text, "")
 
 
 _CLOUD_PARTS = (

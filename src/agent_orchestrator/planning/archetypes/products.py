@@ -7,6 +7,7 @@ from agent_orchestrator.planning.archetypes.things import built_thing, named
 from agent_orchestrator.planning.layers import Layer, layers_in
 from agent_orchestrator.planning.reading import Reading, is_english
 from agent_orchestrator.planning.vocabulary import (
+    APP_COMPOUND,
     APP_NOUNS,
     CHINESE_APP,
     CHINESE_VERBS,
@@ -27,7 +28,12 @@ def app(reading: Reading, screens: bool) -> list[Step]:
     thing = built_thing(reading)
     chinese = re.search(f"^(?:{CHINESE_VERBS}).*(?:{CHINESE_APP})", reading.text.split("，")[0])
     english = is_english(reading.text) and thing[-1:] and thing[-1] in APP_NOUNS
-    other = not is_english(reading.text) and any(word in APP_NOUNS for word in thing[:4])  # "un sistema de reservas"
+    other = (
+        not is_english(reading.text)
+        and any(  # "un sistema de reservas"
+            word in APP_NOUNS or APP_COMPOUND.fullmatch(word) for word in thing[:4]
+        )
+    )
     if not (chinese or english or other) or set(thing) & NOT_WEB or _is_storage(thing):
         return []
     model = Step(
