@@ -228,6 +228,8 @@ class World:
         self.attempts: list[Attempt] = []
         self.limits: dict[str, tuple[datetime, datetime]] = {}
         """Provider to when its limit was told and when it ends."""
+        self.claimed_by_another_clock: set[str] = set()
+        """Attempts claimed before the clock last jumped: what was told after that cannot be told from before."""
         self.spent: Counter[int] = Counter()
         self.life_of: dict[str, int] = {}
         self.last_ring_lost = -1e9
@@ -564,6 +566,7 @@ class World:
         self.clock.at += timedelta(seconds=seconds)
         self.rests_until.clear()
         self.limits.clear()
+        self.claimed_by_another_clock = {attempt.id for attempt in self.app.store.attempts.open()}
 
     def _limit(self) -> None:
         if agent := self._any_alive():
@@ -732,7 +735,7 @@ class World:
         if claimed < self.rests_until.get(task, claimed):
             self.violated("a task was tried again without a pause")
         told, until = self.limits.get(attempt.provider, (claimed, claimed))
-        if told < claimed < until:
+        if told < claimed < until and attempt.id not in self.claimed_by_another_clock:
             self.violated("an agent was started into a limit that its provider had told")
         if self.options.until is not None and claimed >= self.options.until - self.last_start:
             self.violated("an agent was started shortly before the deadline")
