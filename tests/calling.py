@@ -44,8 +44,8 @@ class Caller:
         self.environ = {**os.environ, **environ}
         self.forks: Forks | None = None
         """Makes its commands by forking, where many are called."""
-        self.timeout_s: float = 60
-        """How long one command may take, unless a call says otherwise."""
+        self.timeout_s: float = 180
+        """How long one command may take, unless a call says otherwise: a demo took more than 60 s at a load of 13."""
 
     def argv(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "agent_orchestrator", *words]

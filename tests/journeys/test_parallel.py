@@ -20,7 +20,7 @@ def test_as_many_agents_work_at_once_as_were_asked_for_and_never_more(
     witness = tmp_path / "witness"
 
     project("run", "--detach", "--max-agents", str(limit))
-    wait_for(lambda: len(read_witness(witness)) == limit, timeout_s=60)
+    wait_for(lambda: len(read_witness(witness)) == limit)
     counts = project("status", "--json").json["counts"]
     opened.touch()
     wait_for(lambda: not project("status", "--json").json["supervisor"]["running"], timeout_s=90)

@@ -58,7 +58,6 @@ def test_a_task_that_failed_twice_is_divided_by_the_cli_and_its_parts_land_once_
 ) -> None:
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
-        here.timeout_s = 180
         here.environ["ORCHESTRATE_REPLAN"] = "ask"
         script(server, Turn(actions=(Answer(value=PARTS),), usage=Usage(input_tokens=70_000, output_tokens=4_000)))
         goal = submit(here)
@@ -103,7 +102,6 @@ def test_a_task_that_failed_twice_is_divided_by_the_cli_and_its_parts_land_once_
 def test_a_planner_that_spent_the_rest_of_the_budget_is_not_asked_a_second_time(tmp_path: Path, cli: str) -> None:
     with ModelServer() as server:
         here = project(tmp_path, server, cli)
-        here.timeout_s = 180
         empty = {"tasks": [], "questions": [], "assumptions": []}
         script(server, Turn(actions=(Answer(value=empty),), usage=Usage(input_tokens=980_000)))
         goal = submit(here, "--budget", "1M tokens")

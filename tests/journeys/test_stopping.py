@@ -41,7 +41,7 @@ def test_a_second_interrupt_ends_what_will_not_end(begin: Begin, tmp_path: Path)
     run.send_signal(signal.SIGINT)
 
     assert run.wait(timeout=120) == 130
-    until(lambda: not marks(project) and not minders(project), "every process of ours has ended", 15)
+    until(lambda: not marks(project) and not minders(project), "every process of ours has ended")
 
 
 def test_stop_from_another_terminal_and_a_later_run_finishes(begin: Begin, tmp_path: Path) -> None:

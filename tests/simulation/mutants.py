@@ -58,6 +58,16 @@ def _forgets_who_works(decide: Any) -> Any:
     return lambda situation: decide(replace(situation, busy=0))
 
 
+def _gives_up_at_once(ended: Any) -> Any:
+    def gave_up(self: Any, attempt: Any, **how: Any) -> Any:
+        with self.store.transaction():
+            task = self.store.tasks.get(attempt.task)
+            self.store.tasks.save(task._replace(max_attempts=1), was=task)
+        return ended(self, attempt, **how)
+
+    return gave_up
+
+
 def _ignores(**fields: Any) -> Callable[[Any], Any]:
     return lambda decide: lambda situation: decide(replace(situation, **fields))
 
@@ -133,9 +143,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "no_lock": ((leadership, "_lock", lambda was: lambda fd: None),),
     "early_ack": ((World, "__init__", _acknowledges_early),),
     "no_recovery": ((Recovery, "recover", lambda was: lambda self: None),),
-    "dead_letter_at_once": (
-        (TaskQueue, "ended", lambda was: lambda self, attempt, **how: was(self, attempt, **{**how, "final": True})),
-    ),
+    "dead_letter_at_once": ((TaskQueue, "ended", _gives_up_at_once),),
 }
 
 

@@ -32,8 +32,45 @@ _MEASURED = re.compile(r"\d")
 _REPLACES = re.compile(
     r"\b(?:refactor|migrat|rewrite|replace|convert|restructur|extract|rename|upgrade|port)\w*\b", re.I
 )
-_SIGN_IN = re.compile(r"\b(?:auth\w*|log ?in|sign[ -]?in|sign[ -]?up|users?|accounts?)\b", re.I)
+_SIGNS_IN = re.compile(r"\b(?:auth\w*|log ?in|sign[ -]?in|sign[ -]?up|users?|accounts?)\b", re.I)
 _HOW = re.compile(r"\b(?:oauth2?|jwt|sessions?|saml|oidc|passkeys?|password|api keys?|sso|google|github|token)\b", re.I)
+
+_LANGUAGE = Question(
+    text="Which language and framework should it be written in?",
+    default="The first task chooses the simplest that fits, and writes the choice into the README.",
+    changes="every task is told; files and checks are named accordingly",
+)
+_CHECK = Question(
+    text="Which command checks the work?",
+    default="None: what has no check of its own is landed as unverified.",
+    changes="a command is run on the work of every task that has none, before it is landed",
+    sets="verify",
+)
+_COMPATIBILITY = Question(
+    text="Must what works today keep working unchanged for its users?",
+    default="Yes: names, formats and behaviour that others rely on stay.",
+    changes="with no, interfaces may be changed and old ones deleted",
+)
+_MEASURE = Question(
+    text="By what will you see that it is better, and how much is enough?",
+    default="The agents measure before and after, and say both.",
+    changes="a number becomes what the work is judged by",
+)
+_DATABASE = Question(
+    text="Which database should it use?",
+    default="SQLite, behind an interface that lets it be exchanged.",
+    changes="schema, migrations and set-up are made for it",
+)
+_SIGN_IN = Question(
+    text="How do users sign in?",
+    default="With e-mail and password, kept as a salted hash, and a session cookie.",
+    changes="how accounts are stored, and what the pages ask for",
+)
+_PLACE = Question(
+    text="Where will it run?",
+    default="Nowhere yet: the files for it are prepared, and nothing is deployed.",
+    changes="which files are prepared for deployment",
+)
 
 
 def with_questions(plan: Plan, profile: Profile | None, *, has_check: bool = False) -> Plan:
@@ -53,73 +90,23 @@ def open_questions(plan: Plan, profile: Profile | None, *, has_check: bool = Fal
     in_project = bool(profile and profile.languages)
     found: list[Question] = []
     if len(plan.tasks) > 1 and not in_project and not said & (_LANGUAGES | (TECHNOLOGIES - _DATABASES - _PLACES)):
-        found.append(
-            Question(
-                text="Which language and framework should it be written in?",
-                default="The first task chooses the simplest that fits, and writes the choice into the README.",
-                changes="every task is told; files and checks are named accordingly",
-            )
-        )
-    if (
-        profile is not None
-        and profile.test is None
-        and not has_check
-        and any(task.expects_change for task in plan.tasks)
-    ):
-        found.append(
-            Question(
-                text="Which command checks the work?",
-                default="None: what has no check of its own is landed as unverified.",
-                changes="a command is run on the work of every task that has none, before it is landed",
-                sets="verify",
-            )
-        )
+        found.append(_LANGUAGE)
+    is_checked = has_check or profile is None or profile.test is not None
+    if not is_checked and any(task.expects_change for task in plan.tasks):
+        found.append(_CHECK)
     if _REPLACES.search(goal):
-        found.append(
-            Question(
-                text="Must what works today keep working unchanged for its users?",
-                default="Yes: names, formats and behaviour that others rely on stay.",
-                changes="with no, interfaces may be changed and old ones deleted",
-            )
-        )
+        found.append(_COMPATIBILITY)
     if _BETTER.search(goal) and not _MEASURED.search(goal):
-        found.append(
-            Question(
-                text="By what will you see that it is better, and how much is enough?",
-                default="The agents measure before and after, and say both.",
-                changes="a number becomes what the work is judged by",
-            )
-        )
+        found.append(_MEASURE)
     data = _of_layer(plan, Layer.DATA)
     if data and not said & _DATABASES and not in_project:
-        found.append(
-            Question(
-                text="Which database should it use?",
-                default="SQLite, behind an interface that lets it be exchanged.",
-                changes="schema, migrations and set-up are made for it",
-                tasks=_ids(data),
-            )
-        )
-    access = [task for task in plan.tasks if _SIGN_IN.search(f"{task.title} {_own(task, goal)}")]
+        found.append(replace(_DATABASE, tasks=_ids(data)))
+    access = [task for task in plan.tasks if _SIGNS_IN.search(f"{task.title} {_own(task, goal)}")]
     if access and re.search(r"\b(?:auth\w*|log ?in|sign[ -]?in)\b", goal, re.I) and not _HOW.search(goal):
-        found.append(
-            Question(
-                text="How do users sign in?",
-                default="With e-mail and password, kept as a salted hash, and a session cookie.",
-                changes="how accounts are stored, and what the pages ask for",
-                tasks=_ids(access),
-            )
-        )
+        found.append(replace(_SIGN_IN, tasks=_ids(access)))
     deliver = _of_layer(plan, Layer.DELIVER)
     if deliver and not said & _PLACES:
-        found.append(
-            Question(
-                text="Where will it run?",
-                default="Nowhere yet: the files for it are prepared, and nothing is deployed.",
-                changes="which files are prepared for deployment",
-                tasks=_ids(deliver),
-            )
-        )
+        found.append(replace(_PLACE, tasks=_ids(deliver)))
     return tuple(found[:QUESTIONS_LIMIT])
 
 

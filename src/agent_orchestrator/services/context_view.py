@@ -173,12 +173,8 @@ class View:
         with folder.below("shared") as part:
             for entry in self.entries.newest(goal, Kind.KEY):
                 name, wanted = f"{entry.name}.json", self.document(entry)
-                if keep_changes and part.size(name) is not None:
-                    with suppress(ValueError, OSError):
-                        there = part.read(name, FORM_ROOM)
-                        if there == wanted or there not in self.earlier(entry):
-                            continue
-                part.write(name, wanted)
+                if not (keep_changes and self._stays(part, name, entry, wanted)):
+                    part.write(name, wanted)
         for kind, name in ((Kind.DISCOVERY, "discoveries.json"), (Kind.NOTE, "notes.json")):
             listed = [
                 {"author": one.author, "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}", "text": one.value}
@@ -187,6 +183,16 @@ class View:
             content = json.dumps(listed, ensure_ascii=False, indent=1).encode()
             if folder.size(name) != len(content):  # a list only grows
                 folder.write(name, content)
+
+    def _stays(self, part: Folder, name: str, entry: Entry, wanted: bytes) -> bool:
+        """Say whether a key's file is as *wanted* already, or as the agent left it when it had changed the key."""
+        if part.size(name) is None:
+            return False
+        try:
+            there = part.read(name, FORM_ROOM)
+        except (ValueError, OSError):
+            return False
+        return there == wanted or there not in self.earlier(entry)
 
     def _write_from_before(self, folder: Folder, task: Task) -> None:
         """Write results and artifacts of what the task depends on."""

@@ -213,13 +213,11 @@ class TaskQueue:
         outcome: Outcome,
         reason: str,
         evidence: Evidence | None = None,
-        not_before: datetime | None = None,
-        final: bool = False,
     ) -> Task:
         """Record that the attempt ended without landing; give the task back, pause it, or put it to the dead letter.
 
-        A usage limit, a full disk or our own stop is not charged. With *final* the task goes to the dead letter,
-        whatever is left: trying again cannot help. ``attempt.feedback`` is what the next attempt's prompt will carry.
+        A usage limit, a full disk or our own stop is not charged. The prompt of the next attempt will carry
+        ``attempt.feedback``.
 
         Raises:
             StaleLease: the attempt no longer holds the task; nothing was changed.
@@ -234,20 +232,16 @@ class TaskQueue:
             is_free = outcome in FREE and not self._fills_disks(attempt, outcome)
             charged = task.attempts + (0 if is_free else 1)
             step = Step()
-            if self.retries is not None and outcome not in FREE and not final and not task.cancel_wished:
+            if self.retries is not None and outcome not in FREE and not task.cancel_wished:
                 step = self.retries.after(task, attempt, outcome, reason, evidence)
-                if step.give_up:
-                    final, reason = True, f"{reason} ({step.give_up})"
+                reason = f"{reason} ({step.give_up})" if step.give_up else reason
             if task.cancel_wished:
                 after = task.moved(TaskState.CANCELLED, reason="cancelled by the user")
-            elif final or charged >= task.max_attempts:
+            elif step.give_up or charged >= task.max_attempts:
                 after = task.moved(TaskState.FAILED, reason=reason)
             else:
-                pause = not_before or (None if is_free else now + self._pause(charged))
-                waits = pause is not None and pause > now
-                blocked = waits or task.unmet  # a need of it may have been rejected in review meanwhile
-                after = task.moved(TaskState.BLOCKED if blocked else TaskState.READY, reason=reason if waits else "")
-                after = after._replace(not_before=pause if waits else None)
+                pause = timedelta(0) if is_free else self._pause(charged)
+                after = _to_be_tried_again(task, reason, now + pause if pause else None)
             after = after._replace(attempts=charged, holder=None, cancel_wished=False)
             if after.state is not TaskState.FAILED:
                 after = self._changed(after, attempt, step)
@@ -261,8 +255,8 @@ class TaskQueue:
                 charged=charged,
             )
             if after.state is TaskState.FAILED:
-                may_split = step.may_split and (step.give_up or not final)
-                if not (may_split and self.replanning is not None and self.replanning.failed(after, attempt, outcome)):
+                replanning = self.replanning if step.may_split else None
+                if replanning is None or not replanning.failed(after, attempt, outcome):
                     self.events.record("task.failed", attempt=attempt, title=task.title, reason=reason)
         self.notifier.wake()
         return after
@@ -392,3 +386,10 @@ class TaskQueue:
         if agent.state is not AgentState.ENDED:
             now = self.clock.now()
             self.store.agents.save(replace(agent, state=AgentState.ENDED, ended_at=now, seen_at=now))
+
+
+def _to_be_tried_again(task: Task, reason: str, not_before: datetime | None) -> Task:
+    """Return *task* for another attempt: ready, or blocked until *not_before*, then with the *reason* why it waits."""
+    blocked = not_before is not None or task.unmet  # a need of it may have been rejected in review meanwhile
+    moved = task.moved(TaskState.BLOCKED if blocked else TaskState.READY, reason=reason if not_before else "")
+    return moved._replace(not_before=not_before)
