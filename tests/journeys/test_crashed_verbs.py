@@ -2,12 +2,13 @@
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from calling import Caller
+from calling import Caller, wait_for
 
 from .conftest import Begin, job
 from .forked import Forks
@@ -115,3 +116,33 @@ def test_a_submit_that_was_killed_added_the_whole_task_or_nothing(project: Calle
         )
         >= 2
     )
+
+
+SLOW_CLAUDE = """#!/bin/sh
+case $1 in --version) echo "2.1.329 (Claude Code)"; exit 0;; esac
+echo $$ > "{began}.new"; mv "{began}.new" "{began}"
+exec sleep 600
+"""
+
+
+def test_a_planner_whose_asker_was_killed_is_ended_because_nobody_would_read_its_answer(
+    begin: Begin, tmp_path: Path
+) -> None:
+    project = begin()
+    began, bin_folder = tmp_path / "began", tmp_path / "slow"
+    bin_folder.mkdir()
+    (bin_folder / "claude").write_text(SLOW_CLAUDE.format(began=began))
+    (bin_folder / "claude").chmod(0o755)
+    environ = {**project.environ, "PATH": f"{bin_folder}:{project.environ['PATH']}", "ANTHROPIC_API_KEY": "made-up"}
+    words = project.argv(
+        "plan", "Add a health check endpoint and a page that shows it", "--planner", "claude", "--json"
+    )
+    with (tmp_path / "said").open("wb") as said:
+        asker = subprocess.Popen(words, cwd=project.folder, env=environ, stdin=subprocess.DEVNULL, stdout=said)
+    wait_for(lambda: began.exists() or asker.poll() is not None)
+    planner = int(began.read_text())
+
+    asker.kill()
+    asker.wait()
+
+    wait_for(lambda: not Path(f"/proc/{planner}").exists())

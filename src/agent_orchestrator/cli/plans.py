@@ -366,7 +366,7 @@ def _diff(app: App, saved: SavedPlan, span: str, *, as_json: bool) -> int:
         doors.tell(columns.one_line(f"version {one.version}: {one.what}{whose}"))
     render.say([columns.one_line(line) for line in in_words(found)])
     if not found:
-        doors.tell(f"versions {start} and {end} are the same")
+        doors.tell("it has not been changed" if len(versions) == 1 else f"versions {start} and {end} are the same")
     return 0
 
 

@@ -11,6 +11,7 @@ from agent_orchestrator.domain.errors import NotReady, OrchestratorError
 from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.providers import AnswersQuestions, Finished, Provider, Question, Spent
 from agent_orchestrator.runtime.clis import Installed
+from agent_orchestrator.runtime.commands import ORPHAN_S, owned
 from agent_orchestrator.runtime.environment import allowed
 from agent_orchestrator.runtime.follower import tail
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
@@ -71,20 +72,22 @@ def ask(
             (run_dir / name).write_text(content, encoding="utf-8")
         environment = {name: value for name, value in inherited.items() if name not in command.without}
         limits = Limits(wall_s=timeout_s, silence_s=timeout_s, output_bytes=OUTPUT_LIMIT, grace_s=3)
-        spawn = Spawn(
-            run_dir=run_dir,
-            run_id=f"question-{run_dir.name}",
-            argv=command.argv,
-            cwd=folder,
-            env={**environment, **command.environment},
-            stdin=run_dir / "prompt.txt",
-            limits=limits,
-            orphan_ttl_s=5,
-        )
-        try:
-            _run(spawn, timeout_s)
-        finally:
-            tell(_used(provider.for_model(model) if model else provider, run_dir))
+        with owned(run_dir) as owner:  # whoever asks may be killed: nobody would read the answer, and it is paid
+            spawn = Spawn(
+                run_dir=run_dir,
+                run_id=f"question-{run_dir.name}",
+                argv=command.argv,
+                cwd=folder,
+                env={**environment, **command.environment},
+                stdin=run_dir / "prompt.txt",
+                limits=limits,
+                supervisor_lock=owner,
+                orphan_ttl_s=ORPHAN_S,
+            )
+            try:
+                _run(spawn, timeout_s)
+            finally:
+                tell(_used(provider.for_model(model) if model else provider, run_dir))
         return _answer(provider, run_dir, timeout_s)
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)

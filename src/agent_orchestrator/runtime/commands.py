@@ -30,7 +30,8 @@ READ_BYTES = 4 << 20
 _OWNER = "owner"
 _LOOK_S = 0.5
 """Longest time until a wish to stop is seen."""
-_ORPHAN_S = 5.0
+ORPHAN_S = 5.0
+"""How long a command, or a question, goes on after whoever started it was killed: nobody would read its result."""
 _PATIENCE_S = 60.0
 """How long after its limits a minder may need before we stop waiting for it."""
 
@@ -84,7 +85,7 @@ def run(
     run_dir = run_dirs / secrets.token_hex(8)
     run_dir.mkdir(mode=0o700, parents=True)
     try:
-        with _owned(run_dir) as owner:
+        with owned(run_dir) as owner:
             confined = confine(("/bin/sh", "-c", f"exec 2>&1\n{command}"))  # one file for both, or their order is lost
             spawn = Spawn(
                 run_dir=run_dir,
@@ -95,7 +96,7 @@ def run(
                 env={**environment, **confined.environment},
                 limits=limits,
                 supervisor_lock=owner,
-                orphan_ttl_s=_ORPHAN_S,
+                orphan_ttl_s=ORPHAN_S,
                 watch=folder,
             )
             with start(spawn) as process:
@@ -124,7 +125,7 @@ def end_abandoned(run_dirs: Path) -> None:
 
 
 @contextmanager
-def _owned(run_dir: Path) -> Iterator[Path]:
+def owned(run_dir: Path) -> Iterator[Path]:
     """Hold a lock that says: whoever started this command is alive."""
     made = run_dir / f"{_OWNER}.new"
     fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -133,15 +133,18 @@ class Housekeeping:
         *older_than* takes the place of both times of the retention.
         """
         keep = self.retention if older_than is None else self.retention.older_than(older_than)
+        found = [*self._on_disk(keep), *self._branches(self.clock.now() - keep.transcripts)]
+        return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
+
+    def _on_disk(self, keep: Retention) -> list[Leftover]:
+        """Return what takes room on the disk."""
         now = self.clock.now()
         found = [*self._checkouts(now - keep.checkouts), *self._spares(), *self._questions()]
         found += self._of_ended_goals("runs", Kind.TRANSCRIPTS, now - keep.transcripts)
         found += self._of_ended_tasks(now - keep.transcripts)
         found += self._of_ended_goals("artifacts", Kind.ARTIFACTS, now - keep.transcripts)
         found += self._checkpoints(now - keep.transcripts)
-        found += self._branches(now - keep.transcripts)
-        found = self._within(keep.disk_bytes, found)
-        return sorted(found, key=lambda one: (not one.free, one.kind, one.path))
+        return self._within(keep.disk_bytes, found)
 
     def free(self, *, older_than: timedelta | None = None) -> list[Leftover]:
         """Look anew, free what may go, and return what is gone."""
@@ -160,7 +163,7 @@ class Housekeeping:
         Raises:
             Abandoned: `go_on` said so before it was known what may go.
         """
-        found = self.leftovers()
+        found = self._on_disk(self.retention)
         before = self.clock.now() - self.retention.checkouts
         goes = [one for one in found if one.free and not one.is_warm and _is_needless(one, before)]
         excess = self._size(self.state) - sum(one.bytes for one in goes) - self.retention.disk_bytes
@@ -224,11 +227,10 @@ class Housekeeping:
     def _checkouts(self, before: datetime) -> Iterator[Leftover]:
         by_place: dict[Path, list[tuple[Task, Attempt]]] = {}
         for task, attempt in self._attempts():
-            if attempt.workspace and self._is_inside(Path(attempt.workspace)):
-                by_place.setdefault(Path(attempt.workspace), []).append((task, attempt))
+            place = Path(attempt.workspace or "")
+            if attempt.workspace and place.exists() and self._is_inside(place):  # of a long history few are there
+                by_place.setdefault(place, []).append((task, attempt))
         for place, users in by_place.items():
-            if not place.exists():
-                continue
             last = max((attempt for _, attempt in users), key=lambda one: one.token)
             workspace = self.workspaces().reopen(place, base=last.base_commit)
             if workspace is not None and self._is_inside(workspace.root):
@@ -386,23 +388,23 @@ class Housekeeping:
 
         Those of attempts that were rejected stay: no other branch has what they hold.
         """
+        workspaces = self.workspaces()
+        there = set(workspaces.branches())
         by_goal: dict[GoalId, list[Attempt]] = {}
-        for task, attempt in self._attempts():
+        for task, attempt in self._attempts() if there else ():
             is_landed = task.state is TaskState.DONE and attempt.outcome is Outcome.SUCCEEDED
             has_checkout = attempt.workspace is not None and Path(attempt.workspace).exists()
-            if is_landed and attempt.branch and not has_checkout:
+            if is_landed and attempt.branch in there and not has_checkout:
                 by_goal.setdefault(attempt.goal, []).append(attempt)
-        workspaces = self.workspaces()
         found: list[tuple[str, str]] = []
         for goal_id, attempts in by_goal.items():
             goal = self.store.goals.get(goal_id)
             old = goal.state not in GOAL_OPEN and goal.ended_at is not None and goal.ended_at <= before
             if not old or goal.delivery is not Delivery.DELIVERED or not goal.base_branch or not goal.result_branch:
                 continue
-            there = set(workspaces.branches(goal.id))
             landed = workspaces.landed(goal.result_branch, goal.base_commit)
             for one in attempts:
-                if one.branch not in there or one.commit is None or workspaces.tip(one.branch) != one.commit:
+                if one.branch is None or one.commit is None or workspaces.tip(one.branch) != one.commit:
                     continue  # somebody went on with it
                 if one.id in landed and workspaces.contains(goal.base_branch, landed[one.id]):
                     found.append((one.branch, one.commit))
@@ -449,8 +451,6 @@ class Housekeeping:
 
 def _is_needless(leftover: Leftover, before: datetime) -> bool:
     """Say whether nobody can want it any more; of checkouts, those that ended *before* then."""
-    if leftover.kind is Kind.BRANCHES:
-        return False  # it says how the agent got there, in its own commits
     if leftover.kind is not Kind.CHECKOUT:
         return True
     return leftover.needless_since is not None and leftover.needless_since <= before

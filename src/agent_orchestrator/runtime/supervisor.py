@@ -375,8 +375,10 @@ class Supervisor:
         goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
-        if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
-            self._log(f"no new starts: the {decision.stopped_by} is reached")
+        # Where nothing is left to start, nothing was stopped.
+        if goals and decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
+            how = "near" if decision.stopped_by == "deadline" else "reached"
+            self._log(f"no new starts: the {decision.stopped_by} is {how}")
             self.outlook.stopped_by = decision.stopped_by
         if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return

@@ -412,8 +412,8 @@ class Workspaces(Protocol):
         """Write a tree that is *tree* with *paths* as they are in the commit or tree *like*; absent there is absent."""
         ...
 
-    def branches(self, goal: GoalId) -> tuple[str, ...]:
-        """Return the goal's branches, for reports and for taking work in by hand."""
+    def branches(self, goal: GoalId | None = None) -> tuple[str, ...]:
+        """Return the goal's branches, or every goal's, for taking work in by hand and for tidying up."""
         ...
 
     def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:

@@ -256,8 +256,8 @@ class CheckoutWorkspaces:
         """Write a tree that is *tree* with *paths* as in *like*."""
         return self.repository.put_back(tree, paths, like=like)
 
-    def branches(self, goal: GoalId) -> tuple[str, ...]:
-        """Return the goal's branches."""
+    def branches(self, goal: GoalId | None = None) -> tuple[str, ...]:
+        """Return the goal's branches, or every goal's."""
         return self.repository.branches(goal)
 
     def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:

@@ -369,9 +369,10 @@ class Repository:
             self.git("update-index", "-z", "--index-info", env=env, input=os.fsencode("".join(lines)))
             return self.git("write-tree", env=env).text
 
-    def branches(self, goal: GoalId) -> tuple[str, ...]:
-        """Return the goal's branches by name."""
-        names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{self.prefix}/{goal}/").text
+    def branches(self, goal: GoalId | None = None) -> tuple[str, ...]:
+        """Return the names of the goal's branches, or of every goal's."""
+        below = f"{self.prefix}/{goal}" if goal is not None else self.prefix
+        names = self.git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/heads/{below}/").text
         return tuple(names.splitlines())
 
     def drop_branches(self, branches: Mapping[str, str]) -> tuple[str, ...]:

@@ -208,7 +208,7 @@ class SharedWorkspaces:
         """Refuse."""
         raise WorkspaceProblem(_NOTHING)
 
-    def branches(self, goal: GoalId) -> tuple[str, ...]:
+    def branches(self, goal: GoalId | None = None) -> tuple[str, ...]:
         """Return nothing."""
         return ()
 
