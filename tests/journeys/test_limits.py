@@ -157,11 +157,14 @@ def test_a_budget_in_time_stops_new_starts(begin: Begin) -> None:
     for name in ("a", "b"):
         project("submit", job(name, f"sleep 2\nwrite {name}.txt {name}"))
 
-    ran = project("run", "--max-agents", "2", "--budget", "1m")
+    ran = project("run", "--max-agents", "2", "--budget", "1m", "--json")
 
     assert ran.code == 7, ran.err
     assert "the budget is reached" in ran.err
     assert len(events(project, "task.started")) == 1, "all of it was set aside for the first one"
+    left = next(one["id"] for one in ran.json["goals"] if one["state"] != "completed")
+    (needs,) = project("report", left, "--json").json["needs_you"]
+    assert needs["what"] == "not_running" and "; the last one ended at its budget at " in needs["why"]
 
 
 def test_a_goals_budget_is_reserved_before_each_of_its_starts(begin: Begin) -> None:

@@ -26,6 +26,8 @@ def test_one_interrupt_saves_the_work_and_gives_the_task_back_uncharged(begin: B
     assert attempt["outcome"] == "cancelled"
     assert project.git("show", f"{attempt['branch']}:half.txt") == "half"
     assert project("task", "job-0", "--json").json["attempts_used"] == 0
+    (needs,) = project("report", "--json").json["needs_you"]
+    assert "; the last one was stopped by you at " in needs["why"]
     until(lambda: not marks(project) and not minders(project), "every process of ours has ended")
 
 

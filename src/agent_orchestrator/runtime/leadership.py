@@ -70,12 +70,12 @@ class Leader:
         with self._store.transaction():
             return self._store.leadership.renew(self._term, now=self._clock.now())
 
-    def resign(self) -> None:
-        """End the term and let go of the lock."""
+    def resign(self, stopped_by: str = "") -> None:
+        """End the term and let go of the lock; *stopped_by* says why work was left, as in ``Outlook``."""
         try:
             if self._term is not None:
                 with self._store.transaction():
-                    self._store.leadership.end(self._term, now=self._clock.now())
+                    self._store.leadership.end(self._term, now=self._clock.now(), stopped_by=stopped_by)
         finally:
             self._term = None
             if self._fd is not None:

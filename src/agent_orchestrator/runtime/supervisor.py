@@ -684,7 +684,7 @@ class Supervisor:
         with ExitStack() as last:  # each runs even if another fails; in reverse order
             last.callback(self.pieces.vigil.close)
             if not paused:  # a run that waits for room keeps the lead
-                last.callback(self.pieces.leader.resign)
+                last.callback(lambda: self.pieces.leader.resign(self.outlook.stopped_by))
                 last.callback(self.pieces.anchors.drop, math.inf, at_once=True)
             last.callback(self.pieces.notifier.close)
             last.callback(self.inbox.close)

@@ -10,8 +10,16 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.services import plan_changes
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.json_values import Json
-from agent_orchestrator.services.waiting import until_when
-from agent_orchestrator.stores import Store
+from agent_orchestrator.services.waiting import option, until_when
+from agent_orchestrator.stores import Leadership, Store
+
+STOPPED_BY = {
+    "budget": "ended at its budget",
+    "deadline": "ended at its deadline",
+    "limit": "ended without waiting for a limit",
+    "user": "was stopped by you",
+}
+"""What `Outlook.stopped_by` is to a person."""
 
 
 def needs_you(
@@ -50,9 +58,20 @@ def needs_you(
                 found.append(
                     {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
                 )
-        if not is_alive(store.leadership.get()):
+        leadership = store.leadership.get()
+        if not is_alive(leadership):
             waits = [until_when(hold, now) for hold in holds if hold.kind is not HoldKind.LOGIN]
-            why = "it is not finished and no supervisor is running"
+            why = f"it is not finished and no supervisor is running{_how_it_ended(leadership)}"
             why += f"; waiting for {' and '.join(waits)}" if waits else ""
             found.append({"what": "not_running", "risk": "high", "why": why, "command": "orchestrate run"})
     return sorted(found, key=lambda one: one["risk"] != "high")
+
+
+def _how_it_ended(leadership: Leadership | None) -> str:
+    """Say why the last run left work, where it is known."""
+    if leadership is None:
+        return ""
+    if leadership.ended_at is None:
+        return "; the last one died"
+    by = STOPPED_BY.get(str(option(leadership, "stopped_by")))
+    return f"; the last one {by} at {leadership.ended_at.astimezone():%H:%M}" if by else ""

@@ -49,7 +49,7 @@ class Leadership(NamedTuple):
     stop_wished: int = 0
     """0 go on, 1 wind down and save, 2 stop at once."""
     options: Mapping[str, object] | None = None
-    """What it was started with, for display: provider, until, budget."""
+    """What it was started with, for display: provider, until, budget; once it has ended also what it was stopped by."""
 
 
 class PlanRow(NamedTuple):

@@ -384,6 +384,6 @@ class LeadershipRow(Protocol):
         """Write down what somebody wants of the running supervisor."""
         ...
 
-    def end(self, term: int, *, now: datetime) -> None:
-        """Mark the term as ended, if it is still the latest."""
+    def end(self, term: int, *, now: datetime, stopped_by: str = "") -> None:
+        """Mark the term as ended, if it is still the latest; *stopped_by* goes to its options."""
         ...

@@ -67,10 +67,10 @@ class LeadershipTerms:
             (stop, max_agents),
         )
 
-    def end(self, term: int, *, now: datetime) -> None:
+    def end(self, term: int, *, now: datetime, stopped_by: str = "") -> None:
         """Mark the term as ended, if it is still the latest."""
         self._db.change(
-            "UPDATE leadership SET ended_at = ?, seen_at = ? "
+            "UPDATE leadership SET ended_at = ?, seen_at = ?, options = json_set(options, '$.stopped_by', ?) "
             "WHERE term = ? AND term = (SELECT max(term) FROM leadership)",
-            (to_ms(now), to_ms(now), term),
+            (to_ms(now), to_ms(now), stopped_by, term),
         )
