@@ -2,8 +2,12 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,75 +99,77 @@ def test_the_machine_is_kept_awake_while_there_is_work_and_no_longer(begin: Begi
     assert not said.exists()
 
 
-def test_a_suspend_past_the_deadline_winds_the_run_down_and_costs_the_agent_no_attempt(
-    begin: Begin, tmp_path: Path
-) -> None:
-    project = begin()
-    task = project("submit", job("long", "say I begin\nhang"), "--json").json["tasks"][0]["id"]
-    clock = HandClock()
+@dataclass
+class Night:
+    """A run in a thread of this process, under a clock moved by hand."""
+
+    clock: HandClock
+    looking: App
+    """Sees the project as another process does."""
+    run: threading.Thread
+    ended: list[Ran]
+
+    def suspended_at_work(self, task: str) -> None:
+        """Put the machine to sleep for eight hours while an agent works on *task*, and see that the run notices."""
+        wait_for(
+            lambda: any(one["task"] == task and one["state"] == "working" for one in self.looking.reports.agents())
+        )
+        self.clock.suspend(timedelta(hours=8))
+        wait_for(lambda: bool(self.looking.events.last(1, types=("machine.slept",))))
+
+    def over(self) -> Ran:
+        """Wait for the end of the run and return it."""
+        self.run.join(120)
+        (one,) = self.ended
+        return one
+
+
+@contextmanager
+def night(project: Caller, **how: Any) -> Iterator[Night]:
+    """Lead a run as *how* says, with a clock moved by hand."""
+    clock, ended = HandClock(), list[Ran]()
     app = build(project.folder, environ={**project.environ, "ORCHESTRATE_KEEP_AWAKE": "false"}, clock=clock)
-    ended: list[Ran] = []
     looking = build(project.folder, environ=project.environ)
 
     def lead(app: App) -> None:
-        ended.append(app.run(until=clock.now() + timedelta(hours=1)))
+        ended.append(app.run(**how))
         app.close()
 
     run = threading.Thread(target=lead, args=(app,))
     run.start()
     try:
-        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
-        clock.suspend(timedelta(hours=8))
-        run.join(120)
+        yield Night(clock, looking, run, ended)
     finally:
         if run.is_alive():
             looking.supervision.stop(now=True)
             run.join(120)
+        looking.close()
 
-    (one,) = ended
-    assert one.stopped_by == "deadline"
-    (attempt,) = looking.reports.task(task)["attempts"]
-    assert attempt["outcome"] == "cancelled" and looking.reports.task(task)["attempts_used"] == 0
-    (slept,) = looking.events.last(10, types=("machine.slept",))
-    assert slept.data["seconds"] == 8 * 3600
-    looking.close()
+
+def test_a_suspend_past_the_deadline_winds_the_run_down_and_costs_the_agent_no_attempt(begin: Begin) -> None:
+    project = begin()
+    task = project("submit", job("long", "say I begin\nhang"), "--json").json["tasks"][0]["id"]
+
+    with night(project, until=HandClock().now() + timedelta(hours=1)) as here:
+        here.suspended_at_work(task)
+
+        assert here.over().stopped_by == "deadline"
+        (attempt,) = here.looking.reports.task(task)["attempts"]
+        assert attempt["outcome"] == "cancelled" and here.looking.reports.task(task)["attempts_used"] == 0
+        (slept,) = here.looking.events.last(10, types=("machine.slept",))
+        assert slept.data["seconds"] == 8 * 3600
 
 
 def test_a_suspend_uses_up_no_budget_of_minutes(begin: Begin, tmp_path: Path) -> None:
     project = begin()
     awake = tmp_path / "awake"
-    first = project(
-        "submit", job("long", f"sh while ! test -e {awake}; do sleep 0.1; done\nwrite long.txt 1"), "--json"
-    )
-    task = first.json["tasks"][0]["id"]
-    clock = HandClock()
-    app = build(project.folder, environ={**project.environ, "ORCHESTRATE_KEEP_AWAKE": "false"}, clock=clock)
-    ended: list[Ran] = []
-    looking = build(project.folder, environ=project.environ)
+    work = f"sh while ! test -e {awake}; do sleep 0.1; done\nwrite long.txt 1"
+    first = project("submit", job("long", work), "--json").json["tasks"][0]["id"]
 
-    def lead(app: App) -> None:
-        ended.append(app.run(max_agents=2, budget=Budget(limit_seconds=3600)))
-        app.close()
-
-    run = threading.Thread(target=lead, args=(app,))
-    run.start()
-    try:
-        wait_for(lambda: looking.reports.task(task)["attempts"] != [] and working(looking, task))
-        clock.suspend(timedelta(hours=8))
-        wait_for(lambda: bool(looking.events.last(1, types=("machine.slept",))))
+    with night(project, max_agents=2, budget=Budget(limit_seconds=3600)) as here:
+        here.suspended_at_work(first)
         second = project("submit", job("next", "write next.txt 1"), "--json").json["tasks"][0]["id"]
         awake.touch()
-        run.join(120)
-    finally:
-        if run.is_alive():
-            looking.supervision.stop(now=True)
-            run.join(120)
 
-    (one,) = ended
-    assert one.stopped_by == ""
-    assert [looking.reports.task(each)["state"] for each in (task, second)] == ["done", "done"]
-    looking.close()
-
-
-def working(app: App, task: str) -> bool:
-    return bool([one for one in app.reports.agents() if one["task"] == task and one["state"] == "working"])
+        assert here.over().stopped_by == ""
+        assert [here.looking.reports.task(each)["state"] for each in (first, second)] == ["done", "done"]
