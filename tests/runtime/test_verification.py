@@ -568,7 +568,7 @@ def test_a_check_of_a_living_owner_is_left_alone(tmp_path: Path) -> None:
     run_dir = tmp_path / "runs" / "one"
     run_dir.mkdir(parents=True)
 
-    with commands._owned(run_dir):
+    with commands.owned(run_dir):
         commands.end_abandoned(tmp_path / "runs")
         assert run_dir.exists()
     commands.end_abandoned(tmp_path / "runs")

@@ -427,9 +427,11 @@ class Housekeeping:
                 yield Leftover(kind=Kind.QUESTION, path=folder, bytes=self._size(folder), about=about)
 
     def _attempts(self) -> Iterator[tuple[Task, Attempt]]:
-        for task in self.store.tasks.in_states(list(TaskState), limit=1_000_000):
-            for attempt in self.store.attempts.of_task(task.id):
-                yield task, attempt
+        """Return every attempt there was, one goal's after the other: a history may be long."""
+        for goal in self.store.goals.list(limit=1_000_000):
+            for task in self.store.tasks.of_goal(goal.id):
+                for attempt in self.store.attempts.of_task(task.id):
+                    yield task, attempt
 
     def _size(self, folder: Path) -> int:
         """Return the bytes of the files below *folder*; links are not followed, hard links count each time."""
