@@ -6,8 +6,8 @@ One ``run --watch`` works on goals of two tasks, the second after the first: one
 other takes it away. Each is checked and landed, and each goal delivered.
 A new goal comes every half second, so that an hour has 14,000 tasks: more than a year of nights. Once a minute it is
 looked at what the supervisor holds. Bound: in the last third of the time the medians of its memory, open files and
-threads are at most 1.1 times those of the third before. The first third is left out: there modules are loaded and caches
-filled. After an hour the run cleans up, and looks at every attempt there ever was. Linux only.
+threads are at most 1.1 times those of the third before. The first third is left out: there modules are loaded and
+caches filled. After an hour the run cleans up, and looks at every attempt there ever was. Linux only.
 """
 
 import argparse
