@@ -141,6 +141,8 @@ class Storm:
         self.submitter: tuple[subprocess.Popen[bytes], str] | None = None
         self.number = 0
         self._began = 0.0
+        self._log_before = 0
+        """Bytes of the log when the leader was started."""
         self._led = True
         self.environ = self._environ()
         self.disk: SmallDisk | None = None
@@ -298,6 +300,7 @@ class Storm:
                 self.oracle.violated(f"a supervisor ended by itself with {self.leader.returncode}")
             self.leader = None
         if self.leader is None:
+            self._log_before = self.ground.log.stat().st_size
             self.leader = self._orchestrate("run", "--watch", "--max-agents", str(AGENTS), out=subprocess.DEVNULL)
             self.figures.supervisors += 1
             self._was_full["leader"] = self._is_full()
@@ -430,20 +433,19 @@ class Storm:
         turn = self.figures.kills["disk"] % 3
         if turn == 0:
             self._go_on(0, lead=True)  # one that only starts cannot even open its database, and ends
-        paused, went_on = self._pauses()
         self.disk.fill(leave_bytes=self.random.choice((0, 0, LITTLE_BYTES)))
         self._was_full = dict.fromkeys(self._was_full, True)
         try:
             self._go_on(self.random.uniform(0.5, 3), lead=False)
             if turn == 0:
-                self._until(lambda: self._pauses()[0] > paused, "a leader whose disk was full did not pause")
+                self._until(self._is_paused, "a leader whose disk was full did not pause")
             elif turn == 2 and self.leader is not None:
                 self._kill_leader()
                 self._go_on(self.random.uniform(0.5, 2), lead=False)
         finally:
             self.disk.free()
         if turn == 0:
-            self._until(lambda: self._pauses()[1] > went_on, "a leader that paused did not go on when there was room")
+            self._until(lambda: not self._is_paused(), "a leader that paused did not go on when there was room")
 
     def _until(self, is_so: Callable[[], bool], wrong: str) -> None:
         """Go on until *is_so*; else something is *wrong*."""
@@ -454,9 +456,17 @@ class Storm:
                 return
             self._go_on(0.15, lead=False)
 
-    def _pauses(self) -> tuple[int, int]:
-        """Return how often supervisors said that they pause for want of room, and that they go on."""
-        said = self.ground.log.read_text(errors="replace")
+    def _is_paused(self) -> bool:
+        """Say whether the leader waits for room; it may from before, where a disk was full twice in a moment."""
+        paused, went_on = self._pauses(self._log_before)
+        return paused > went_on
+
+    def _pauses(self, before: int = 0) -> tuple[int, int]:
+        """Return how often supervisors said that they pause for want of room, and that they go on.
+
+        Looked at is the log after its first *before* bytes.
+        """
+        said = self.ground.log.read_bytes()[before:].decode(errors="replace")
         return said.count(" paused: "), said.count("there is room again")
 
     def _locked(self) -> set[tuple[str, int]]:

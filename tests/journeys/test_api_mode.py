@@ -140,7 +140,7 @@ def test_a_goal_is_planned_and_done_by_the_api_through_a_limit_a_red_check_and_a
     assert "Writing." in str(told.body["messages"]), "the model was shown what it had said before"
     assert "server side" in told.asked.system, "the specialist's role is the system prompt"  # type: ignore[union-attr]
     (hold,) = [one["data"] for one in events(here, "hold.started")]
-    assert (hold["provider"], hold["kind"], hold["stated"]) == ("api", "rate_limit", True)
+    assert (hold["provider"], hold["kind"]) == ("api", "rate_limit"), "stated, unless its two seconds were over by then"
     assert second["usage"]["cost_usd"] > 0 and second["usage"]["cost_is_estimate"] is True
     assert "return a - b" in (here.folder / "sub.py").read_text()
     assert len(here.git("log", "--format=%h", "main").splitlines()) == 4, "one commit a task, and the base"
