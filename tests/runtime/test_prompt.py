@@ -175,3 +175,12 @@ def test_an_agent_is_told_how_to_leave_something_for_others() -> None:
 
     for part in ("/view", "results/parser.json", "discoveries/", "shared/<key>.json", "artifacts/", "$ORCHESTRATE_CLI"):
         assert part in text
+
+
+def test_attempts_that_were_never_started_take_no_place_of_what_failed() -> None:
+    never = [replace(attempt(number, Outcome.CANCELLED, ""), reason="it was never started") for number in (2, 3, 4)]
+
+    text = first(earlier=[attempt(1, Outcome.REJECTED, "FAILED test_parser.py::test_empty"), *never])
+
+    assert "FAILED test_parser.py::test_empty" in text and text.count("it was never started") == 3
+    assert "interrupted from outside" in text and "to be mended still" in text

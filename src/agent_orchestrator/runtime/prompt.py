@@ -29,7 +29,7 @@ CONTEXT_LIMIT = 40_000
 REASON_LIMIT = 500
 """Characters of the line that says how an attempt ended; the evidence below it has room for more."""
 SHOWN_WHOLE = 2
-"""Attempts of which the next is told everything; of those before only how they ended."""
+"""Attempts of which the next is told everything; of the others only how they ended."""
 LINES_OF_HISTORY = 20
 EVIDENCE_HEADING = "## What happened before: evidence from the last attempt"
 """Stands above the evidence in a retry's prompt."""
@@ -186,8 +186,9 @@ def _text(value: object) -> str:
 
 
 def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> str:
-    """Return how every attempt ended, and of the last two what was tried and what the checks said.
+    """Return how every attempt ended, and of the last two that taught something what was tried and what checks said.
 
+    One that a dying supervisor never started teaches nothing, and there may be several after the one that does.
     What was said in the session *in_session* its agent remembers by itself.
     """
     landed = max((place for place, one in enumerate(earlier, 1) if one.outcome is Outcome.SUCCEEDED), default=0)
@@ -197,9 +198,11 @@ def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> st
     if not told:
         return ""
     parts = [EVIDENCE_HEADING]
-    if len(told) > SHOWN_WHOLE:
-        parts += [_ended(attempt) for attempt in told[:-SHOWN_WHOLE][-LINES_OF_HISTORY:]]
-    for attempt in told[-SHOWN_WHOLE:]:
+    whole = [one.id for one in told if _says_more(one)][-SHOWN_WHOLE:]
+    for place, attempt in enumerate(told):
+        if attempt.id not in whole:
+            parts += [_ended(attempt)] if place >= len(told) - LINES_OF_HISTORY else []
+            continue
         parts.append(_ended(attempt))
         remembered = in_session is not None and attempt.session == in_session
         if attempt.summary and not remembered:
@@ -220,8 +223,14 @@ def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> st
     else:
         parts.append(
             "The last attempt was interrupted from outside. Look at what is there (git status, git diff), and go on."
+            + (" What failed before it is to be mended still." if alike else "")
         )
     return "\n".join(parts)
+
+
+def _says_more(attempt: Attempt) -> bool:
+    """Say whether there is more to tell of an attempt than the line on how it ended."""
+    return bool(attempt.summary or attempt.commit or attempt.feedback not in {"", attempt.reason})
 
 
 def _ended(attempt: Attempt) -> str:
