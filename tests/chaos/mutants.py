@@ -33,6 +33,8 @@ class Mutant:
     patience_s: float = 60
     says: str = ""
     """Words of the violation that must be seen."""
+    sandbox: str = "auto"
+    """``off`` where the kernel would end what the broken program leaves behind: a sandbox is a line of defence too."""
 
 
 MUTANTS = (
@@ -114,6 +116,7 @@ MUTANTS = (
         manners=LEAVES_A_PROCESS[:1],
         kills=12,
         says="process",
+        sandbox="off",
     ),
     Mutant(
         name="record_before_the_end",
@@ -128,6 +131,7 @@ MUTANTS = (
         manners=LEAVES_A_PROCESS,
         kills=12,
         says="process",
+        sandbox="off",
     ),
     Mutant(
         name="early_ack",
@@ -200,6 +204,7 @@ def storm_with(mutant: Mutant, place: Path, seed: int) -> Figures:
         source=broken(mutant, place / "source"),
         patience_s=mutant.patience_s,
         fail_fast=True,
+        sandbox=mutant.sandbox,
     )
     return Storm(plan, place / "storm").run()
 

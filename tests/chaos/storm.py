@@ -82,6 +82,8 @@ class Plan:
     """After so long nothing more is killed."""
     fail_fast: bool = False
     """End at the first violation."""
+    sandbox: str = "auto"
+    """The setting of every run."""
 
 
 @dataclass
@@ -208,6 +210,7 @@ class Storm:
             "ORCHESTRATE_PASS_ENV": "SCRIPTED_*",
             "ORCHESTRATE_RETRY_SECONDS": "0",
             "ORCHESTRATE_STOP_SECONDS": "1",
+            "ORCHESTRATE_SANDBOX": self.plan.sandbox,
             "SCRIPTED_AGENT_WITNESS": str(ground.witness),
         }
 
