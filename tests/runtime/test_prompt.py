@@ -184,3 +184,11 @@ def test_attempts_that_were_never_started_take_no_place_of_what_failed() -> None
 
     assert "FAILED test_parser.py::test_empty" in text and text.count("it was never started") == 3
     assert "interrupted from outside" in text and "to be mended still" in text
+
+
+def test_what_was_last_judged_is_told_however_many_were_interrupted_after_it() -> None:
+    lost = [replace(attempt(number, Outcome.LOST, "red"), commit=f"{number}" * 12) for number in (2, 3, 4)]
+
+    text = first(earlier=[attempt(1, Outcome.REJECTED, "FAILED test_parser.py::test_empty"), *lost])
+
+    assert "FAILED test_parser.py::test_empty" in text

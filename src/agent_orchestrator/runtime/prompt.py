@@ -188,7 +188,7 @@ def _text(value: object) -> str:
 def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> str:
     """Return how every attempt ended, and of the last two that taught something what was tried and what checks said.
 
-    One that a dying supervisor never started teaches nothing, and there may be several after the one that does.
+    The last that was judged is among them, however many were interrupted after it: what it failed at is to be mended.
     What was said in the session *in_session* its agent remembers by itself.
     """
     landed = max((place for place, one in enumerate(earlier, 1) if one.outcome is Outcome.SUCCEEDED), default=0)
@@ -198,7 +198,8 @@ def _history(earlier: Sequence[Attempt], *, in_session: str | None = None) -> st
     if not told:
         return ""
     parts = [EVIDENCE_HEADING]
-    whole = [one.id for one in told if _says_more(one)][-SHOWN_WHOLE:]
+    judged = [one for one in told if one.feedback not in {"", one.reason}][-1:]
+    whole = [one.id for one in (*[one for one in told if _says_more(one)][-SHOWN_WHOLE:], *judged)]
     for place, attempt in enumerate(told):
         if attempt.id not in whole:
             parts += [_ended(attempt)] if place >= len(told) - LINES_OF_HISTORY else []
