@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import select
@@ -12,7 +13,7 @@ import pytest
 
 from agent_orchestrator.runtime import minder
 from agent_orchestrator.runtime.process import Process, Spawn, as_json
-from agent_orchestrator.runtime.run_dir import ExitRecord, Why, exit_record
+from agent_orchestrator.runtime.run_dir import ExitRecord, State, Why, exit_record, state
 from runtime import trees
 from runtime.conftest import Start
 from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
@@ -271,6 +272,36 @@ def test_a_minder_with_nothing_to_do_uses_no_cpu(tree: Tree) -> None:
     select.select([process], [], [], 3)
     assert ticks() - before[0] <= 5
     assert wakes() - before[1] <= 20
+
+
+STAYS_BEFORE_EXEC = """
+import sys
+from agent_orchestrator.runtime import minder
+minder._raise_oom_score = lambda: open(sys.argv.pop()).read()
+minder.main(sys.argv)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("ps") is None, reason="reads the tree with ps")
+def test_an_agent_that_was_not_executed_yet_does_not_hide_its_minders_death(
+    spawn: Callable[..., Spawn], tmp_path: Path
+) -> None:
+    made = spawn("true")
+    made.run_dir.mkdir()
+    (made.run_dir / "spawn.json").write_text(json.dumps(as_json(made)))
+    os.mkfifo(tmp_path / "gate")
+    with (made.run_dir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        options = [str(made.run_dir), "--lock", str(lock.fileno()), "--sampled"]  # then it outlives the minder
+        program = [sys.executable, "-c", STAYS_BEFORE_EXEC, *options, str(tmp_path / "gate")]
+        running = subprocess.Popen(program, pass_fds=[lock.fileno()])
+    with running:
+        wait_for((made.run_dir / "pid.json").exists)
+        running.kill()
+
+    assert state(made.run_dir) is State.VANISHED
+    with (tmp_path / "gate").open("w"):
+        pass  # it goes on, finds that nobody opens its gate, and ends
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="reads the tree with ps")

@@ -180,9 +180,10 @@ class SampledTree:
 class Minder:
     """One attempt, from spawn.json to exit.json."""
 
-    def __init__(self, run_dir: str, lifeline: int | None, *, sampled: bool) -> None:
+    def __init__(self, run_dir: str, lifeline: int | None, lock: int | None = None, *, sampled: bool) -> None:
         self.run_dir = run_dir
         self.lifeline = lifeline
+        self.lock = lock
         self.sampled = sampled
         self.started_at = time.time()
         self.started = time.monotonic()
@@ -246,13 +247,18 @@ class Minder:
             self.lacked_room = any(free_bytes(folder) < self.reserve_bytes for folder in self.written)
 
     def _launch(self) -> None:
-        """Fork the agent, make pid.json durable, then let it execute."""
+        """Fork the agent, make pid.json durable, then let it execute.
+
+        The agent is recorded only when it leads a session, dies with us and has let go of our lock: who reads pid.json
+        and finds the lock free knows that there is no minder, at every moment.
+        """
         self.logs = [
             os.open(f"{self.run_dir}/{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             for name in ("stdout", "stderr")
         ]
         stdin = os.open(self.stdin, os.O_RDONLY)
         gate, opener = os.pipe()
+        ready, stands = os.pipe()
         self.failure, report = os.pipe()
         if _LINUX and not self.sampled:
             _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -260,8 +266,9 @@ class Minder:
         self.agent = os.fork()
         if self.agent == 0:
             os.close(opener)  # or its end of file would never come when we die before opening the gate
-            self._become_agent(me, stdin, gate, report)
+            self._become_agent(me, stdin, stands, gate, report)
         os.close(gate)
+        os.close(stands)
         os.close(report)
         os.close(stdin)
         self.tree = SampledTree(self.agent, self.run_id) if self.sampled or not _LINUX else SubreaperTree()
@@ -271,6 +278,8 @@ class Minder:
             "boot_id": boot_id(),
             "run_id": self.run_id,
         }
+        os.read(ready, 1)  # or it died, and its end of file says so
+        os.close(ready)
         try:
             _write(f"{self.run_dir}/pid.json", identity)
             with contextlib.suppress(BrokenPipeError):  # it failed before the gate; its report says why
@@ -282,16 +291,20 @@ class Minder:
         finally:
             os.close(opener)
 
-    def _become_agent(self, minder: int, stdin: int, gate: int, report: int) -> None:
+    def _become_agent(self, minder: int, stdin: int, stands: int, gate: int, report: int) -> None:
         """Turn the forked child into the agent; never returns."""
         step = "set up"
         try:
+            if self.lock is not None:
+                os.close(self.lock)  # we have it from the fork; held here, it would hide the minder's death
             os.setsid()
             if _LINUX:
                 if not self.sampled:
                     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != minder:  # died before the line above: nobody would tell us
                     os._exit(127)
+            os.write(stands, b"!")
+            if _LINUX:
                 _raise_oom_score()
             signal.set_wakeup_fd(-1)
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -711,7 +724,8 @@ def main(argv: list[str]) -> None:
     for fd in descriptors.values():
         os.set_inheritable(fd, False)  # an agent holding them would hide our death, or the supervisor's
     take_name(NAME)
-    Minder(os.path.abspath(argv[1]), descriptors.get("--lifeline"), sampled="--sampled" in argv).run()
+    lifeline, lock = descriptors.get("--lifeline"), descriptors.get("--lock")
+    Minder(os.path.abspath(argv[1]), lifeline, lock, sampled="--sampled" in argv).run()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ What may be concluded, and from what (everything else is unknown, and unknown is
 * **Never started**: nobody holds ``RUN_DIR/lock`` and there is no ``pid.json``. We lock the file before the minder
   exists and the minder inherits the lock, so there is no gap; and the agent may execute only after pid.json is durable.
 * **Starting**: the lock is held and there is no pid.json yet.
-* **Running**: the lock is held. Only the minder can hold it: it closes the descriptor at the agent's exec, so no agent
-  has it, and the kernel releases it at the minder's death however it dies. Neither a reused pid nor a permission error
+* **Running**: the lock is held. Only the minder can hold it: the agent's process lets go of it before pid.json is
+  written, and the kernel releases it at the minder's death however it dies. Neither a reused pid nor a permission error
   can imitate that. Before a signal is sent, boot id, pid and start time must name the same process as well.
 * **Ended**: ``exit.json`` exists. It is renamed into place complete and fsynced, after the kernel reported that no
   child is left (ECHILD; on Linux the minder is a subreaper, so that means the whole tree), or with what is left in
