@@ -17,6 +17,7 @@
   it checked by ``verification`` (``commands``, ``failures``, ``counting``, ``check_memory``) and looked through by
   ``scrutiny`` (``tampering``, ``cases``, ``cases_python``, ``check_edits``, ``unfinished``, ``asked``);
   ``resolutions`` looks at conflicts done again.
-- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run;
-  ``taken_in`` notices what the user merged by hand.
+- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run:
+  it frees ``leftovers``, of ``used_checkouts`` those that hold nothing any more. ``taken_in`` notices what the user
+  merged by hand.
 """
