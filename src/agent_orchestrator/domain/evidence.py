@@ -59,6 +59,8 @@ class ConcernKind(StrEnum):
     """The program finds out that it is being tested."""
     PLACEHOLDER = "placeholder"
     """What was asked for is announced, not done."""
+    CONFLICT_LEFT = "conflict_left"
+    """A file holds both sides of a merge conflict between its markers."""
     OUT_OF_SCOPE = "out_of_scope"
     """Files were changed that the plan did not give to the task."""
 

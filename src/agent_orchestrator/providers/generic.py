@@ -74,6 +74,7 @@ class Generic:
     version_argv: tuple[str, ...] = ()
     """Never asked: a program that does not know the question might take it for work."""
     is_demo: bool = False
+    reports_usage: bool = False
 
     @property
     def title(self) -> str:
