@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent_orchestrator.app import App, build
-from agent_orchestrator.runtime.housekeeping import Abandoned, Housekeeping, Leftover, Retention
+from agent_orchestrator.runtime.housekeeping import Housekeeping
+from agent_orchestrator.runtime.leftovers import Abandoned, Leftover, Retention
 from agent_orchestrator.runtime.tidying import Tidying
 from calling import Caller, wait_for
 
