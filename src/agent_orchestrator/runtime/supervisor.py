@@ -258,7 +258,8 @@ class Supervisor:
             has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
             holds=self.pieces.holds.current(),
             all_held=self._providers.all_held(),
-            stopped_by=self.outlook.stopped_by,
+            # What is at work may still end the goal well: nobody is woken before it has ended.
+            stopped_by="" if at_work else self.outlook.stopped_by,
             output=sum(follower.tailer.offset for follower in self.running.values()),
         )
 
@@ -279,8 +280,7 @@ class Supervisor:
         goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
-        # Where nothing is left to start, nothing was stopped.
-        if goals and decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
+        if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by and self._has_unstarted(goals):
             how = "near" if decision.stopped_by == "deadline" else "reached"
             self._log(f"no new starts: the {decision.stopped_by} is {how}")
             self.outlook.stopped_by = decision.stopped_by
@@ -306,6 +306,11 @@ class Supervisor:
             if attempt.provider == decision.provider:
                 self._providers.takes_tasks(attempt.provider)
             self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
+
+    def _has_unstarted(self, goals: tuple[GoalId, ...]) -> bool:
+        """Say whether *goals* have tasks that are not started; without them nothing is stopped."""
+        found = [self.pieces.store.tasks.counts(goal) for goal in goals]
+        return any(counts[TaskState.READY] or counts[TaskState.BLOCKED] for counts in found)
 
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
