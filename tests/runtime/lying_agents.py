@@ -56,7 +56,7 @@ LIARS = (
         name="leaves a conflict unresolved",
         suite=PASSES,
         asked=FEATURE,
-        left={**DONE, "NEWS.md": "# News\n\n<<<<<<< ours\n- orders\n=======\n- prices\n>>>>>>> theirs\n"},
+        left={**DONE, "docs/prices.md": "# Prices\n\n<<<<<<< ours\n- orders\n=======\n- prices\n>>>>>>> theirs\n"},
         seen=frozenset({K.CONFLICT_LEFT}),
     ),
     Agent(name="fails its own acceptance", asked=FEATURE, left=DONE, verify="grep -q refund shop/prices.py"),
