@@ -20,7 +20,6 @@ from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import (
     BadInput,
     InvalidPlan,
-    LimitReached,
     NotFound,
     NothingToDo,
     NotReady,
@@ -33,6 +32,7 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.planning.editing import edited
 from agent_orchestrator.planning.splitting import Parts, Splitter
+from agent_orchestrator.runtime.asking import NoAnswer
 from agent_orchestrator.runtime.replanner import Replanner
 from agent_orchestrator.services.plan_changes import made as versions_made
 from agent_orchestrator.services.questions import Questions
@@ -611,7 +611,7 @@ def asking(app: App, task: Task, *, uses: Usage, answer: str = "{}", short: Call
         clock.advance(timedelta(minutes=1))
         tell(uses)
         if answer == "":
-            raise LimitReached("claude: usage limit reached")
+            raise NoAnswer("claude: usage limit reached")
         return answer
 
     questions = Questions(store=app.store, clock=clock, events=app.events)
@@ -628,7 +628,7 @@ def test_what_a_planner_used_counts_in_its_goal_and_in_its_run_and_in_no_other(a
     uses = Usage(input_tokens=1_000, cached_tokens=7, output_tokens=30, cost_micro_usd=400_000, cost_is_estimate=True)
 
     assert asking(app, task, uses=uses, answer="[1]")("divide", {}) == "[1]"
-    with pytest.raises(LimitReached, match="usage limit"):
+    with pytest.raises(NoAnswer, match="usage limit"):
         asking(app, task, uses=uses, answer="")("divide", {})
 
     used = app.budgets.used(goal=goal.id)

@@ -42,7 +42,6 @@ MARKS = {
     "done": "+",
     "running": "*",
     "claimed": "*",
-    "waiting": "?",
     "verifying": "*",
     "landing": "*",
     "failed": "!",
