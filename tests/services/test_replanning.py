@@ -647,6 +647,20 @@ def test_what_a_planner_used_counts_in_its_goal_and_in_its_run_and_in_no_other(a
     assert app.reports.snapshot()["spend"]["cost_usd"] == 0.8
 
 
+def test_a_report_tells_of_a_planner_who_told_no_cost(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("big"))
+    fail(app, clock)
+    task = by_key(app, goal)["big"]
+    with pytest.raises(NoAnswer, match="usage limit"):
+        asking(app, task, uses=Usage(), answer="")("divide", {})
+
+    assert "asked once how to divide big, no cost reported." in verdict(app.reports.goal(goal))[-1]
+
+    asking(app, task, uses=Usage(cost_micro_usd=400_000))("divide", {})
+
+    assert "asked 2 times how to divide big, at least $0.40." in verdict(app.reports.goal(goal))[-1]
+
+
 def test_a_planner_who_is_asked_by_hand_is_paid_too(having: With) -> None:
     app = having(replan="never")
     goal, added = accept(app, planned("big"))

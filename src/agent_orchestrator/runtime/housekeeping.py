@@ -81,11 +81,7 @@ class Housekeeping:
 
     def free(self, *, older_than: timedelta | None = None) -> list[Leftover]:
         """Look anew, free what may go, and return what is gone."""
-        freed = self._freed(one for one in self.leftovers(older_than=older_than) if one.free)
-        if any(one.kind is Kind.CHECKOUT for one in freed):
-            for spare in self._spares():  # what was closed just now was kept as a spare
-                self._remove(spare.path)
-        return freed
+        return self._freed(one for one in self.leftovers(older_than=older_than) if one.free)
 
     def tidy(self) -> Tidied:
         """Free what needs nobody's consent, and say which work stays and how to get it.
@@ -134,6 +130,9 @@ class Housekeeping:
                 except (OrchestratorError, OSError):
                     continue  # its work could not be kept a moment ago: the disk is full, say
             self._remove(leftover.path)
+            for spare in self._disk.folders(SPARE) if leftover.workspace is not None else ():
+                if spare.name.startswith(f"{leftover.path.name}-"):  # closing it kept it as a spare
+                    self._remove(spare)
             if not leftover.path.exists():
                 freed.append(leftover)
         return freed

@@ -258,7 +258,8 @@ class Supervisor:
             has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
             holds=self.pieces.holds.current(),
             all_held=self._providers.all_held(),
-            stopped_by=self.outlook.stopped_by,
+            # What is at work may still end the goal well: nobody is woken before it has ended.
+            stopped_by="" if at_work else self.outlook.stopped_by,
             output=sum(follower.tailer.offset for follower in self.running.values()),
         )
 
@@ -279,8 +280,8 @@ class Supervisor:
         goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
-        if goals:  # where nothing is left to start, nothing was stopped
-            self._tell_what_stops(decision.stopped_by)
+        if decision.stopped_by:
+            self._tell_what_stops(decision.stopped_by, goals)
         if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
         bounded = self._spending.bounded(goals)
@@ -292,9 +293,9 @@ class Supervisor:
             if not self._claim(decision):
                 return
 
-    def _tell_what_stops(self, limit: str) -> None:
-        """Tell once that the run's *limit* lets nothing more start; with none there is nothing to tell."""
-        if not limit or limit == self.outlook.stopped_by:
+    def _tell_what_stops(self, limit: str, goals: tuple[GoalId, ...]) -> None:
+        """Tell once that the run's *limit* lets nothing more of *goals* start."""
+        if limit == self.outlook.stopped_by or not self._has_unstarted(goals):
             return
         self.outlook.stopped_by = limit
         self._log(f"no new starts: the {limit} is {'near' if limit == 'deadline' else 'reached'}")
@@ -316,6 +317,11 @@ class Supervisor:
             self._providers.takes_tasks(attempt.provider)
         self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
         return True
+
+    def _has_unstarted(self, goals: tuple[GoalId, ...]) -> bool:
+        """Say whether *goals* have tasks that are not started; without them nothing is stopped."""
+        found = [self.pieces.store.tasks.counts(goal) for goal in goals]
+        return any(counts[TaskState.READY] or counts[TaskState.BLOCKED] for counts in found)
 
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
