@@ -17,6 +17,7 @@ from prompt_toolkit.output import DummyOutput
 
 from agent_orchestrator.app import App, build
 from agent_orchestrator.cli.session import Session
+from agent_orchestrator.cli.terminal import Drawn
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.commands import COMMANDS
@@ -258,6 +259,32 @@ def test_a_hundred_kilobytes_are_pasted_and_are_talk_not_commands(seat: Seat) ->
     assert "claude: That is a long log." in said
     assert "r 1\nr 2" in model.prompts[0]
     assert seat.app.plans.said("mine")[0] == ("you", log)
+
+
+def test_a_long_paste_is_a_mark_in_the_line_and_whole_in_what_is_said(seat: Seat) -> None:
+    model = Script(says("Read."))
+    log = "words without a newline " * 4_000
+    drawn: list[str] = []
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        session = Session(seat.app, seat.saved, plain=False)
+        session.planner.models = (Model(name="claude", complete=model),)
+        assert isinstance(session.door, Drawn)
+        session.door._commands.default_buffer.on_text_changed += lambda buffer: drawn.append(buffer.text)
+        keys.send_text("look at ")
+        pasting = threading.Thread(target=lambda: keys.send_text(f"\x1b[200~{log}\x1b[201~, please\r{CTRL_D * 3}"))
+        pasting.start()
+        session.talk(fresh=False)
+        pasting.join(120)
+
+    assert seat.app.plans.said("mine")[0] == ("you", f"look at {log}, please")
+    assert "look at [pasted 1: 96,000 characters], please" in drawn
+    assert max(len(text) for text in drawn) < 100, "a line of 100,000 characters takes half a minute to draw"
+
+
+def test_a_short_paste_stands_in_the_line_as_it_is(seat: Seat) -> None:
+    seat.types(raw="\x1b[200~m 1 size L\x1b[201~\r")
+
+    assert seat.changed() == ["~ part-1: size M → L"]
 
 
 def test_two_terminals_at_once_the_second_is_told_and_takes_the_newest(seat: Seat) -> None:
