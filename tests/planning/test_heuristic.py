@@ -140,6 +140,45 @@ def test_an_app_is_modelled_then_served_then_shown_then_verified(goal: str) -> N
     assert [task.phase for task in plan.tasks] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Build an online shop with a cart, checkout and receipts",
+        "Crear una tienda en línea con carrito, pago y correos",
+        "Baue einen Online-Shop mit Warenkorb, Kasse und Rechnungen",
+        "Créer une boutique en ligne avec panier, paiement et factures",
+        "建立一个网上商店，包括购物车、支付和订单管理",
+    ],
+)
+def test_a_shop_is_an_app_in_any_of_the_languages(goal: str) -> None:
+    plan = planned(goal)
+
+    assert titles(plan)[0] == "Design the data model and database schema"
+    assert sum(title.startswith("Implement ") for title in titles(plan)) == 3
+    assert "Build the user interface" in titles(plan)
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Erstelle eine REST-API für Bücher mit Anmeldung, Suche und Tests",
+        "Crea una API REST para libros con autenticación, búsqueda y pruebas",
+        "创建一个图书REST API，包括登录、搜索和测试",
+    ],
+)
+def test_tests_beside_the_features_of_an_api_are_no_feature_in_any_language(goal: str) -> None:
+    found = titles(planned(goal))
+
+    assert "Implement the endpoints" in found and "Test the API end to end" in found, found
+
+
+@pytest.mark.parametrize(
+    "goal", ["Migrar la base de datos de MySQL a PostgreSQL", "Migriere die Datenbank von MySQL nach PostgreSQL"]
+)
+def test_a_database_is_moved_in_steps_in_any_language(goal: str) -> None:
+    assert titles(planned(goal))[:4] == titles(planned("Migrate the database from MySQL to PostgreSQL"))[:4]
+
+
 def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
     server = Profile(folder=Path("/nowhere"), languages=(("Go", 40),))
 

@@ -108,6 +108,19 @@ def test_documentation_in_a_sentence_of_its_own_is_beside_the_work() -> None:
     assert route("Document it in the README", "", ROSTER).specialist == "documentation-writer"
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Add a rate limiter and document it",
+        "Ajoute une authentification et documente-la",
+        "Baue die Anmeldung um und beschreibe sie in der README",
+        "Mejora la autenticación y documéntala",
+    ],
+)
+def test_a_clause_that_asks_to_describe_what_was_made_makes_nobody_a_writer(title: str) -> None:
+    assert route(title, "", ROSTER).specialist != "documentation-writer"
+
+
 def test_likeness_is_told_in_the_words_that_stand_there() -> None:
     found = route("Handle time zones in the report", "", ROSTER)
 

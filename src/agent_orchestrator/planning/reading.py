@@ -85,7 +85,8 @@ _LINK = re.compile(
 _AS_WELL = re.compile(r"\s+(?:plus|as well as|using|via|behind|on top of|with)\s+", re.I)
 _BESIDES = re.compile(
     r"(?:with|avec|con|com|mit|plus)\b|"
-    r"(?:\w+ )?(?:tests?|testing|docs|documentation|auth\w*|logins?|deployment|ci/cd|monitoring)$",
+    r"(?:\w+ )?(?:tests?|testing|pruebas|testes|测试|docs|documentation|documentación|dokumentation|文档|auth\w*|"
+    r"logins?|deployment|ci/cd|monitoring)$",
     re.I,
 )
 """Beside a list of features these are not features; they get tasks of their own or none."""

@@ -97,11 +97,14 @@ _BESIDES_MORE = re.compile(
 """The same at the head of a list: "… with docs, examples, and a release"."""
 
 _BESIDES_SAID = re.compile(
-    r"(?<=\w)\s*[,;.]\s+(?:and\s+)?(?:(?:then|finally|also)\s+)?(?:document|describe|mention|explain|test|cover)\s+"
-    r"(?:it|them|this|that|everything|both|all of (?:it|them))\b(?:\s+(?:in|with|by)\s+[\w. -]{2,40})?\s*[.!]?$",
+    r"(?<=\w)(?:\s*[,;.]\s+(?:and\s+)?|\s+(?:and|und|et|y|e)\s+)(?:(?:then|finally|also)\s+)?"
+    r"(?:(?:document|describe|mention|explain|test|cover)\s+(?:it|them|this|that|everything|both|all of (?:it|them))"
+    r"|(?:dokumentiere|beschreibe|erkläre|teste)\s+(?:ihn|sie|es|das|alles|beides)"
+    r"|(?:documente|décris|teste)[sz]?-l(?:e|a|es)|(?:documént|descríb|pruéb)[ae]l[oa]s?)\b"
+    r"(?:\s+(?:in|with|by|dans|avec|en|con|mit)\s+[\w. -]{2,40})?\s*[.!]?$",
     re.I,
 )
-"""The same in a sentence of its own: "…, then document it in the README"."""
+"""The same in a clause of its own: "…, then document it in the README"."""
 
 _BUILT = re.compile(r"\s+(?:that|which|who|whose|where|for|so that|to)\s+", re.I)
 """Where the title of something to be built goes on to say what it is for. "Build a bot that reminds people of meetings"
