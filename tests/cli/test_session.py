@@ -6,7 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -459,6 +459,25 @@ def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
 
     assert "claude: So be it." in said
     assert seat.saved.plan.assumptions == ("It was asked: True",)
+
+
+def test_who_made_the_plan_is_talked_with_first(tmp_path: Path) -> None:
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text("#!/bin/sh\n")
+    claude.chmod(0o755)
+    (tmp_path / "project").mkdir()
+    environ = {"HOME": str(tmp_path), "PATH": f"{claude.parent}:/usr/bin:/bin", "ANTHROPIC_API_KEY": "made-up"}
+    app = build(tmp_path / "project", environ=environ, flags={"planner": "auto", "verify": "true"})
+    plan = app.decomposer(None).decompose(GOAL)
+
+    def asked(source: str) -> list[str]:
+        saved = app.plans.save(replace(plan, source=source))
+        return [model.name for model in Session(app, saved, plain=True).planner.models]
+
+    assert asked("claude") == ["claude", "api"]
+    assert asked("rules") == asked("api") == ["api", "claude"]
+    app.close()
 
 
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:
