@@ -23,6 +23,7 @@ ROSTER = Roster()
         ("Doctor the docket", "documentation-writer"),  # doc-tor
         ("Decide the incidental social", "devops-ci-engineer"),  # de-ci-de
         ("Cause a pause in the dagger", "data-pipeline-engineer"),  # dag-ger
+        ("Count words per chapter", "specifications-engineer"),  # word-ing
     ],
 )
 def test_a_part_of_a_word_never_decides(title: str, never: str) -> None:
