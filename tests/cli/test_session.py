@@ -281,6 +281,17 @@ def test_a_long_paste_is_a_mark_in_the_line_and_whole_in_what_is_said(seat: Seat
     assert max(len(text) for text in drawn) < 100, "a line of 100,000 characters takes half a minute to draw"
 
 
+def test_a_paste_of_another_session_is_not_said_by_its_mark(seat: Seat) -> None:
+    model = Script(says("Read."))
+    talking = (Model(name="claude", complete=model),)
+    seat.types(raw=f"\x1b[200~{'words ' * 1_000}\x1b[201~\r", models=talking)
+
+    said = seat.types(raw="\x1b[A\r", models=talking)[1]
+
+    assert "what was pasted then is not kept: paste it again" in said
+    assert len(model.prompts) == 1
+
+
 def test_a_short_paste_stands_in_the_line_as_it_is(seat: Seat) -> None:
     seat.types(raw="\x1b[200~m 1 size L\x1b[201~\r")
 

@@ -4,6 +4,7 @@ The second is for screen readers (``--plain``), dumb terminals and pipes of a te
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -25,6 +26,7 @@ COMPLETED_CHARS = 400
 PASTED_SHOWN_CHARS = 2_000
 """A longer paste stands in the line as a mark. Drawing one line of 100,000 characters took prompt_toolkit 3.0 half a
 minute, and nobody reads them there."""
+_PASTED = re.compile(r"\[pasted \d+: [\d,]+ characters\]")
 
 ROWS_BESIDES = 3
 """Rows that a prompt and what was typed take, beside the plan and an answer."""
@@ -172,6 +174,9 @@ class Drawn(Plain):
         if not line.strip():
             self._drawn = None
         self.say([render.paint(f"plan> {render.line(line)}", dim=True)] if line.strip() else [])
+        if len(line) < PASTED_SHOWN_CHARS and _PASTED.search(line):  # a line of the history, from another session
+            self.say(["what was pasted then is not kept: paste it again"])
+            return ""
         return line
 
     def say(self, lines: Sequence[str]) -> None:
