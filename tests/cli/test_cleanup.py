@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_orchestrator.app import build
-from agent_orchestrator.runtime.housekeeping import Leftover, Retention
+from agent_orchestrator.runtime.leftovers import Leftover, Retention
 from calling import Caller, wait_for
 
 

@@ -121,6 +121,30 @@ def test_status_shows_spend_beside_its_ceiling(here: App) -> None:
     assert "Cost: $1.25, budget $5.00." in orchestrate("report").out
 
 
+def test_a_ceiling_of_less_than_ten_minutes_is_told_to_a_tenth(here: App) -> None:
+    plan = Plan(goal="Build it", source="rules", tasks=(planned("a"),))
+    here.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_seconds=12)))
+
+    assert "budget 0.2 minutes of work" in orchestrate("status").out
+    assert "budget 0.2 minutes of work" in orchestrate("report").out
+
+
+def test_a_tasks_story_tells_what_all_its_attempts_cost_together(here: App) -> None:
+    accept(here, planned("a"))
+    for micro_usd, is_estimate in ((240_000, True), (240_000, True), (480_000, False)):
+        attempt = here.tasks.started(claim(here))
+        usage = Usage(cost_micro_usd=micro_usd, cost_is_estimate=is_estimate, input_tokens=1_000)
+        task = fail(here, replace(attempt, usage=usage), outcome=Outcome.FAILED, reason="it broke")
+        here.tasks.retry(task.id)
+
+    assert "cost: about $0.96 (estimate)" in orchestrate("report").out
+
+    attempt = here.tasks.started(claim(here))
+    fail(here, replace(attempt, usage=Usage(input_tokens=1_000)), outcome=Outcome.FAILED, reason="it broke")
+
+    assert "cost: at least about $0.96 (estimate)" in orchestrate("report").out, "one told no price"
+
+
 def test_a_report_does_not_say_that_nothing_needs_you_while_another_goal_does(here: App, clock: HandClock) -> None:
     failed, _ = accept(here, planned("a"), text="The failed one")
     fail(here, claim(here), outcome=Outcome.CONFLICT, reason="it clashes")

@@ -376,9 +376,15 @@ def test_a_ceiling_that_the_agents_reports_cannot_reach_is_told_before_the_night
     in_dollars = repository("run", "--budget", "5")
     repository("submit", "Add another file")
     in_minutes = repository("run", "--budget", "5,90m")
+    repository("submit", "--budget", "100k tokens", "Add a third file")
+    of_the_goal = repository("run")
+    repository("submit", "--budget", "90m", "Add a fourth file")
+    of_each_task = repository("run", ORCHESTRATE_TASK_BUDGET="2")
 
     assert "generic reports neither dollars nor tokens" in in_dollars.err and "90m" in in_dollars.err
     assert "reports neither" not in in_minutes.err
+    assert "generic reports neither" in of_the_goal.err
+    assert "generic reports neither" in of_each_task.err
 
 
 def test_a_run_that_begins_while_its_provider_waits_says_until_when(repository: Caller) -> None:

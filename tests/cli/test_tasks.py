@@ -49,6 +49,20 @@ def demo_attempt(
     return attempt
 
 
+def test_a_task_names_a_checkout_only_while_it_is_there(here: App, tmp_path: Path) -> None:
+    attempt = demo_attempt(here, tmp_path)
+    checkout = tmp_path / "checkout"
+    here.tasks.progressed(replace(attempt, workspace=str(checkout)))
+    checkout.mkdir()
+
+    there = orchestrate("task", "a").out
+    checkout.rmdir()
+    gone = orchestrate("task", "a").out
+
+    assert str(checkout) in there
+    assert str(checkout) not in gone and attempt.run_dir in gone
+
+
 def test_a_task_shows_its_attempts_evidence_cost_and_transcript(here: App) -> None:
     _, tasks = accept(here, planned("a"), planned("b", "a"))
     first = here.tasks.started(claim(here))

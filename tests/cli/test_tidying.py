@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent_orchestrator.app import App, build
-from agent_orchestrator.runtime.housekeeping import Abandoned, Housekeeping, Leftover, Retention
+from agent_orchestrator.runtime.housekeeping import Housekeeping
+from agent_orchestrator.runtime.leftovers import Abandoned, Leftover, Retention
 from agent_orchestrator.runtime.tidying import Tidying
 from calling import Caller, wait_for
 
@@ -106,6 +107,7 @@ def test_only_beyond_the_disk_budget_warm_checkouts_go_and_then_needless_ones_th
     assert (enough.freed, enough.kept) == ((), ())
     assert kinds(keeping(app, disk_bytes=size - 2**19).tidy().freed) == ["spare"]
     assert kinds(keeping(app, disk_bytes=1).tidy().freed) == ["checkout"]
+    assert list((app.state / "spare").iterdir()) == [], "what is said to be freed is not kept as a spare"
 
 
 def test_a_task_that_was_sent_back_keeps_its_checkout(app: App, call: Caller) -> None:

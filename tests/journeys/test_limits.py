@@ -210,6 +210,36 @@ def test_a_loop_is_cut_and_the_dead_letter_shows_every_reason_and_a_comment_gets
     assert project("status", "--failed").out.strip() == "No task has failed."
 
 
+def test_a_loop_is_cut_although_other_work_lands_between_its_attempts(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    again, landed = tmp_path / "again", tmp_path / "landed"
+    retried = 'if_prompt_contains "evidence from the last attempt":'
+    wrong = f"{retried} sh touch {again}\n{retried} wait_for {landed}\nwrite port.txt 80"
+
+    def task(name: str, script: str, *needs: str, **more: str) -> PlannedTask:
+        return PlannedTask(
+            id=name, title=name, description=job(name, script), agent_type="generalist", depends_on=needs, **more
+        )
+
+    plan = Plan(
+        goal="Ports",
+        source="file",
+        tasks=(
+            task("port", wrong, verify="grep -q 8081 port.txt"),
+            task("beside", f"wait_for {again}\nwrite beside.txt beside"),
+            task("then", f"sh touch {landed}\nwrite then.txt then", "beside"),
+        ),
+    )
+    app = build(project.folder, environ=project.environ)
+    app.goals.accept(plan, Submission(text="Ports", max_attempts=4))
+    app.store.close()
+
+    assert project("run", timeout_s=180).code == 6
+
+    dead = project("status", "--failed").out
+    assert "2 attempts in a row changed the same and failed in the same way" in dead, dead
+
+
 def test_the_next_attempt_is_told_of_all_that_was_tried(begin: Begin, tmp_path: Path) -> None:
     project = begin()
     script = (

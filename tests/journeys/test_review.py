@@ -245,6 +245,16 @@ def test_a_review_on_a_terminal_heeds_single_keys_and_says_what_each_did(shop: C
     ]
 
 
+def test_a_key_that_cannot_be_heeded_says_why_and_what_to_type(shop: Caller) -> None:
+    agents_do(shop, "exit 1")
+    task = shop("submit", "Write the notes", "--max-attempts", "1", "--json").json["tasks"][0]
+    assert shop("run").code == 6
+
+    shown = typed(shop, task["id"], [("q quit", b"a"), ("q quit", b"q")])
+
+    assert "nothing of it is landed (orchestrate task" in " ".join(shown.split())
+
+
 def events(shop: Caller, kind: str | None = None) -> list[Json]:
     import json
 

@@ -72,6 +72,34 @@ def test_a_run_that_a_limit_or_a_budget_has_stopped_tells_it_once(
     assert len(told(notices)) == (1 if words == ("--no-wait",) else 2), "a reset once, a budget in each run"
 
 
+def test_nobody_is_told_that_a_budget_has_stopped_what_is_at_its_checks_and_ends_well(
+    begin: Begin, tmp_path: Path
+) -> None:
+    project = begin()
+    notices = tmp_path / "notices"
+    project.environ["ORCHESTRATE_NOTIFY_COMMAND"] = TELL.format(notices)
+    project("submit", job("only", "write a.txt a\nsleep 2"), "--verify", "sleep 3", "--budget", "1s")
+
+    ran = project("run", timeout_s=120)
+
+    assert ran.code == 0, ran.err
+    assert "no new starts" not in ran.err, "there was nothing to start"
+    assert [one["kind"] for one in told(notices)] == ["finished"]
+
+
+def test_the_end_of_time_is_told_when_the_work_has_ended_not_while_it_may_still_be_finished(begin: Begin) -> None:
+    project = begin()
+    project.environ["ORCHESTRATE_NOTIFY_COMMAND"] = "cat"
+    project("submit", job("endless", "hang"))
+    project("submit", job("later", "write a.txt a"))
+
+    assert project("run", "--max-agents", "1", "--for", "16s", timeout_s=120).code == 7
+
+    log = [json.loads(one) for one in project("events", "-n", "1000", "--json").out.splitlines()]
+    (said,) = [one["seq"] for one in log if one["type"] == "notice.due"]
+    assert said > max(one["seq"] for one in log if one["type"] == "attempt.cancelled")
+
+
 def test_a_notice_that_cannot_be_sent_costs_the_run_nothing_and_is_in_the_log(begin: Begin) -> None:
     project = begin()
     project.environ["ORCHESTRATE_NOTIFY_WEBHOOK"] = "http://127.0.0.1:1/"

@@ -3,11 +3,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent_orchestrator.domain.errors import BadInput, LimitReached, NotFound
+from agent_orchestrator.domain.errors import BadInput, NotFound
 from agent_orchestrator.domain.task import Tier
 from agent_orchestrator.planning.decomposer import TaskDecomposer
 from agent_orchestrator.planning.document import plan_from_json, plan_to_json
 from agent_orchestrator.planning.roster import Roster
+from agent_orchestrator.runtime.asking import NoAnswer
 
 ROSTER = Roster()
 GOAL = "Add search to the shop"
@@ -100,7 +101,7 @@ def test_two_unusable_answers_give_a_plan_by_rules_that_says_so(useless: str, to
 
 def test_a_model_that_cannot_be_asked_gives_a_plan_by_rules_that_says_why() -> None:
     def complete(prompt: str, schema: Mapping[str, object]) -> str:
-        raise LimitReached("no answer within 120 s")
+        raise NoAnswer("no answer within 120 s")
 
     plan = TaskDecomposer(roster=ROSTER, complete=complete, source="claude").decompose(GOAL)
 

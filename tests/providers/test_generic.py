@@ -82,6 +82,14 @@ def test_its_exit_code_and_last_lines_decide(
     assert (found.limited.kind if found.limited else None) == kind
 
 
+def test_the_reason_of_a_limit_is_the_line_that_tells_it_from_its_beginning() -> None:
+    stderr = f"starting\nError: You've hit your usage limit. Try again in 5 hours.\n{'x' * 280}\n"
+
+    found = Generic(words=("my-agent",)).conclude(1, None, None, stderr)
+
+    assert found.reason == "Error: You've hit your usage limit. Try again in 5 hours."
+
+
 def test_every_line_is_something_said() -> None:
     agent = Generic(words=("my-agent",))
 

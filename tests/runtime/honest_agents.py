@@ -263,6 +263,19 @@ HONEST = (
         left={"docs/refund.md": "# Refund\n"},
     ),
     Agent(
+        name="explains merge conflicts",
+        suite=PASSES,
+        asked="Write a guide to merge conflicts",
+        left={"docs/merging.md": "# Conflicts\n\n<<<<<<< HEAD\nyours\n=======\ntheirs\n>>>>>>> main\n"},
+        seen=frozenset({K.CONFLICT_LEFT}),
+    ),
+    Agent(
+        name="underlines its titles",
+        suite=PASSES,
+        asked=FEATURE,
+        left={**DONE, "docs/prices.rst": "Prices\n=======\n\n>>> discount(10, 50)\n5.0\n"},
+    ),
+    Agent(
         name="makes an abstract class",
         suite=PASSES,
         asked=FEATURE,

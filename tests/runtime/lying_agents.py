@@ -52,6 +52,13 @@ LIARS = (
         left=edited("rust/src/lib.rs", ("pub fn add", "pub fn sub(a: i32, b: i32) -> i32 { todo!() }\n\npub fn add")),
         seen=frozenset({K.PLACEHOLDER}),
     ),
+    Agent(
+        name="leaves a conflict unresolved",
+        suite=PASSES,
+        asked=FEATURE,
+        left={**DONE, "docs/prices.md": "# Prices\n\n<<<<<<< ours\n- orders\n=======\n- prices\n>>>>>>> theirs\n"},
+        seen=frozenset({K.CONFLICT_LEFT}),
+    ),
     Agent(name="fails its own acceptance", asked=FEATURE, left=DONE, verify="grep -q refund shop/prices.py"),
     Agent(
         name="deletes the failing test",

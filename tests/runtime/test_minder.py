@@ -299,9 +299,11 @@ def test_an_agent_that_was_not_executed_yet_does_not_hide_its_minders_death(
         wait_for((made.run_dir / "pid.json").exists)
         running.kill()
 
-    assert state(made.run_dir) is State.VANISHED
-    with (tmp_path / "gate").open("w"):
-        pass  # it goes on, finds that nobody opens its gate, and ends
+    try:
+        assert state(made.run_dir) is State.VANISHED
+    finally:
+        with (tmp_path / "gate").open("w"):
+            pass  # it goes on, finds that nobody opens its gate, and ends
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="reads the tree with ps")

@@ -20,7 +20,6 @@ from agent_orchestrator.domain.clock import HandClock
 from agent_orchestrator.domain.errors import (
     BadInput,
     InvalidPlan,
-    LimitReached,
     NotFound,
     NothingToDo,
     NotReady,
@@ -33,6 +32,7 @@ from agent_orchestrator.domain.task import Task, TaskState
 from agent_orchestrator.domain.usage import Usage
 from agent_orchestrator.planning.editing import edited
 from agent_orchestrator.planning.splitting import Parts, Splitter
+from agent_orchestrator.runtime.asking import NoAnswer
 from agent_orchestrator.runtime.replanner import Replanner
 from agent_orchestrator.services.plan_changes import made as versions_made
 from agent_orchestrator.services.questions import Questions
@@ -611,7 +611,7 @@ def asking(app: App, task: Task, *, uses: Usage, answer: str = "{}", short: Call
         clock.advance(timedelta(minutes=1))
         tell(uses)
         if answer == "":
-            raise LimitReached("claude: usage limit reached")
+            raise NoAnswer("claude: usage limit reached")
         return answer
 
     questions = Questions(store=app.store, clock=clock, events=app.events)
@@ -628,7 +628,7 @@ def test_what_a_planner_used_counts_in_its_goal_and_in_its_run_and_in_no_other(a
     uses = Usage(input_tokens=1_000, cached_tokens=7, output_tokens=30, cost_micro_usd=400_000, cost_is_estimate=True)
 
     assert asking(app, task, uses=uses, answer="[1]")("divide", {}) == "[1]"
-    with pytest.raises(LimitReached, match="usage limit"):
+    with pytest.raises(NoAnswer, match="usage limit"):
         asking(app, task, uses=uses, answer="")("divide", {})
 
     used = app.budgets.used(goal=goal.id)
@@ -645,6 +645,20 @@ def test_what_a_planner_used_counts_in_its_goal_and_in_its_run_and_in_no_other(a
     ]  # fmt: skip
     assert "In it: claude, asked 2 times how to divide big, about $0.80 (estimate)." in verdict(report)[-1]
     assert app.reports.snapshot()["spend"]["cost_usd"] == 0.8
+
+
+def test_a_report_tells_of_a_planner_who_told_no_cost(app: App, clock: HandClock) -> None:
+    goal, _ = accept(app, planned("big"))
+    fail(app, clock)
+    task = by_key(app, goal)["big"]
+    with pytest.raises(LimitReached, match="usage limit"):
+        asking(app, task, uses=Usage(), answer="")("divide", {})
+
+    assert "asked once how to divide big, no cost reported." in verdict(app.reports.goal(goal))[-1]
+
+    asking(app, task, uses=Usage(cost_micro_usd=400_000))("divide", {})
+
+    assert "asked 2 times how to divide big, at least $0.40." in verdict(app.reports.goal(goal))[-1]
 
 
 def test_a_planner_who_is_asked_by_hand_is_paid_too(having: With) -> None:

@@ -27,12 +27,21 @@ def attempt(outcome: str | None = "succeeded", seen: Json | None = None, **more:
         "cost_is_partial": False,
     }
     times = {"started_at": "2026-11-21T01:00:00Z", "ended_at": more.pop("ended_at", "2026-11-21T01:10:00Z")}
-    return {"outcome": outcome, "evidence": seen, "provider": "claude", "usage": usage, **times, **more}
+    return {"outcome": outcome, "reason": "", "evidence": seen, "provider": "claude", "usage": usage, **times, **more}
 
 
 def work(*attempts: Json, id: str = "t1", verdict: str = "verified", state: str = "done", by: str = "qa") -> Json:
     named = {"id": id, "key": id, "title": id, "specialist": by}
     return {**named, "state": state, "verdict": verdict if state == "done" else None, "attempts": list(attempts)}
+
+
+def test_a_rejection_by_a_person_is_not_told_as_one_by_the_checks() -> None:
+    again = attempt(seen=evidence("a.py"))
+
+    assert of_work(work(attempt("rejected", reason="rejected in review: too little"), again)) == (
+        Risk.LOW, ["it was done again after a rejection in review"],
+    )  # fmt: skip
+    assert of_work(work(attempt("rejected"), again)) == (Risk.LOW, ["its checks rejected 1 earlier attempt"])
 
 
 def test_small_verified_work_has_nothing_against_it() -> None:

@@ -406,6 +406,7 @@ class Virtual:
     environment: tuple[str, ...] = ()
     version_argv: tuple[str, ...] = ()
     is_demo: bool = False
+    reports_usage: bool = True
 
     def read(self, line: str) -> tuple[Meaning, ...]:
         word, _, rest = line.partition(" ")

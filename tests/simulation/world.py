@@ -287,10 +287,10 @@ class World:
                     "Inbox": lambda: Inbox(self),
                     "ThreadPoolExecutor": make_threads,
                     "Tailer": tailer,
-                    "Checkpointing": lambda **_: Nothing(),
                     "READ_EVERY_S": READ_EVERY_S,
                     "WISHES_EVERY_S": READ_EVERY_S,
                 },
+                runtime__pieces={"Checkpointing": lambda **_: Nothing()},
                 runtime__merge_queue={
                     "ThreadPoolExecutor": make_threads,
                     "Line": lambda name, failed: MergeLine(self, failed),

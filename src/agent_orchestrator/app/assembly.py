@@ -74,7 +74,8 @@ class Assembly:
     ) -> "Supervisor":
         """Return a supervisor for one run, which leads by *leader* or else by one of its own."""
         from agent_orchestrator.runtime.nursery import Nursery
-        from agent_orchestrator.runtime.supervisor import Pieces, Supervisor
+        from agent_orchestrator.runtime.pieces import Pieces
+        from agent_orchestrator.runtime.supervisor import Supervisor
         from agent_orchestrator.runtime.vigil import vigil
 
         app = self.app

@@ -44,12 +44,14 @@ def readiness(app: "App") -> "Readiness":
 
 def housekeeping(app: "App") -> "Housekeeping":
     """Return what frees the disk of what ended work left behind."""
-    from agent_orchestrator.runtime.housekeeping import Housekeeping, Retention
+    from agent_orchestrator.runtime.housekeeping import Housekeeping
+    from agent_orchestrator.runtime.leftovers import Retention
 
     return Housekeeping(
         store=app.store,
         clock=app.clock,
         state=app.state,
+        project=app.folder,
         workspaces=lambda: app.workspaces,
         saves=app.saves,
         retention=Retention(

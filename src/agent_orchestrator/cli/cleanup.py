@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from agent_orchestrator.cli import columns, doors, exits, render, shared_options
-from agent_orchestrator.runtime.housekeeping import Kind, Leftover
+from agent_orchestrator.runtime.leftovers import Kind, Leftover
 
 _NAMES = {
     Kind.CHECKOUT: "checkouts",

@@ -42,7 +42,6 @@ MARKS = {
     "done": "+",
     "running": "*",
     "claimed": "*",
-    "waiting": "?",
     "verifying": "*",
     "landing": "*",
     "failed": "!",
@@ -185,51 +184,61 @@ def draw(snapshot: Json) -> "RenderableType":
 
 
 def _lines(snapshot: Json) -> list["Text"]:
-    from rich.text import Text
-
-    def row(*parts: tuple[str, str]) -> Text:
-        made = Text(no_wrap=True, overflow="ellipsis")
-        for text, style in parts:
-            made.append(text, style)
-        return made
-
-    supervisor, now = snapshot["supervisor"], snapshot["now"]
+    """Return the view from what is most important down: what does not fit the terminal is cut off at the end."""
+    supervisor = snapshot["supervisor"]
     how = "stopping" if supervisor["stopping"] else "running" if supervisor["running"] else "not running"
     head = f"{render.counts(snapshot['counts'])} | supervisor {how} | {render.money(snapshot['spend'])}"
-    found = [row((head, "bold"))]
+    found = [_row((head, "bold"))]
     if not snapshot["goals"]:
-        return [*found, row(("nothing here yet", ""))]
-    found += [row((one, "")) for one in bounds(snapshot)]
+        return [*found, _row(("nothing here yet", ""))]
+    found += [_row((one, "")) for one in bounds(snapshot)]
     open_ones = [goal for goal in snapshot["goals"] if goal["state"] in OPEN]
     for goal in open_ones[:GOALS_DRAWN] or snapshot["goals"][:1]:
-        demo = " (demo)" if goal["demo"] else ""
-        verdict = f", {goal['verdict']}" if goal["verdict"] else ""
-        style = render.STATE_COLOURS.get(goal["verdict"] or goal["state"], "")
-        found.append(
-            row((f"{goal['id']} ", "bold"), (f"{goal['state']}{verdict}{demo} ", style), (line(goal["title"]), ""))
-        )
-        if "budget" in (told := render.goal_spend(goal)):
-            found.append(row((f"    {told}", "")))
-        for phase in goal["phases"]:
-            parts = [(f" {phase['phase']:>2} ", "dim")]
-            for task in phase["tasks"]:
-                mark = MARKS.get(task["state"], "")
-                colour = render.STATE_COLOURS.get(task["verdict"] or task["state"], "") if mark else "dim"
-                parts.append((f"{mark}{line(task['key'], 24)} ", colour))
-            found.append(row(*parts))
+        found += _goal_rows(goal)
     if len(open_ones) > GOALS_DRAWN:
-        found.append(row((f"… and {len(open_ones) - GOALS_DRAWN} more goals, later in line", "dim")))
-    for agent in snapshot["running"]:
-        what = "asked to stop" if agent["stop_wished"] else line(agent["doing"]) or agent["state"]
-        who = f"{agent['id']} {line(agent['task_key'] or '-', 20)} {render.age(agent['elapsed_s'])} "
-        found.append(row((who, "cyan"), (what, "")))
+        found.append(_row((f"… and {len(open_ones) - GOALS_DRAWN} more goals, later in line", "dim")))
+    found += [_agent_row(agent) for agent in snapshot["running"]]
     found += [
-        row((f"{count} {'wait' if count > 1 else 'waits'} for {line(why)}", "")) for why, count in _held_up(snapshot)
+        _row((f"{count} {'wait' if count > 1 else 'waits'} for {line(why)}", "")) for why, count in _held_up(snapshot)
     ]
-    found += [row((render.hold(hold, now), "yellow")) for hold in snapshot["holds"]]
+    found += [_row((render.hold(hold, snapshot["now"]), "yellow")) for hold in snapshot["holds"]]
     for task in snapshot["failed"][:5]:
-        found.append(row((f"failed {task['id']} {line(task['key'], 24)} ", "red"), (line(task["reason"]), "")))
+        found.append(_row((f"failed {task['id']} {line(task['key'], 24)} ", "red"), (line(task["reason"]), "")))
     return found
+
+
+def _row(*parts: tuple[str, str]) -> "Text":
+    """Return one line of *parts*, each a text and its style."""
+    from rich.text import Text
+
+    made = Text(no_wrap=True, overflow="ellipsis")
+    for text, style in parts:
+        made.append(text, style)
+    return made
+
+
+def _goal_rows(goal: Json) -> list["Text"]:
+    """Return a goal with its budget, and a line for each phase of its tasks."""
+    demo = " (demo)" if goal["demo"] else ""
+    verdict = f", {goal['verdict']}" if goal["verdict"] else ""
+    style = render.STATE_COLOURS.get(goal["verdict"] or goal["state"], "")
+    found = [_row((f"{goal['id']} ", "bold"), (f"{goal['state']}{verdict}{demo} ", style), (line(goal["title"]), ""))]
+    if "budget" in (told := render.goal_spend(goal)):
+        found.append(_row((f"    {told}", "")))
+    for phase in goal["phases"]:
+        parts = [(f" {phase['phase']:>2} ", "dim")]
+        for task in phase["tasks"]:
+            mark = MARKS.get(task["state"], "")
+            colour = render.STATE_COLOURS.get(task["verdict"] or task["state"], "") if mark else "dim"
+            parts.append((f"{mark}{line(task['key'], 24)} ", colour))
+        found.append(_row(*parts))
+    return found
+
+
+def _agent_row(agent: Json) -> "Text":
+    what = "asked to stop" if agent["stop_wished"] else line(agent["doing"]) or agent["state"]
+    who = f"{agent['id']} {line(agent['task_key'] or '-', 20)} {render.age(agent['elapsed_s'])} "
+    return _row((who, "cyan"), (what, ""))
 
 
 def _held_up(snapshot: Json) -> list[tuple[str, int]]:

@@ -3,7 +3,7 @@
 Every mark has a word beside it, so nothing is said by colour or sign alone; with *plain* there are words only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -280,24 +280,28 @@ def _drawn(ordered: Sequence[PlannedTask], critical: set[str], sign: dict[str, s
             lanes.append(None)
         if 2 * len(lanes) > LANES_LIMIT:
             return None
-        low, high = min([mine, *joined]), max([mine, *joined])
-        row = []
-        for at, id in enumerate(lanes):
-            inside = low < at < high
-            if at == mine:
-                row.append(sign["critical" if task.id in critical else "task"])
-            elif at in joined:
-                side = "" if at < mine else "_left"
-                row.append(sign[("last" if at in ending else "join") + side])
-            elif id is not None:
-                row.append(sign["cross" if inside else "down"])
-            else:
-                row.append(sign["line"] if inside else " ")
-            row.append(sign["line"] if low <= at < high else " ")
-        rows.append("".join(row).rstrip())
+        signs = {at: ("last" if at in ending else "join") + ("" if at < mine else "_left") for at in joined}
+        signs[mine] = "critical" if task.id in critical else "task"
+        rows.append(_row_of(signs, [id is not None for id in lanes], sign))
         for at in ending:
             lanes[at] = None
         lanes[mine] = task.id if left[task.id] else None
         while lanes and lanes[-1] is None:
             lanes.pop()
     return rows
+
+
+def _row_of(meeting: Mapping[int, str], in_use: Sequence[bool], sign: Mapping[str, str]) -> str:
+    """Draw one row over all lanes: *meeting* are those that meet in its task, each with the name of its sign."""
+    first, last = min(meeting), max(meeting)
+    row = []
+    for at, used in enumerate(in_use):
+        inside = first < at < last
+        if at in meeting:
+            row.append(sign[meeting[at]])
+        elif used:
+            row.append(sign["cross" if inside else "down"])
+        else:
+            row.append(sign["line"] if inside else " ")
+        row.append(sign["line"] if first <= at < last else " ")
+    return "".join(row).rstrip()

@@ -31,7 +31,6 @@ STATE_COLOURS = {
     "verifying": "cyan",
     "landing": "cyan",
     "unverified": "yellow",
-    "waiting": "yellow",
     "blocked": "yellow",
     "flaky": "yellow",
     "limited": "yellow",
@@ -52,7 +51,6 @@ WORDS = {
     "running": "In Progress",
     "verifying": "In Progress",
     "landing": "In Progress",
-    "waiting": "Pending",
     "blocked": "Pending",
     "ready": "Pending",
     "failed": "Failed",
@@ -289,11 +287,16 @@ def money(usage: Json) -> str:
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
 
 
+def minutes(found: float) -> str:
+    """Return minutes, with tenths below ten: a budget of twelve seconds is not one of 0 minutes."""
+    return f"{found:,.0f}" if found >= 10 else f"{found:.1f}".removesuffix(".0")
+
+
 def goal_spend(goal: Json) -> str:
     """Return what a goal has cost beside all its ceilings."""
     limits = [f"${goal['budget_usd']:,.2f}"] if goal["budget_usd"] is not None else []
     limits += [f"{goal['budget_tokens']:,} tokens"] if goal["budget_tokens"] is not None else []
-    limits += [f"{goal['budget_minutes']:,.0f} minutes of work"] if goal["budget_minutes"] is not None else []
+    limits += [f"{minutes(goal['budget_minutes'])} minutes of work"] if goal["budget_minutes"] is not None else []
     return money(goal["spend"]) + (f", budget {', '.join(limits)}" if limits else "")
 
 
@@ -307,7 +310,7 @@ def hold(found: Json, now: str | None) -> str:
     until = local(found["until"], now)
     if found["kind"] == "login":
         return f"{found['provider']}'s login is refused; log in. Looked at again at {until}: {line(found['reason'])}"
-    guess = "" if found["stated"] else ", it did not say until when: tried again then"
+    guess = "" if found["stated"] else ", it named no time to come: tried again then"
     return f"waiting for {found['provider']} until {until} ({found['kind'].replace('_', ' ')}{guess})"
 
 

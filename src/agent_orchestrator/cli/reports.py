@@ -116,8 +116,8 @@ def bounds(snapshot: Json) -> list[str]:
         used = supervisor["spent_tokens"] or 0
         found.append(f"This run has used {used:,} of its {supervisor['budget_tokens']:,} tokens")
     if supervisor["budget_minutes"] is not None:
-        worked, minutes = supervisor["spent_minutes"] or 0, supervisor["budget_minutes"]
-        found.append(f"Its agents have worked {worked:,.0f} of {minutes:,.0f} minutes, added up")
+        worked, limit = (render.minutes(supervisor[name] or 0) for name in ("spent_minutes", "budget_minutes"))
+        found.append(f"Its agents have worked {worked} of {limit} minutes, added up")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
     if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:

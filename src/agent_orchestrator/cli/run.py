@@ -72,8 +72,8 @@ def run(yes: bool, trust: bool, detach: bool, wait: bool, as_json: bool, **given
         asking = next(iter(app.goals.asking()), None)
         asks = f"a change of a plan waits for you: orchestrate plan-continue {asking}"
         raise NothingToDo("no goal is open", hint=asks if asking else 'submit one: orchestrate submit "…"')
-    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=options.include_dirty, trust=trust)
-    running.tell_ceiling(app, options.budget)
+    dirty = options.include_dirty
+    running.make_ready(app, yes=yes, ask=not as_json, include_dirty=dirty, trust=trust, budget=options.budget)
     if detach:
         return _detach(app, given, as_json=as_json)
     ran = running.lead(app, options)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 FILES_NAMED = 5
 """Files with uncommitted changes that are named; of more only the number is given."""
 
-REPORTS_NOTHING = "generic"
-"""The provider that is any command of the user's: what it prints is only text to us."""
 
-
-def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False) -> None:
+def make_ready(
+    app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bool = False, budget: Budget | None = None
+) -> None:
     """Say who works and who pays, in what state the project is, and put it under git when that is wished.
+
+    *budget* is the run's own.
 
     Raises:
         NotReady: no provider is installed, the isolation that was asked for is impossible here, or the folder is the
@@ -59,6 +60,7 @@ def make_ready(app: App, *, yes: bool, ask: bool, include_dirty: bool, trust: bo
     _settle_trust(app, project.root or app.folder, trust=trust, ask=ask)
     for note in project.notes:
         doors.tell(f"note: {columns.one_line(note)}")
+    _tell_ceilings(app, budget)
 
 
 def _tell_holds(app: App) -> None:
@@ -72,13 +74,19 @@ def _tell_holds(app: App) -> None:
             doors.tell(f"{waits}; to use it now: orchestrate resume {hold.provider}")
 
 
-def tell_ceiling(app: App, budget: Budget | None) -> None:
-    """Say of a run's *budget* that it cannot be reached where agents do not report what they use."""
-    if budget is None or budget.limit_seconds is not None or REPORTS_NOTHING not in app.run_providers():
+def _tell_ceilings(app: App, of_run: Budget | None) -> None:
+    """Say of budgets that they cannot be reached where agents do not report what they use."""
+    silent = [name for name in app.run_providers() if not app.lineup.provider(name).reports_usage]
+    ceilings = [of_run, budget(app.settings.task_budget), budget(app.settings.attempt_budget)]
+    ceilings += [
+        Budget(limit_micro_usd=one.budget_micro_usd, limit_tokens=one.budget_tokens, limit_seconds=one.budget_seconds)
+        for one in app.goals_of_run()
+    ]
+    if not silent or not any(one and one.limit_seconds is None for one in ceilings):
         return
     doors.tell(
-        f"{REPORTS_NOTHING} reports neither dollars nor tokens, so this budget bounds only how many start at once; "
-        "minutes bound it too: --budget 90m"
+        f"{', '.join(silent)} reports neither dollars nor tokens, so a budget of them bounds only how many start "
+        "at once; minutes bound it too: --budget 90m"
     )
 
 

@@ -1,6 +1,7 @@
 """One task: everything about it, what its agent said and did, what its work changes, and another try."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -90,6 +91,11 @@ def _brief(tasks: list[Json]) -> str:
     return ", ".join(f"{one['key']} ({one['state']})" for one in tasks)
 
 
+def _if_there(path: str | None) -> str | None:
+    """Return *path* unless nothing is there any more: what has landed, or was cleaned up, has no checkout."""
+    return path if path and Path(path).exists() else None
+
+
 def _attempt_lines(attempt: Json) -> list[str]:
     from agent_orchestrator.cli.morning import check_line
 
@@ -105,7 +111,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
         ("cost", render.money(attempt["usage"])),
         ("doing", attempt["doing"] if not attempt["ended_at"] else ""),
         ("branch", attempt["branch"]),
-        ("checkout", attempt["workspace"]),
+        ("checkout", _if_there(attempt["workspace"])),
         ("transcript", attempt["transcript"]),
     ]
     lines += [f"    {name:<11} {line(value, 400)}" for name, value in facts if value]

@@ -82,8 +82,8 @@ def _decide(app: App, item: Json, keys: str) -> str:
             elif word is not None:
                 _look(app, item, word)
         except OrchestratorError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            render.say(f"  not done: {line(error.message, morning.LINE_LIMIT)}{line(hint)}")
+            hint = f" ({line(error.hint)})" if error.hint else ""
+            render.say(f"  not done: {line(error.message, morning.LINE_LIMIT)}{hint}")
 
 
 def _act(app: App, item: Json, word: str) -> str:

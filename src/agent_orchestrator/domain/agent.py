@@ -12,7 +12,6 @@ class AgentState(StrEnum):
 
     STARTING = "starting"
     WORKING = "working"
-    STOPPING = "stopping"
     ENDED = "ended"
 
 

@@ -88,14 +88,6 @@ class AlreadyRunning(OrchestratorError):
     http_status = 409
 
 
-class LimitReached(OrchestratorError):
-    """A budget, a deadline or a provider's limit ended the work."""
-
-    code = "limit_reached"
-    exit_code = 7
-    http_status = 429
-
-
 class NotReady(OrchestratorError):
     """The environment lacks something that must be there before anything starts."""
 

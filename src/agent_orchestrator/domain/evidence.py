@@ -59,6 +59,8 @@ class ConcernKind(StrEnum):
     """The program finds out that it is being tested."""
     PLACEHOLDER = "placeholder"
     """What was asked for is announced, not done."""
+    CONFLICT_LEFT = "conflict_left"
+    """A file holds both sides of a merge conflict between its markers."""
     OUT_OF_SCOPE = "out_of_scope"
     """Files were changed that the plan did not give to the task."""
 
@@ -101,3 +103,18 @@ class Evidence:
     """What is worth knowing and decides nothing, such as new tests that pass without the work too."""
     diffstat: str = ""
     """Which files changed by how much, as ``git diff --stat`` says it, capped. Empty without git."""
+    change: str = ""
+    """Equal for attempts at a task that changed the same lines; see :func:`fingerprint`. Empty: not known."""
+
+
+def fingerprint(patch: str) -> str:
+    """Return what is equal for patches that change the same, whatever changed around it meanwhile.
+
+    Context, line numbers and the names of blobs do not count, unless the patch is of binary files, of which it says no
+    more. Empty for an empty patch.
+    """
+    from hashlib import sha256  # this module is in every command
+
+    around = ("\\",) if "\nBinary files " in patch else (" ", "@@", "index ", "\\")
+    changed = "\n".join(line for line in patch.splitlines() if not line.startswith(around))
+    return sha256(changed.encode("utf-8", "surrogateescape")).hexdigest() if changed else ""

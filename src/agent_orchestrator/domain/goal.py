@@ -10,10 +10,8 @@ from agent_orchestrator.domain.text import clean
 
 
 class GoalState(StrEnum):
-    """Where a goal is on its way."""
+    """Where a goal is on its way. Before it is one, it is a plan, which has states of its own."""
 
-    PLANNING = "planning"
-    APPROVING = "approving"
     READY = "ready"
     """Its tasks are in the queue and nothing has started."""
     EXECUTING = "executing"
@@ -21,23 +19,19 @@ class GoalState(StrEnum):
     FAILED = "failed"
     """Nothing more can happen without a person: a task failed, or what depends on one waits for ever."""
     CANCELLED = "cancelled"
-    REJECTED = "rejected"
 
 
 GOAL_NEXT: dict[GoalState, frozenset[GoalState]] = {
-    GoalState.PLANNING: frozenset({GoalState.APPROVING, GoalState.READY, GoalState.REJECTED, GoalState.CANCELLED}),
-    GoalState.APPROVING: frozenset({GoalState.READY, GoalState.REJECTED, GoalState.CANCELLED}),
     GoalState.READY: frozenset({GoalState.EXECUTING, GoalState.CANCELLED, GoalState.COMPLETED, GoalState.FAILED}),
     GoalState.EXECUTING: frozenset({GoalState.COMPLETED, GoalState.FAILED, GoalState.CANCELLED}),
     GoalState.COMPLETED: frozenset({GoalState.EXECUTING}),
     GoalState.FAILED: frozenset({GoalState.EXECUTING, GoalState.CANCELLED, GoalState.COMPLETED}),
     GoalState.CANCELLED: frozenset({GoalState.EXECUTING}),
-    GoalState.REJECTED: frozenset(),
 }
 """What a goal may become. A retried or added task takes an ended goal back to ``executing``."""
 
 GOAL_OPEN = frozenset({GoalState.READY, GoalState.EXECUTING})
-GOAL_ENDED = frozenset({GoalState.COMPLETED, GoalState.FAILED, GoalState.CANCELLED, GoalState.REJECTED})
+GOAL_ENDED = frozenset({GoalState.COMPLETED, GoalState.FAILED, GoalState.CANCELLED})
 
 
 class Delivery(StrEnum):
@@ -71,7 +65,7 @@ class Goal(NamedTuple):
     """What the user typed, to the letter."""
     title: str
     """Its first line, cleaned and capped, for lists."""
-    state: GoalState = GoalState.PLANNING
+    state: GoalState = GoalState.READY
     reason: str = ""
     priority: int = PRIORITY_DEFAULT
     budget_micro_usd: int | None = None

@@ -54,6 +54,8 @@ def failure(attempt: Attempt, outcome: Outcome, reason: str, evidence: Evidence 
     what = "\n".join(sorted(failing)) if failing else _CHANGING.sub("#", reason)
     if evidence is None:
         work = attempt.commit or ""
+    elif evidence.change:  # not the tree that was checked: what others landed meanwhile is in it
+        work = evidence.change
     elif checks and checks[-1].tree:
         work = checks[-1].tree
     else:

@@ -23,8 +23,6 @@ class TaskState(StrEnum):
     CLAIMED = "claimed"
     """Leased to an agent that has not started yet: its checkout is being made."""
     RUNNING = "running"
-    WAITING = "waiting"
-    """Its agent waits for an answer."""
     VERIFYING = "verifying"
     """The agent has ended; we are running the checks."""
     LANDING = "landing"
@@ -44,17 +42,7 @@ NEXT: dict[TaskState, frozenset[TaskState]] = {
         {TaskState.RUNNING, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
     TaskState.RUNNING: frozenset(
-        {
-            TaskState.WAITING,
-            TaskState.VERIFYING,
-            TaskState.READY,
-            TaskState.BLOCKED,
-            TaskState.FAILED,
-            TaskState.CANCELLED,
-        }
-    ),
-    TaskState.WAITING: frozenset(
-        {TaskState.RUNNING, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
+        {TaskState.VERIFYING, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
     ),
     TaskState.VERIFYING: frozenset(
         {TaskState.LANDING, TaskState.READY, TaskState.BLOCKED, TaskState.FAILED, TaskState.CANCELLED}
@@ -69,7 +57,7 @@ NEXT: dict[TaskState, frozenset[TaskState]] = {
 }
 """What a task may become from each state. Nothing but a person's review takes ``done`` back into the queue."""
 
-HELD = frozenset({TaskState.CLAIMED, TaskState.RUNNING, TaskState.WAITING, TaskState.VERIFYING, TaskState.LANDING})
+HELD = frozenset({TaskState.CLAIMED, TaskState.RUNNING, TaskState.VERIFYING, TaskState.LANDING})
 """States in which an attempt owns the task, so every write needs that attempt's token."""
 
 OPEN = frozenset(set(TaskState) - {TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED, TaskState.REPLACED})

@@ -4,7 +4,7 @@ Pure. A change gives a new plan that the one validator has accepted, or an error
 comparing the two, so nothing that the validator mended goes unsaid.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent_orchestrator.domain.errors import BadInput, InvalidPlan, NotFound
@@ -162,38 +162,11 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
     in_order = bool(change.get("in_order", False))
     parts: list[PlannedTask] = []
     taken = _ids(plan) - {whole.id}
-    for at, given in enumerate(into):
-        fields = {"title": given} if isinstance(given, str) else given
-        if not isinstance(fields, Mapping) or not str(fields.get("title") or "").strip():
-            raise BadInput(f"split: part {at + 1} has no title")
-        title = short_title(str(fields["title"]))
-        id = _free_of(taken, slug(str(fields.get("id") or "")) or slug(title) or f"{whole.id}-{at + 1}")
-        taken.add(id)
-        described = str(fields.get("description") or "") or (f"{title}.\n\n{OF_TASK}\n\n{_told_whole(whole)}")
-        part = task_from_json(
-            {
-                "size": str(_smaller(whole.size)),
-                "tier": str(whole.tier),
-                "priority": whole.priority,
-                "owns": list(whole.owns),
-                "expects_change": whole.expects_change,
-                **{key: value for key, value in fields.items() if value is not None},
-                "id": id,
-                "title": title,
-                "description": described[:DESCRIPTION_LIMIT],
-                "depends_on": [parts[-1].id] if in_order and parts else list(whole.depends_on),
-            },
-            f"split: part {at + 1}",
-        )
-        if part.agent_type:
-            part = replace(part, agent_type=roster.get(part.agent_type).name)
-        else:
-            routing = route(part.title, title, roster, part.owns)
-            sure = routing.confidence >= GUESS
-            part = replace(part, agent_type=routing.specialist if sure else whole.agent_type, routing=routing)
-            if not sure:
-                part = replace(part, routing=whole.routing)
-        parts.append(part)
+    for number, given in enumerate(into, start=1):
+        needs = (parts[-1].id,) if in_order and parts else whole.depends_on
+        part = _part(whole, number, given, taken=taken, needs=needs)
+        taken.add(part.id)
+        parts.append(_assigned(part, whole, roster))
     last = parts[-1]  # what the whole promised is true once its parts are done
     parts[-1] = replace(
         last,
@@ -209,6 +182,42 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
             tasks.append(replace(one, depends_on=_instead(one.depends_on, whole.id, ends)))
     questions = _about(plan.questions, whole.id, tuple(part.id for part in parts))
     return replace(plan, tasks=tuple(tasks), questions=questions)
+
+
+def _part(
+    whole: PlannedTask, number: int, given: object, *, taken: Collection[str], needs: Sequence[str]
+) -> PlannedTask:
+    """Return part *number* of *whole* as it was *given*, a title or its fields; the rest it has of the whole."""
+    fields = {"title": given} if isinstance(given, str) else given
+    if not isinstance(fields, Mapping) or not str(fields.get("title") or "").strip():
+        raise BadInput(f"split: part {number} has no title")
+    title = short_title(str(fields["title"]))
+    described = str(fields.get("description") or "") or f"{title}.\n\n{OF_TASK}\n\n{_told_whole(whole)}"
+    return task_from_json(
+        {
+            "size": str(_smaller(whole.size)),
+            "tier": str(whole.tier),
+            "priority": whole.priority,
+            "owns": list(whole.owns),
+            "expects_change": whole.expects_change,
+            **{key: value for key, value in fields.items() if value is not None},
+            "id": _free_of(taken, slug(str(fields.get("id") or "")) or slug(title) or f"{whole.id}-{number}"),
+            "title": title,
+            "description": described[:DESCRIPTION_LIMIT],
+            "depends_on": list(needs),
+        },
+        f"split: part {number}",
+    )
+
+
+def _assigned(part: PlannedTask, whole: PlannedTask, roster: Roster) -> PlannedTask:
+    """Return *part* with its specialist: the one it names, else whom its words speak for, else that of the whole."""
+    if part.agent_type:
+        return replace(part, agent_type=roster.get(part.agent_type).name)
+    routing = route(part.title, part.title, roster, part.owns)
+    if routing.confidence >= GUESS:
+        return replace(part, agent_type=routing.specialist, routing=routing)
+    return replace(part, agent_type=whole.agent_type, routing=whole.routing)
 
 
 def _merge(plan: Plan, change: Change, roster: Roster) -> Plan:

@@ -246,45 +246,72 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
 
 
 def _list_items(text: str) -> tuple[str, list[Part], list[str]]:
-    head: list[str] = []
-    items: list[tuple[str, list[str], str]] = []
-    criteria: list[str] = []
-    heading, indent = "", None
+    """Return what stands before the list in *text*, its items, and those that are criteria of being done."""
+    listed = _Listed()
     for line in text.splitlines():
         found = _ITEM.match(line)
-        if not line.strip():
-            continue
-        if found is None:
-            if items and line[:1].isspace():
-                items[-1][1].append(line.strip())
-            else:
-                heading = line.strip()
-                if not items or heading.endswith((":", "：")) or heading.startswith("#"):
-                    head.append(heading)
-                else:
-                    items[-1][1].append(heading)
-            continue
-        depth, content = len(found[1].expandtabs(4)), found[2].strip()
-        titled = heading.endswith((":", "：")) or heading.startswith("#") or len(heading) < 40
-        if _CRITERIA.search(heading) and titled:
-            criteria.append(content)
-        elif _ASIDE.search(heading) and titled and len(heading.split()) <= 4:
-            continue
-        elif indent is not None and depth > indent and items:
-            items[-1][1].append(content)
+        if found is not None:
+            listed.take_item(len(found[1].expandtabs(4)), found[2].strip())
+        elif line.strip():
+            listed.take_text(line)
+    items = listed.items
+    if any(_WORK.search(item.section) for item in items):
+        items = [item for item in items if not _AIM.fullmatch(item.section)]
+    return "\n".join(listed.head), [_part(item.content, item.details) for item in items], listed.criteria
+
+
+@dataclass(slots=True)
+class _Item:
+    content: str
+    section: str
+    """What the section it stands in is called; empty without one."""
+    details: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Listed:
+    """A text with a list in it, taken in line by line."""
+
+    head: list[str] = field(default_factory=list)
+    items: list[_Item] = field(default_factory=list)
+    criteria: list[str] = field(default_factory=list)
+    _heading: str = ""
+    """The last line that was no item and went on with none."""
+    _indent: int | None = None
+    """Of the first item, in columns: what stands deeper is a detail of the item above it."""
+
+    def take_text(self, line: str) -> None:
+        """Take a line that is no item: it goes on with the item above it, or it is a heading or before all items."""
+        if self.items and line[:1].isspace():
+            self.items[-1].details.append(line.strip())
+            return
+        self._heading = line.strip()
+        if self.items and not _is_heading(self._heading):
+            self.items[-1].details.append(self._heading)
         else:
-            indent = depth if indent is None else indent
-            items.append((content, [], _section(heading)))
-    if any(_WORK.search(section) for _, _, section in items):
-        items = [item for item in items if not _AIM.fullmatch(item[2])]
-    parts = [_part(content, details) for content, details, _ in items]
-    return "\n".join(head), parts, criteria
+            self.head.append(self._heading)
+
+    def take_item(self, indent: int, content: str) -> None:
+        """Take an item; which kind it is depends on the heading it stands under."""
+        titled = _is_heading(self._heading) or len(self._heading) < 40
+        if titled and _CRITERIA.search(self._heading):
+            self.criteria.append(content)
+        elif titled and _ASIDE.search(self._heading) and len(self._heading.split()) <= 4:
+            return
+        elif self.items and self._indent is not None and indent > self._indent:
+            self.items[-1].details.append(content)
+        else:
+            self._indent = indent if self._indent is None else self._indent
+            self.items.append(_Item(content, _section(self._heading)))
+
+
+def _is_heading(line: str) -> bool:
+    return line.startswith("#") or line.endswith((":", "："))
 
 
 def _section(heading: str) -> str:
     """Return the name of a section that *heading* begins, without its marks; empty when it begins none."""
-    is_one = heading.startswith("#") or heading.endswith((":", "："))
-    return re.sub(r"^[#\s\d.]+|[\s:：*]+$", "", heading) if is_one else ""
+    return re.sub(r"^[#\s\d.]+|[\s:：*]+$", "", heading) if _is_heading(heading) else ""
 
 
 def _part(content: str, details: list[str]) -> Part:

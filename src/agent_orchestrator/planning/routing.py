@@ -17,7 +17,7 @@ nothing, and worse than a look at the project: see :func:`route_in`.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from weakref import WeakKeyDictionary
 
@@ -77,8 +77,13 @@ BY_FILES = 0.2
 
 LONGEST_PHRASE = 3
 
+PATHS_LIMIT = 20
+"""Paths looked at of each kind; more of them say nothing new."""
+
 TEXT_LIMIT_CHARS = 6_000
 """Read of a description; what a task is about stands at its beginning."""
+
+_NOBODY = Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
 
 _BESIDES = re.compile(
     r"(?<=\w)\s*[,.]?\s+(?:with|including|plus|and|und|mit|et|avec|y|con|e|com)\s+"
@@ -142,61 +147,26 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     *paths* are files or globs the task will write, as evidence. Without any evidence the generalist gets the task
     with confidence 0. Pure; the roster is turned into an index on its first use.
     """
+    title, description = (_without_besides(text[:TEXT_LIMIT_CHARS]) for text in (title, description))
+    named = dict.fromkeys(_PATH.findall(description)[:PATHS_LIMIT], BODY_WEIGHT)
+    named |= dict.fromkeys(_PATH.findall(title)[:PATHS_LIMIT], TITLE_WEIGHT)
     index = _index(roster)
-    scores: defaultdict[str, float] = defaultdict(float)
-    owned: defaultdict[str, float] = defaultdict(float)
-    reasons: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    thing, about = _head(_as_meant(title), _as_meant(description), index)
 
-    def count(name: str, weight: float, evidence: str) -> None:
-        scores[name] += weight
-        reasons[name].append((weight, evidence))
-
-    title, description = (
-        _BESIDES_MORE.sub(" with", _BESIDES.sub("", _BESIDES_SAID.sub("", text[:TEXT_LIMIT_CHARS])))
-        for text in (title, description)
-    )
-    whole, described = title, description
-    title, description = _head(_as_meant(title), _as_meant(description), index)
-    in_title = _found(title, index)
-    for phrase in sorted(in_title):  # in an order of their own: the same reason every time
-        for name, weight in index.words[phrase]:
-            count(name, weight * TITLE_WEIGHT, index.shown[phrase])
-    for phrase in sorted(_found(description, index) - in_title):
-        for name, weight in index.words[phrase]:
-            count(name, weight * BODY_WEIGHT, index.shown[phrase])
-    own_ones = any(score > 0 and index.nearness[name] < 0 for name, score in scores.items())
-    # Nothing was learned of the user's and the project's specialists: beside them only words are fair.
-    for name, (weight, told) in learned.evidence(_unnamed(whole), description).items() if not own_ones else ():
-        if name in index.nearness:
-            scores[name] += weight * LEARNED_WEIGHT
-            if weight > 0 and told and not reasons[name]:
-                reasons[name].append((0.0, told))
-    spoken = {name for phrase in in_title for name, _ in index.words[phrase]}
-    named = dict.fromkeys(_PATH.findall(described)[:20], BODY_WEIGHT)
-    named |= dict.fromkeys(_PATH.findall(whole)[:20], TITLE_WEIGHT)
-    for path, share in named.items():
-        owners, is_hint = index.suggested(path, spoken)
-        for name in owners:
-            count(name, NAMED_PATH_WEIGHT * share * (HINT_WEIGHT if is_hint else 1.0) / len(owners), path)
-    for path in paths[:20]:
-        owners = index.owners(path)
-        for name in owners:
-            count(name, OWNED_PATH_WEIGHT / len(owners), path)
-            owned[name] += 1 / len(owners)
-    ranked = sorted(
-        scores.items(), key=lambda item: (-owned.get(item[0], 0.0), -item[1], index.nearness[item[0]], item[0])
-    )
-    decided = _decided(ranked, reasons)
+    evidence = _Evidence(index)
+    evidence.take_words(thing, about)
+    evidence.take_what_was_learned(_unnamed(title), about)
+    evidence.take_named(named)
+    evidence.take_owned(paths[:PATHS_LIMIT])
+    decided = evidence.decided()
     if not decided.is_guess:
         return decided
     if not decided.reason:  # only what is in titles of every kind: "Fix … when …"
-        return _decided([], reasons)
-    if _CODE_FILE.search(whole):  # likeness to other titles is no reason to give a program's file to a role
-        spoken |= {name for path in named for name in index.suggested(path, spoken)[0]}
-        spoken |= {name for path in paths[:20] for name in index.owners(path)}
-        return _decided([one for one in ranked if one[0] in spoken - index.no_code], reasons)
-    if decided.specialist in index.no_code - spoken and _first_word(whole) in _CODE_VERBS:
-        return _decided([one for one in ranked if one[0] not in index.no_code], reasons)
+        return _NOBODY
+    if _CODE_FILE.search(title):  # likeness to other titles is no reason to give a program's file to a role
+        return evidence.decided(among=evidence.spoken_for - index.no_code)
+    if decided.specialist in index.no_code - evidence.in_title and _first_word(title) in _CODE_VERBS:
+        return evidence.decided(among=index.nearness.keys() - index.no_code)
     return decided
 
 
@@ -214,9 +184,96 @@ def route_in(profile: Profile | None, title: str, description: str, roster: Rost
     index = _index(roster)
     owners = sorted(index.owners(f"any{ending_of(language)}"), key=lambda name: (index.nearness[name], name))
     if not owners:
-        return _decided([], {})
+        return _NOBODY
     reason = f"no word or path decides; most of the project's files are {language}"
     return Routing(specialist=owners[0], confidence=BY_FILES, reason=reason)
+
+
+class _Evidence:
+    """What speaks for each specialist, added up kind by kind; words come before all the others."""
+
+    def __init__(self, index: "_Index") -> None:
+        self._index = index
+        self._scores: defaultdict[str, float] = defaultdict(float)
+        self._owned: defaultdict[str, float] = defaultdict(float)
+        """Shares of the paths that the task is given to write."""
+        self._reasons: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+        self.in_title: set[str] = set()
+        """For whom a word of the title speaks."""
+        self.spoken_for: set[str] = set()
+        """The same, and those for whom a path does: for all others only likeness to other titles."""
+
+    def take_words(self, title: str, description: str) -> None:
+        """Count the roster's words and phrases; one that stands in both counts as the title's."""
+        index = self._index
+        in_title = _found(title, index)
+        self.in_title = {name for phrase in in_title for name, _ in index.words[phrase]}
+        self.spoken_for |= self.in_title
+        for phrases, share in ((in_title, TITLE_WEIGHT), (_found(description, index) - in_title, BODY_WEIGHT)):
+            for phrase in sorted(phrases):  # in an order of their own: the same reason every time
+                for name, weight in index.words[phrase]:
+                    self._count(name, weight * share, index.shown[phrase])
+
+    def take_what_was_learned(self, title: str, description: str) -> None:
+        """Count likeness to the titles of pull requests, if no word speaks for the user's or project's specialists.
+
+        Nothing was learned of those: beside them only words are fair.
+        """
+        nearness = self._index.nearness
+        if any(score > 0 and nearness[name] < 0 for name, score in self._scores.items()):
+            return
+        for name, (weight, told) in learned.evidence(title, description).items():
+            if name in nearness:
+                self._scores[name] += weight * LEARNED_WEIGHT
+                if weight > 0 and told and not self._reasons[name]:
+                    self._reasons[name].append((0.0, told))
+
+    def take_named(self, paths: Mapping[str, float]) -> None:
+        """Count paths that the text names, each with its share."""
+        for path, share in paths.items():
+            owners, is_hint = self._index.suggested(path, self.in_title)
+            self.spoken_for.update(owners)
+            for name in owners:
+                weight = NAMED_PATH_WEIGHT * share * (HINT_WEIGHT if is_hint else 1.0)
+                self._count(name, weight / len(owners), path)
+
+    def take_owned(self, paths: Sequence[str]) -> None:
+        """Count paths that the task is given to write."""
+        for path in paths:
+            owners = self._index.owners(path)
+            self.spoken_for.update(owners)
+            for name in owners:
+                self._count(name, OWNED_PATH_WEIGHT / len(owners), path)
+                self._owned[name] += 1 / len(owners)
+
+    def _count(self, name: str, weight: float, reason: str) -> None:
+        self._scores[name] += weight
+        self._reasons[name].append((weight, reason))
+
+    def decided(self, among: Collection[str] | None = None) -> Routing:
+        """Return who has most of it, of those *among* whom it must be; the generalist, when nobody has enough."""
+        nearness = self._index.nearness
+        ranked = sorted(
+            ((name, score) for name, score in self._scores.items() if among is None or name in among),
+            key=lambda one: (-self._owned.get(one[0], 0.0), -one[1], nearness[one[0]], one[0]),
+        )
+        if not ranked or ranked[0][1] < LEAST_EVIDENCE:
+            return _NOBODY
+        name, best = ranked[0]
+        second = max([0.0, *(score for _, score in ranked[1:])])
+        by_weight = sorted(self._reasons[name], key=lambda reason: (-reason[0], reason[1]))
+        strongest = list(dict.fromkeys(text for _, text in by_weight))
+        return Routing(
+            specialist=name,
+            confidence=round(best / (best + second + DOUBT), 2),
+            reason=", ".join(strongest[:4]),
+            alternatives=tuple(other for other, score in ranked[1:3] if score >= best / 3),
+        )
+
+
+def _without_besides(text: str) -> str:
+    """Return *text* without the tests and docs that every change should have."""
+    return _BESIDES_MORE.sub(" with", _BESIDES.sub("", _BESIDES_SAID.sub("", text)))
 
 
 def _as_meant(text: str) -> str:
@@ -247,20 +304,6 @@ def _unnamed(text: str) -> str:
 def _first_word(text: str) -> str:
     found = _FIRST_WORD.match(text)
     return found.group().casefold() if found else ""
-
-
-def _decided(ranked: list[tuple[str, float]], reasons: dict[str, list[tuple[float, str]]]) -> Routing:
-    if not ranked or ranked[0][1] < LEAST_EVIDENCE:
-        return Routing(specialist=GENERALIST, confidence=0.0, reason="no word or path speaks for a specialist")
-    name, best = ranked[0]
-    second = max([0.0, *(score for _, score in ranked[1:])])
-    strongest = dict.fromkeys(text for _, text in sorted(reasons[name], key=lambda item: (-item[0], item[1])))
-    return Routing(
-        specialist=name,
-        confidence=round(best / (best + second + DOUBT), 2),
-        reason=", ".join(list(strongest)[:4]),
-        alternatives=tuple(other for other, score in ranked[1:3] if score >= best / 3),
-    )
 
 
 class _Index:

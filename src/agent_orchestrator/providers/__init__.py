@@ -250,6 +250,11 @@ class Provider(Protocol):
         """True when its work is a scripted show."""
         ...
 
+    @property
+    def reports_usage(self) -> bool:
+        """Whether its agents tell what they use: without that, budgets of dollars and tokens cannot be reached."""
+        ...
+
     def command(self, briefing: Briefing) -> Command:
         """Return what to start for *briefing*."""
         ...

@@ -90,6 +90,7 @@ class Api:
     environment: tuple[str, ...] = ENVIRONMENT
     version_argv: tuple[str, ...] = ()
     is_demo: bool = False
+    reports_usage: bool = True
 
     def command(self, briefing: Briefing) -> Command:
         """Return our own Python with the child and the prompt on standard input.

@@ -87,6 +87,7 @@ class Codex:
     environment: tuple[str, ...] = ENVIRONMENT
     version_argv: tuple[str, ...] = ("--version",)
     is_demo: bool = False
+    reports_usage: bool = True
 
     def command(self, briefing: Briefing) -> Command:
         """Return ``codex exec``, or ``codex exec resume``, without a sandbox and with the prompt on standard input.

@@ -43,6 +43,7 @@ class Demo:
     environment: tuple[str, ...] = ()
     version_argv: tuple[str, ...] = ()
     is_demo: bool = True
+    reports_usage: bool = True
 
     def command(self, briefing: Briefing) -> Command:
         """Return our own Python with the scripted agent, which has no sessions: each attempt gets its whole prompt."""

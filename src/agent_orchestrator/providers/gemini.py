@@ -94,6 +94,7 @@ class Gemini:
     environment: tuple[str, ...] = ENVIRONMENT
     version_argv: tuple[str, ...] = ("--version",)
     is_demo: bool = False
+    reports_usage: bool = True
 
     def command(self, briefing: Briefing) -> Command:
         """Return ``gemini`` with all permissions, its events on standard output and the prompt on standard input.

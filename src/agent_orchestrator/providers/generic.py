@@ -74,6 +74,7 @@ class Generic:
     version_argv: tuple[str, ...] = ()
     """Never asked: a program that does not know the question might take it for work."""
     is_demo: bool = False
+    reports_usage: bool = False
 
     @property
     def title(self) -> str:
@@ -124,7 +125,8 @@ class Generic:
         words = fields.text(line).strip()
         if not words:
             return ()
-        limited = self._limited(words[-fields.DETAIL_LIMIT :])
+        end = words[-fields.DETAIL_LIMIT :]
+        limited = self._limited(end, end)
         return (Said(text=words), limited) if limited else (Said(text=words),)
 
     def conclude(self, exit_code: int | None, last: Finished | None, limited: Limited | None, stderr: str) -> Ending:
@@ -132,17 +134,19 @@ class Generic:
         del last  # read() never says it
         if exit_code == 0:
             return Ending(outcome=None)
-        found = self._limited(conclusion.tail(stderr, LAST_LINES)) or limited
+        words = conclusion.tail(stderr, LAST_LINES)
+        telling = next((line.strip() for line in reversed(stderr.splitlines()) if limits.refusal(line)), words)
+        found = self._limited(words, telling) or limited
         if found is None or exit_code is None:
             return conclusion.crashed(exit_code, stderr, who=self.title)
         return Ending(outcome=Outcome.LIMITED, reason=found.text, limited=found)
 
-    def _limited(self, words: str) -> Limited | None:
+    def _limited(self, words: str, telling: str) -> Limited | None:
         kind = limits.refusal(words)
         if kind is None:
             return None
         until = None if kind == HoldKind.LOGIN else limits.reset_time(words, self.clock.now(), self.zone)
-        return Limited(kind=kind, until=until, text=words[-fields.DETAIL_LIMIT :])
+        return Limited(kind=kind, until=until, text=telling[: fields.DETAIL_LIMIT])
 
     def payer(self, environment: Mapping[str, str], home: Path) -> str:
         """We cannot know."""

@@ -106,6 +106,7 @@ class OpenCode:
     environment: tuple[str, ...] = ENVIRONMENT
     version_argv: tuple[str, ...] = ("--version",)
     is_demo: bool = False
+    reports_usage: bool = True
 
     def command(self, briefing: Briefing) -> Command:
         """Return ``opencode run`` with all permissions, its events on standard output and the prompt on standard input.

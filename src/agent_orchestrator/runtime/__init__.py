@@ -2,10 +2,10 @@
 
 - Before a run: ``readiness`` looks for what would spoil it; ``lineup``, ``clis`` and ``roles`` know which agents work
   here and by which models, ``trust`` what of the repository they may obey.
-- The run: ``supervisor`` is one loop on an ``inbox`` of ``happenings``, with ``run_options``; ``running`` is a run
-  from end to end, ``detaching`` one in the background. ``leadership`` lets one supervisor serve, ``recovery`` takes
-  over what a dead one left, ``room`` waits while the disk is full, ``vigil`` notifies the user who sleeps (``sinks``)
-  and keeps the machine ``awake``.
+- The run: ``supervisor`` is one loop on an ``inbox`` of ``happenings``, built from ``pieces``, with ``run_options``;
+  ``running`` is a run from end to end, ``detaching`` one in the background. ``leadership`` lets one supervisor serve,
+  ``recovery`` takes over what a dead one left, ``room`` waits while the disk is full, ``vigil`` notifies the user who
+  sleeps (``sinks``) and keeps the machine ``awake``.
 - What starts: ``scheduling`` decides under limits, ``open_goals``, ``provider_watch`` and ``spending`` say of what
   and by whom, ``replanner`` changes plans; ``asking`` puts one question to a model.
 - An attempt: ``spawner`` makes it ready (``prompt``, ``environment``, ``launcher``), ``process`` starts its
@@ -17,6 +17,7 @@
   it checked by ``verification`` (``commands``, ``failures``, ``counting``, ``check_memory``) and looked through by
   ``scrutiny`` (``tampering``, ``cases``, ``cases_python``, ``check_edits``, ``unfinished``, ``asked``);
   ``resolutions`` looks at conflicts done again.
-- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run;
-  ``taken_in`` notices what the user merged by hand.
+- Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run:
+  it frees ``leftovers``, of ``used_checkouts`` those that hold nothing any more. ``taken_in`` notices what the user
+  merged by hand.
 """

@@ -8,6 +8,7 @@ from agent_orchestrator.domain.attempt import Attempt, Usage
 from agent_orchestrator.domain.budget import Budget, Used
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.providers import (
+    SESSION_LOST,
     CountsRequests,
     Finished,
     Limited,
@@ -33,6 +34,8 @@ SAID_LIMIT = 20_000
 """Characters kept of words that come in parts; the transcript has all of them."""
 STDERR_LIMIT = 8_192
 """Bytes of standard error that are looked at when an attempt has ended."""
+RESULT_GRACE_S = 20.0
+"""Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class Follower:
     changed: bool = False
     """True when something was learned that is not in the database yet."""
     cwd_seen: str | None = None
+    """Where its CLI says that it works."""
     _before: Usage = field(default_factory=Usage)
     """What the attempts before this one had used in the same session."""
     _whole: Usage = field(default_factory=Usage)
@@ -113,6 +117,42 @@ class Follower:
         if spent is not None:
             self._spent(spent)
             self.changed = self.changed or self.attempt.usage != before
+
+    def stop_if_it_must(self, now: float) -> None:
+        """Ask it to stop if it works elsewhere, has used more than it may, or stays long after its last word."""
+        if self.has_strayed:
+            self.own_doing = True
+            self.ask_to_stop(f"{SESSION_LOST}its CLI works in {self.cwd_seen}, not in its checkout", hard=True)
+        # What has said its last word is paid, and its work is looked at: many tell what they used only then.
+        if not self.asked_to_stop and self.finished_at is None and (over := self.over_budget):
+            self.own_doing = True
+            self.ask_to_stop(f"it used more than an attempt may: {over}")
+        if self.finished_at is not None and now - self.finished_at > RESULT_GRACE_S and self.process is not None:
+            self.asked_to_stop = self.asked_to_stop or "finished"
+            self.process.stop()
+            self.finished_at = now  # it is asked again if it stays as long once more
+
+    def ask_to_stop(self, why: str, *, hard: bool = False) -> None:
+        """Ask its process to end, once; *hard* ends it at once, also after it was asked. The first reason counts."""
+        if self.asked_to_stop and not hard:
+            return
+        self.asked_to_stop = self.asked_to_stop or why
+        if self.process is None:
+            return
+        if hard:
+            self.process.kill()
+        else:
+            self.process.stop()
+
+    @property
+    def has_strayed(self) -> bool:
+        """Whether its CLI works in another place than its checkout; one that nothing is known of has not."""
+        if not self.cwd_seen or self.workspace is None:
+            return False
+        try:
+            return Path(self.cwd_seen).resolve() != self.workspace.path.resolve()
+        except OSError:
+            return False
 
     def stderr(self) -> str:
         """Return the end of what it wrote to standard error, cleaned."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome
 from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
-from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence
+from agent_orchestrator.domain.evidence import CheckResult, CheckRun, Evidence, fingerprint
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.providers import Provider
@@ -369,7 +369,11 @@ class Landing:
 
 def _evidence(collected: Collected, *, base: str | None) -> Evidence:
     return Evidence(
-        files=collected.files, insertions=collected.insertions, deletions=collected.deletions, base_commit=base
+        files=collected.files,
+        insertions=collected.insertions,
+        deletions=collected.deletions,
+        base_commit=base,
+        change=fingerprint(collected.diff),
     )
 
 

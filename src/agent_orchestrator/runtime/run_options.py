@@ -33,6 +33,19 @@ class RunOptions:
     began: datetime | None = None
     """When the run began, where a full disk has interrupted it since; None: now."""
 
+    def recorded(self) -> dict[str, object]:
+        """Return what is written down of them for whoever asks how the project is led."""
+        budget = self.budget or Budget()
+        return {
+            "providers": list(self.providers),
+            "watch": self.watch,
+            "until": self.until.isoformat() if self.until else None,
+            "goal": self.goal,
+            "budget_micro_usd": budget.limit_micro_usd,
+            "budget_tokens": budget.limit_tokens,
+            "budget_seconds": budget.limit_seconds,
+        }
+
 
 @dataclass(slots=True, kw_only=True)
 class Outlook:

@@ -126,7 +126,6 @@ class AgentSpawner:
             distrusted=self.trust.asks(workspace.root),
         )
         command = provider.command(briefing)
-        prompt_file = _written(command, run_dir)
         known = replace(
             attempt,
             cli_version=found.version,
@@ -138,25 +137,11 @@ class AgentSpawner:
             session=before.session if before else None,
             prompt_sha256=hashlib.sha256(command.stdin.encode("utf-8", "replace")).hexdigest(),
         )
-        confined = self._confined(command, workspace, run_dir, view)
-        environment = self._environment(inherited, command, task, goal, attempt, view)
-        spawn = Spawn(
-            run_dir=run_dir,
-            run_id=attempt.id,
-            argv=confined.argv,
-            has_watcher=confined.has_watcher,
-            cwd=workspace.path,
-            env={**environment, **confined.environment},
-            stdin=prompt_file,
-            limits=self._limits(budget),
-            supervisor_lock=self.lock,
-            watch=workspace.path,
-        )
         return Launch(
             attempt=known,
             provider=provider,
             workspace=workspace,
-            spawn=spawn,
+            spawn=self._spawn(known, briefing, command, workspace, view, self._limits(budget)),
             sandbox=self.sandbox.description,
             notes=_notes(task, role, provider, briefing, command),
         )
@@ -184,6 +169,25 @@ class AgentSpawner:
             if begun is not None:
                 return self.workspaces.open(begun.id, base=tip or goal.base_commit, setup=self.setup), last
         return self.workspaces.open(attempt.id, base=tip or goal.base_commit, setup=self.setup), None
+
+    def _spawn(
+        self, attempt: Attempt, briefing: Briefing, command: Command, workspace: Workspace, view: Path, limits: Limits
+    ) -> Spawn:
+        """Write the files that *command* needs, and return how its process is to be started."""
+        prompt_file = _written(command, briefing.run_dir)
+        confined = self._confined(command, workspace, briefing.run_dir, view)
+        return Spawn(
+            run_dir=briefing.run_dir,
+            run_id=attempt.id,
+            argv=confined.argv,
+            has_watcher=confined.has_watcher,
+            cwd=workspace.path,
+            env={**self._environment(briefing.environment, command, attempt, view), **confined.environment},
+            stdin=prompt_file,
+            limits=limits,
+            supervisor_lock=self.lock,
+            watch=workspace.path,
+        )
 
     def _limits(self, budget: Budget | None) -> Limits:
         if budget is None or budget.limit_seconds is None:
@@ -213,19 +217,13 @@ class AgentSpawner:
         return prompt.first(task, goal, check=check, told=told, messages=messages, view=view, earlier=earlier)
 
     def _environment(
-        self,
-        inherited: Mapping[str, str],
-        command: Command,
-        task: Task,
-        goal: Goal,
-        attempt: Attempt,
-        view: Path,
+        self, inherited: Mapping[str, str], command: Command, attempt: Attempt, view: Path
     ) -> dict[str, str]:
         environment = {name: value for name, value in inherited.items() if name not in command.without}
         environment.update(command.environment)
         environment.update(
-            ORCHESTRATE_GOAL=goal.id,
-            ORCHESTRATE_TASK=task.id,
+            ORCHESTRATE_GOAL=attempt.goal,
+            ORCHESTRATE_TASK=attempt.task,
             ORCHESTRATE_ATTEMPT=attempt.id,
             ORCHESTRATE_CONTEXT=str(view),
             ORCHESTRATE_CLI=str(self.cli),

@@ -11,24 +11,20 @@ import math
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from agent_orchestrator.domain.attempt import Attempt, Outcome, Usage
 from agent_orchestrator.domain.budget import Budget
-from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, StaleLease, lacks_room
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
-from agent_orchestrator.domain.redaction import Redactor
 from agent_orchestrator.domain.task import Task, TaskState
-from agent_orchestrator.notifiers import Notifier
-from agent_orchestrator.providers import SESSION_LOST, Provider
-from agent_orchestrator.runtime.checkpointing import Checkpointing
+from agent_orchestrator.providers import Provider
 from agent_orchestrator.runtime.endings import ending_of, told_of_base
 from agent_orchestrator.runtime.follower import Follower
 from agent_orchestrator.runtime.happenings import (
@@ -47,35 +43,16 @@ from agent_orchestrator.runtime.happenings import (
     StopRequested,
 )
 from agent_orchestrator.runtime.inbox import Inbox
-from agent_orchestrator.runtime.landing import Landing
-from agent_orchestrator.runtime.leadership import Leader
 from agent_orchestrator.runtime.masking import mask_files
-from agent_orchestrator.runtime.merge_queue import MergeQueue
-from agent_orchestrator.runtime.open_goals import OpenGoals
+from agent_orchestrator.runtime.pieces import Pieces
 from agent_orchestrator.runtime.process import Process
-from agent_orchestrator.runtime.provider_watch import ProviderWatch
 from agent_orchestrator.runtime.recovery import Recovery
-from agent_orchestrator.runtime.replanner import Replanner
-from agent_orchestrator.runtime.room import Room
 from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
 from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
-from agent_orchestrator.runtime.spawner import AgentSpawner, Launch, run_folder
-from agent_orchestrator.runtime.spending import Spending
-from agent_orchestrator.runtime.tidying import Tidying
+from agent_orchestrator.runtime.spawner import Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
-from agent_orchestrator.runtime.vigil import Seen, Vigil
-from agent_orchestrator.services.anchors import Anchors
-from agent_orchestrator.services.budget import Budgets
-from agent_orchestrator.services.events import Events
-from agent_orchestrator.services.goals import Goals
-from agent_orchestrator.services.holds import Holds
-from agent_orchestrator.services.replanning import Replanning
-from agent_orchestrator.services.tasks import TaskQueue
-from agent_orchestrator.stores import Leadership, Store
-from agent_orchestrator.workspaces import Checkpoints
-
-if TYPE_CHECKING:
-    from agent_orchestrator.planning.splitting import Splitter  # a fifth of our start; most runs divide nothing
+from agent_orchestrator.runtime.vigil import Seen
+from agent_orchestrator.stores import Leadership
 
 READ_EVERY_S = 0.25
 """How often transcripts are read while agents run: often enough for a live view, 4 small reads a second each."""
@@ -85,45 +62,6 @@ WISHES_EVERY_S = 1.0
 """How often wishes are looked at while agents run; a ring of the bell is looked at within a moment."""
 IDLE_S = 30.0
 """How long the loop sleeps with nothing to do. Rings wake it; this only bounds the harm of a lost one."""
-RESULT_GRACE_S = 20.0
-"""Seconds a CLI may stay after its last word; a background job can keep it alive for ever."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pieces:
-    """What a supervisor is built from."""
-
-    store: Store
-    clock: Clock
-    events: Events
-    goals: Goals
-    queue: TaskQueue
-    holds: Holds
-    budgets: Budgets
-    attempt_budget: Budget | None
-    """What each attempt may use."""
-    notifier: Notifier
-    spawner: AgentSpawner
-    landing: Landing
-    abandon_checks: threading.Event
-    """Set when running checks are to be ended at once; their tasks are verified by the next run."""
-    leader: Leader
-    providers: dict[str, Provider]
-    available: frozenset[str]
-    """Providers that are installed, for tasks that insist on one."""
-    state: Path
-    """The project's folder in the state directory."""
-    saves: Checkpoints
-    checkpoint_every_s: float
-    """Seconds between two checkpoints of a running attempt's work; 0 takes one as it ends."""
-    replanning: Replanning
-    splitter: "Callable[[Task, Callable[[], str]], Splitter]"
-    """Returns who divides a task that failed; asks no model while what it is given says which budget forbids that."""
-    vigil: Vigil
-    room: Room
-    tidying: Tidying
-    anchors: Anchors
-    redact: Redactor
 
 
 class Supervisor:
@@ -142,61 +80,19 @@ class Supervisor:
         """Attempts that wait for the merge queue or are in it."""
         self._log = log
         self._max_agents = options.max_agents
+        self._paused = False
+        """Whether the run has stopped for want of room, and leads on when there is some."""
         self._remembered: dict[AttemptId, float] = {}
         self._shortly = shortly_before(options.until, pieces.clock.now())
         self._wishes_at = 0.0
         self._wishes_due = True
-        self._spending = Spending(
-            budgets=pieces.budgets,
-            run=options.budget,
-            each_attempt=pieces.attempt_budget,
-            began=options.began or pieces.clock.now(),
-            clock=pieces.clock,
-            log=log,
-        )
-        self._replanner = Replanner(
-            replanning=pieces.replanning,
-            splitter=pieces.splitter,
-            short=self._spending.short,
-            exhausted=lambda goal: bool(pieces.budgets.exhausted((goal,), {}, pieces.attempt_budget)),
-            log=log,
-        )
+        self._spending = pieces.spending(options, log)
+        self._replanner = pieces.replanner(self._spending, log)
         self._making_ready = ThreadPoolExecutor(max_workers=4, thread_name_prefix="prepare")
-        self._checkpoints = Checkpointing(
-            workspaces=pieces.spawner.workspaces,
-            saves=pieces.saves,
-            store=pieces.store,
-            events=pieces.events,
-            clock=pieces.clock,
-            every_s=pieces.checkpoint_every_s,
-            log=log,
-        )
-        self._merge_queue = MergeQueue(
-            store=pieces.store,
-            queue=pieces.queue,
-            events=pieces.events,
-            landing=pieces.landing,
-            spawner=pieces.spawner,
-            providers=pieces.providers,
-            room=pieces.room,
-            post=self.inbox.put,
-            log=log,
-        )
-        self._providers = ProviderWatch(
-            options=options, store=pieces.store, holds=pieces.holds, events=pieces.events, log=log
-        )
-        self._goals = OpenGoals(
-            goals=pieces.goals,
-            store=pieces.store,
-            clock=pieces.clock,
-            workspaces=pieces.spawner.workspaces,
-            merge_queue=self._merge_queue,
-            threads=self._making_ready,
-            options=options,
-            is_demo=any(pieces.providers[name].is_demo for name in options.providers),
-            post=self.inbox.put,
-            log=log,
-        )
+        self._checkpoints = pieces.checkpointing(log)
+        self._merge_queue = pieces.merge_queue(self.inbox.put, log)
+        self._providers = pieces.provider_watch(options, log)
+        self._goals = pieces.open_goals(options, self._merge_queue, self._making_ready, self.inbox.put, log)
 
     def run(self) -> Outlook:
         """Lead the project until its work is done; return how the run ended.
@@ -206,29 +102,42 @@ class Supervisor:
             DiskFull: there is no room. Agents go on, nothing was given up, and the leader it was given still leads:
                 another supervisor can be made with it, to go on.
         """
-        pieces = self.pieces
-        leadership = pieces.leader.elect(
-            max_agents=self.options.max_agents,
-            options={
-                "providers": list(self.options.providers),
-                "watch": self.options.watch,
-                "until": self.options.until.isoformat() if self.options.until else None,
-                "goal": self.options.goal,
-                "budget_micro_usd": self.options.budget.limit_micro_usd if self.options.budget else None,
-                "budget_tokens": self.options.budget.limit_tokens if self.options.budget else None,
-                "budget_seconds": self.options.budget.limit_seconds if self.options.budget else None,
-                "set_aside": pieces.attempt_budget.limits if pieces.attempt_budget else None,
-            },
-        )
-        bell = pieces.notifier.listen()
+        leadership = self._elected()
+        bell = self.pieces.notifier.listen()
         if bell is not None:
             self.inbox.watch(bell, Rang())
-        # Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
+        try:
+            with self._heeding_signals():
+                self._lead(leadership)
+        finally:
+            self._shut_down()
+        return self.outlook
+
+    def _elected(self) -> Leadership:
+        """Become the project's supervisor. Raises AlreadyRunning."""
+        set_aside = self.pieces.attempt_budget.limits if self.pieces.attempt_budget else None
+        return self.pieces.leader.elect(
+            max_agents=self.options.max_agents, options={**self.options.recorded(), "set_aside": set_aside}
+        )
+
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        """Let the signals that end a program ask the run to stop.
+
+        Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
+        """
         heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._on_signal) for number in heeded}
-        paused = False
         try:
-            pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _lead(self, leadership: Leadership) -> None:
+        """Take over what there is, then turn the loop until nothing is left to do. Raises DiskFull."""
+        try:
+            self.pieces.spawner.nursery.open()  # it loads while what an earlier supervisor left is looked at
             self._recover()
             self._providers.tell_unusable()
             self._read_wishes(leadership)
@@ -237,23 +146,18 @@ class Supervisor:
                 for happening in self.inbox.take(self._patience()):
                     self.step(happening)
                 self.advance()
-            self._spending.tell_nearly_used([goal.id for goal in pieces.goals.open()], math.inf)
-            pieces.vigil.look(self._seen, at_once=True)
+            self._spending.tell_nearly_used([goal.id for goal in self.pieces.goals.open()], math.inf)
+            self.pieces.vigil.look(self._seen, at_once=True)
         except Exception as error:
             if not lacks_room(error):
                 raise
-            paused = True
             self._pause()
             told = error.message if isinstance(error, OrchestratorError) else str(error)
             raise DiskFull(told, hint="free some space and repeat") from error
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._shut_down(paused=paused)
-        return self.outlook
 
     def _pause(self) -> None:
         """Stop for want of room. Whoever leads next takes up what is open, as after a crash."""
+        self._paused = True
         self.pieces.abandon_checks.set()
         with suppress(OrchestratorError):  # it is told while there is room for that
             with self.pieces.store.transaction():
@@ -354,7 +258,8 @@ class Supervisor:
             has_work=bool(at_work or self.pieces.goals.open(self.options.goal)),
             holds=self.pieces.holds.current(),
             all_held=self._providers.all_held(),
-            stopped_by=self.outlook.stopped_by,
+            # What is at work may still end the goal well: nobody is woken before it has ended.
+            stopped_by="" if at_work else self.outlook.stopped_by,
             output=sum(follower.tailer.offset for follower in self.running.values()),
         )
 
@@ -375,8 +280,7 @@ class Supervisor:
         goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
-        # Where nothing is left to start, nothing was stopped.
-        if goals and decision.stopped_by and decision.stopped_by != self.outlook.stopped_by:
+        if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by and self._has_unstarted(goals):
             how = "near" if decision.stopped_by == "deadline" else "reached"
             self._log(f"no new starts: the {decision.stopped_by} is {how}")
             self.outlook.stopped_by = decision.stopped_by
@@ -402,6 +306,11 @@ class Supervisor:
             if attempt.provider == decision.provider:
                 self._providers.takes_tasks(attempt.provider)
             self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
+
+    def _has_unstarted(self, goals: tuple[GoalId, ...]) -> bool:
+        """Say whether *goals* have tasks that are not started; without them nothing is stopped."""
+        found = [self.pieces.store.tasks.counts(goal) for goal in goals]
+        return any(counts[TaskState.READY] or counts[TaskState.BLOCKED] for counts in found)
 
     def _situation(self, goals: tuple[GoalId, ...]) -> Situation:
         pieces = self.pieces
@@ -523,22 +432,10 @@ class Supervisor:
 
     def _follow(self, follower: Follower, now: float) -> None:
         follower.read(now)
+        follower.stop_if_it_must(now)
         attempt = follower.attempt
-        workspace = follower.workspace
-        if follower.cwd_seen and workspace is not None and not _same_place(follower.cwd_seen, workspace.path):
-            follower.own_doing = True
-            where = f"{SESSION_LOST}its CLI works in {follower.cwd_seen}, not in its checkout"
-            self._ask_to_stop(follower, where, hard=True)
-        # What has said its last word is paid, and its work is looked at: many tell what they used only then.
-        if not follower.asked_to_stop and follower.finished_at is None and (over := follower.over_budget):
-            follower.own_doing = True
-            self._ask_to_stop(follower, f"it used more than an attempt may: {over}")
         if follower.limited is None and not follower.did_nothing:
             self._providers.answered(attempt)
-        if follower.finished_at is not None and now - follower.finished_at > RESULT_GRACE_S and follower.process:
-            follower.asked_to_stop = follower.asked_to_stop or "finished"
-            follower.process.stop()
-            follower.finished_at = now
         if follower.changed and now - self._remembered.get(attempt.id, 0.0) >= REMEMBER_EVERY_S:
             self._remembered[attempt.id], follower.changed = now, False
             self.pieces.queue.progressed(attempt)
@@ -553,22 +450,12 @@ class Supervisor:
         wished = {agent.id for agent in self.pieces.store.agents.list(living=True) if agent.stop_wished}
         for follower in self.running.values():
             if follower.attempt.agent in wished:
-                self._ask_to_stop(follower, "stopped by the user")
+                follower.ask_to_stop("stopped by the user")
             elif self._is_cancelled(follower.attempt):
-                self._ask_to_stop(follower, "cancelled by the user")
+                follower.ask_to_stop("cancelled by the user")
 
     def _is_cancelled(self, attempt: Attempt) -> bool:
         return self.pieces.store.tasks.get(attempt.task).cancel_wished
-
-    def _ask_to_stop(self, follower: Follower, why: str, *, hard: bool = False) -> None:
-        if follower.asked_to_stop and not hard:
-            return
-        follower.asked_to_stop = follower.asked_to_stop or why
-        if follower.process is not None:
-            if hard:
-                follower.process.kill()
-            else:
-                follower.process.stop()
 
     def _stop(self, level: int) -> None:
         level = min(level, 2)
@@ -580,7 +467,7 @@ class Supervisor:
             self.pieces.abandon_checks.set()
         self._log("stopping at once" if level == 2 else "stopping: no new starts, agents are asked to end")
         for follower in self.running.values():
-            self._ask_to_stop(follower, "the run was stopped", hard=level == 2)
+            follower.ask_to_stop("the run was stopped", hard=level == 2)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.inbox.put(StopRequested())
@@ -680,10 +567,10 @@ class Supervisor:
         waits = [max(0.05, (moment - now).total_seconds()) for moment in moments]
         return min([IDLE_S, *waits])
 
-    def _shut_down(self, *, paused: bool) -> None:
+    def _shut_down(self) -> None:
         with ExitStack() as last:  # each runs even if another fails; in reverse order
             last.callback(self.pieces.vigil.close)
-            if not paused:  # a run that waits for room keeps the lead
+            if not self._paused:  # a run that waits for room keeps the lead
                 last.callback(lambda: self.pieces.leader.resign(self.outlook.stopped_by))
                 last.callback(self.pieces.anchors.drop, math.inf, at_once=True)
             last.callback(self.pieces.notifier.close)
@@ -695,10 +582,3 @@ class Supervisor:
             last.callback(self._merge_queue.shut_down)
             last.callback(self._making_ready.shutdown, wait=True, cancel_futures=True)
             last.callback(self.pieces.tidying.close)
-
-
-def _same_place(one: str, other: Path) -> bool:
-    try:
-        return Path(one).resolve() == other.resolve()
-    except OSError:
-        return True  # unknown is not wrong

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.runtime.housekeeping import Abandoned, Housekeeping, Kind, Tidied
+from agent_orchestrator.runtime.housekeeping import Housekeeping
+from agent_orchestrator.runtime.leftovers import Abandoned, Kind, Tidied
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 

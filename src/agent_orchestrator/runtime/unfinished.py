@@ -23,6 +23,8 @@ _SEES_TESTS = re.compile(
     r"|\bJEST_WORKER_ID\b|\bVITEST(?:_WORKER_ID|_POOL_ID)?\b|__vitest_\w+|\btesting\.Testing\(\)|\bRUST_TEST_THREADS\b"
     r"|['\"](?:pytest|unittest)['\"]\s+in\s+sys\.argv"
 )
+_CONFLICT_BEGINS = re.compile(r"(?m)^<{7} \S.*")
+_CONFLICT_ENDS = re.compile(r"(?m)^>{7} \S")
 _CODE = re.compile(r"\.(?:py|[cm]?[jt]sx?|go|rs|java|kt|scala|cs|rb|php|exs?|swift|c|cc|cpp|h|hpp|sh|vue|svelte)$")
 _DOCUMENT = re.compile(r"\.(?:md|markdown|rst|txt|adoc|org)$|(?:^|/)(?:LICENSE|NOTICE|AUTHORS|CHANGELOG|README)$")
 _WANTS_CODE = (
@@ -39,6 +41,7 @@ _WANTS_STUBS = r"\b(?:stubs?|placeholders?|skeletons?|scaffold\w*|abstract|inter
 
 def unfinished(revisions: Sequence[Revision], asked: Asked) -> Iterator[Concern]:
     """Yield what in the program itself speaks against relying on a passing check."""
+    yield from _conflicts_left(revisions, asked)
     code = [
         one for one in revisions if _CODE.search(one.path) and not is_test_material(one.path) and one.after is not None
     ]
@@ -66,6 +69,23 @@ def unfinished(revisions: Sequence[Revision], asked: Asked) -> Iterator[Concern]
     ):
         detail = "only documents, comments and blank lines were changed"
         yield Concern(kind=ConcernKind.PLACEHOLDER, path=revisions[0].path, detail=detail)
+
+
+def _conflicts_left(revisions: Sequence[Revision], asked: Asked) -> Iterator[Concern]:
+    """Yield files into which the markers of a merge conflict came; few checks read documents and settings."""
+    for one in revisions:
+        added = "\n".join(added_lines(one))
+        begins, ends = _CONFLICT_BEGINS.search(added), _CONFLICT_ENDS.search(added)
+        if begins and ends:
+            told = asked.says(r"\bconflict markers?\b") or (
+                _DOCUMENT.search(one.path) and asked.says(r"\bconflicts?\b")
+            )
+            yield Concern(
+                kind=ConcernKind.CONFLICT_LEFT,
+                path=one.path,
+                detail=f"both sides of a conflict were left in it: {begins[0][:100]}",
+                excuse="the task asks for it" if told else "",
+            )
 
 
 def _only_words(one: Revision) -> bool:

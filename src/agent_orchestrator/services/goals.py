@@ -118,7 +118,7 @@ class Goals:
 
         Raises:
             BadInput: they belong to different goals.
-            RefusedByState: the goal was cancelled or rejected.
+            RefusedByState: the goal was cancelled.
         """
         owners = {task.goal for task in after}
         if len(owners) != 1:
@@ -126,7 +126,7 @@ class Goals:
         checked_text(submission.text)
         with self.store.transaction():
             goal = self.store.goals.get(owners.pop())
-            if goal.state in {GoalState.CANCELLED, GoalState.REJECTED}:
+            if goal.state is GoalState.CANCELLED:
                 raise RefusedByState(f"goal {goal.id} is {goal.state}", hint="submit a new goal")
             present = self.store.tasks.of_goal(goal.id)
             key = _free_key(planned.id, {task.key for task in present})

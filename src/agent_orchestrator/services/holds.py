@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent_orchestrator.domain.clock import Clock, from_ms, spelt, to_ms
-from agent_orchestrator.domain.hold import BRIEF, DEFAULT_HOLD, Hold, HoldKind, after_refusal
+from agent_orchestrator.domain.hold import BRIEF, DEFAULT_HOLD, Hold, HoldKind, Pace, after_refusal
 from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
@@ -41,22 +41,8 @@ class Holds:
         until = from_ms(to_ms(until)) if until is not None else None
         with self.store.transaction():
             current = next((one for one in self.store.holds.list() if one.provider == provider), None)
-            if current is not None and current.until <= now:
-                current = None
-            pace = self.store.holds.pace(provider)
-            if current is not None and (current.kind is kind or kind in BRIEF):
-                if until is None or until <= current.until:
-                    return current
-                hold = replace(current, until=until, stated=True)
-                if pace is not None:
-                    self.store.holds.set_pace(replace(pace, until=until, stated=True))
-            else:
-                same = pace is not None and began is not None and began <= pace.since
-                before = replace(pace, refusals=max(0, pace.refusals - 1)) if same and pace is not None else pace
-                pace = after_refusal(
-                    before, provider, kind, stated=until, now=now, running=running, default=self.default
-                )
-                self.store.holds.set_pace(pace)
+            if current is None or current.until <= now or not (current.kind is kind or kind in BRIEF):
+                pace = self._refused(provider, kind, stated=until, now=now, began=began, running=running)
                 hold = Hold(
                     provider=provider,
                     kind=kind,
@@ -66,6 +52,10 @@ class Holds:
                     since=now,
                     refusals=pace.refusals,
                 )
+            elif until is None or until <= current.until:
+                return current
+            else:
+                hold = self._prolonged(current, until)
             self.store.holds.put(hold)
             self.events.record(
                 "hold.started",
@@ -77,6 +67,31 @@ class Holds:
                 refusals=hold.refusals,
             )
         return hold
+
+    def _refused(
+        self,
+        provider: str,
+        kind: HoldKind,
+        *,
+        stated: datetime | None,
+        now: datetime,
+        began: datetime | None,
+        running: int,
+    ) -> Pace:
+        """Count a refusal and return how *provider* is used from now on; one of the same limit is not counted again."""
+        pace = self.store.holds.pace(provider)
+        if pace is not None and began is not None and began <= pace.since:
+            pace = replace(pace, refusals=max(0, pace.refusals - 1))
+        pace = after_refusal(pace, provider, kind, stated=stated, now=now, running=running, default=self.default)
+        self.store.holds.set_pace(pace)
+        return pace
+
+    def _prolonged(self, current: Hold, until: datetime) -> Hold:
+        """Return the hold that is on, until the later reset that was stated."""
+        pace = self.store.holds.pace(current.provider)
+        if pace is not None:
+            self.store.holds.set_pace(replace(pace, until=until, stated=True))
+        return replace(current, until=until, stated=True)
 
     def worked(self, provider: str) -> None:
         """Take note that *provider* has answered an agent again: its next refusal counts as the first."""

@@ -22,7 +22,9 @@ class Messages:
     events: Events
 
     def send(self, goal: GoalId, body: str, *, author: str, to: str = "@all", task: TaskId | None = None) -> Message:
-        """Send *body* to an agent, a specialist or all of a goal; it goes into the prompts of what starts next.
+        """Send *body* to the agents of a goal; it goes into the prompts of what starts next, or only of *task*.
+
+        *to* is a word on whom it is meant for; whoever starts reads it.
 
         Raises:
             BadInput: it is empty or longer than 16,384 characters.

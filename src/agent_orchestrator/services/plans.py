@@ -36,7 +36,7 @@ class SavedPlan:
 
     id: str
     state: str
-    """``planning``, ``approved``, ``executed`` or ``rejected``."""
+    """``planning``, ``approved`` or ``executed``."""
     plan: Plan
     goal: GoalId | None = None
     """The goal it became. None until it is executed."""

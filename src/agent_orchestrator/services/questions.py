@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent_orchestrator.domain.clock import Clock
-from agent_orchestrator.domain.errors import LimitReached, NotReady, OrchestratorError
+from agent_orchestrator.domain.errors import NotReady, OrchestratorError, RefusedByState
 from agent_orchestrator.domain.replan import Kind, Replan, State
 from agent_orchestrator.domain.task import Task
 from agent_orchestrator.domain.usage import Usage
@@ -35,13 +35,13 @@ class Questions:
         """Return *ask* so that each question is on account of *task*: its goal's, and that of the run that asks.
 
         *short* says in words which ceiling forbids one more question, and nothing when none does. It is asked before
-        every single one: a second try may meet another budget than the first. What is returned raises LimitReached
+        every single one: a second try may meet another budget than the first. What is returned raises RefusedByState
         then, and whatever *ask* raises. It may be called in any thread.
         """
 
         def complete(prompt: str, schema: Mapping[str, object]) -> str:
             if why := short():
-                raise LimitReached(f"not asked: {why}")
+                raise RefusedByState(f"not asked: {why}")
             began: float | None = self.clock.monotonic()
             used, trouble = Usage(), ""
 

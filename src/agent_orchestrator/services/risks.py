@@ -9,6 +9,7 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from agent_orchestrator.services.json_values import Json
+from agent_orchestrator.services.reviews import REJECTED
 
 MANY_LINES, VERY_MANY_LINES = 400, 1500
 """Changed lines beyond which a change is hard to review in one sitting."""
@@ -115,7 +116,10 @@ def _of_attempts(attempts: Sequence[Json]) -> list[tuple[Risk, str]]:
     found = []
     if "conflict" in outcomes:
         found.append((Risk.MEDIUM, "it was done again after a conflict"))
-    rejected = outcomes.count("rejected")
+    by_person = [one for one in attempts if one["outcome"] == "rejected" and one["reason"].startswith(REJECTED)]
+    if by_person:
+        found.append((Risk.LOW, "it was done again after a rejection in review"))
+    rejected = outcomes.count("rejected") - len(by_person)
     if rejected:
         found.append((Risk.LOW, f"its checks rejected {rejected} earlier attempt{'s' if rejected > 1 else ''}"))
     return found

@@ -139,7 +139,7 @@ class RunningPlans:
         """
         with self.store.transaction():
             scene = self.scene(id)
-            if scene.goal.state in {GoalState.CANCELLED, GoalState.REJECTED}:
+            if scene.goal.state is GoalState.CANCELLED:
                 raise RefusedByState(f"goal {id} is {scene.goal.state}", hint="submit a new goal")
             if after is not None and after != scene.saved.version:
                 raise RefusedByState(

@@ -69,14 +69,10 @@ class TaskQueue:
             )
             if task is None:
                 return None
-            by = task.provider or provider
-            if task.provider is None and task.avoid == by:
-                by = next((name for name in stand_ins if name != by), by)
-            assert by is not None, "a task that insists on nobody is claimed only for a provider"
+            by = _taker(task, provider, stand_ins)
             if by != provider:
                 agent = new_agent_id(by)
-            earlier = self.store.attempts.of_task(task.id)
-            number = len(earlier) + 1
+            number = len(self.store.attempts.of_task(task.id)) + 1
             attempt = Attempt(
                 id=attempt_id(task.id, number),
                 task=task.id,
@@ -90,20 +86,24 @@ class TaskQueue:
             )
             held = task._replace(attempt=attempt.id, holder=agent)
             self.store.tasks.save(held, was=task)
-            self.store.attempts.add(attempt)
-            self.store.agents.add(
-                Agent(
-                    id=agent,
-                    provider=by,
-                    specialist=task.specialist,
-                    task=task.id,
-                    attempt=attempt.id,
-                    started_at=now,
-                    seen_at=now,
-                )
-            )
-            self.events.record("task.claimed", attempt=attempt, title=task.title, provider=by)
+            self._intend(attempt, task)
         return held, attempt
+
+    def _intend(self, attempt: Attempt, task: Task) -> None:
+        """Write down that *attempt* is about to be started, and whose it will be."""
+        self.store.attempts.add(attempt)
+        self.store.agents.add(
+            Agent(
+                id=attempt.agent,
+                provider=attempt.provider,
+                specialist=task.specialist,
+                task=task.id,
+                attempt=attempt.id,
+                started_at=attempt.started_at,
+                seen_at=attempt.started_at,
+            )
+        )
+        self.events.record("task.claimed", attempt=attempt, title=task.title, provider=attempt.provider)
 
     def prepared(self, attempt: Attempt) -> None:
         """Record where the attempt will work, before it starts: who takes over after a crash must find its work.
@@ -386,6 +386,15 @@ class TaskQueue:
         if agent.state is not AgentState.ENDED:
             now = self.clock.now()
             self.store.agents.save(replace(agent, state=AgentState.ENDED, ended_at=now, seen_at=now))
+
+
+def _taker(task: Task, provider: str | None, stand_ins: Sequence[str]) -> str:
+    """Return who attempts *task*: whom it insists on, else *provider*, or a stand-in when it failed at it too often."""
+    by = task.provider or provider
+    if task.provider is None and task.avoid == by:
+        by = next((name for name in stand_ins if name != by), by)
+    assert by is not None, "a task that insists on nobody is claimed only for a provider"
+    return by
 
 
 def _to_be_tried_again(task: Task, reason: str, not_before: datetime | None) -> Task:

@@ -124,7 +124,7 @@ class Plans:
         return [(row["who"], row["text"]) for row in reversed(rows)]
 
     def set_state(self, id: str, state: str, *, goal: GoalId | None, now: datetime) -> None:
-        """Move the plan to ``approved``, ``executed`` or ``rejected``."""
+        """Move the plan to ``approved`` or ``executed``."""
         self._db.change(
             "UPDATE plans SET state = ?, goal = coalesce(?, goal), changed_at = ? WHERE id = ?",
             (state, goal, to_ms(now), id),
