@@ -91,6 +91,14 @@ def test_no_line_is_wider_than_the_terminal_also_in_colour(columns: int, monkeyp
     assert any("\x1b[" in line for line in lines), "in colour"
 
 
+def test_more_room_than_agents_is_told_as_room() -> None:
+    lines = plan_lines(
+        SHOP, Look(columns=200), name="s", version=1, approved=False, expected=replace(EXPECTED, agents=1)
+    )  # fmt: skip
+
+    assert any("; 1 agent, room for 2; " in line for line in lines), lines
+
+
 def test_without_colour_nothing_is_coloured_and_in_plain_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 

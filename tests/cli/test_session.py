@@ -6,7 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from prompt_toolkit.output import DummyOutput
 
 from agent_orchestrator.app import App, build
 from agent_orchestrator.cli.session import Session
+from agent_orchestrator.cli.terminal import Drawn
 from agent_orchestrator.domain.errors import OrchestratorError
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.commands import COMMANDS
@@ -260,6 +261,43 @@ def test_a_hundred_kilobytes_are_pasted_and_are_talk_not_commands(seat: Seat) ->
     assert seat.app.plans.said("mine")[0] == ("you", log)
 
 
+def test_a_long_paste_is_a_mark_in_the_line_and_whole_in_what_is_said(seat: Seat) -> None:
+    model = Script(says("Read."))
+    log = "words without a newline " * 4_000
+    drawn: list[str] = []
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        session = Session(seat.app, seat.saved, plain=False)
+        session.planner.models = (Model(name="claude", complete=model),)
+        assert isinstance(session.door, Drawn)
+        session.door._commands.default_buffer.on_text_changed += lambda buffer: drawn.append(buffer.text)
+        keys.send_text("look at ")
+        pasting = threading.Thread(target=lambda: keys.send_text(f"\x1b[200~{log}\x1b[201~, please\r{CTRL_D * 3}"))
+        pasting.start()
+        session.talk(fresh=False)
+        pasting.join(120)
+
+    assert seat.app.plans.said("mine")[0] == ("you", f"look at {log}, please")
+    assert "look at [pasted 1: 96,000 characters], please" in drawn
+    assert max(len(text) for text in drawn) < 100, "a line of 100,000 characters takes half a minute to draw"
+
+
+def test_a_paste_of_another_session_is_not_said_by_its_mark(seat: Seat) -> None:
+    model = Script(says("Read."))
+    talking = (Model(name="claude", complete=model),)
+    seat.types(raw=f"\x1b[200~{'words ' * 1_000}\x1b[201~\r", models=talking)
+
+    said = seat.types(raw="\x1b[A\r", models=talking)[1]
+
+    assert "what was pasted then is not kept: paste it again" in said
+    assert len(model.prompts) == 1
+
+
+def test_a_short_paste_stands_in_the_line_as_it_is(seat: Seat) -> None:
+    seat.types(raw="\x1b[200~m 1 size L\x1b[201~\r")
+
+    assert seat.changed() == ["~ part-1: size M → L"]
+
+
 def test_two_terminals_at_once_the_second_is_told_and_takes_the_newest(seat: Seat) -> None:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         second = Session(seat.app, seat.saved, plain=False)
@@ -432,6 +470,25 @@ def test_an_installed_agent_is_talked_with_as_a_process_of_its_own(
 
     assert "claude: So be it." in said
     assert seat.saved.plan.assumptions == ("It was asked: True",)
+
+
+def test_who_made_the_plan_is_talked_with_first(tmp_path: Path) -> None:
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text("#!/bin/sh\n")
+    claude.chmod(0o755)
+    (tmp_path / "project").mkdir()
+    environ = {"HOME": str(tmp_path), "PATH": f"{claude.parent}:/usr/bin:/bin", "ANTHROPIC_API_KEY": "made-up"}
+    app = build(tmp_path / "project", environ=environ, flags={"planner": "auto", "verify": "true"})
+    plan = app.decomposer(None).decompose(GOAL)
+
+    def asked(source: str) -> list[str]:
+        saved = app.plans.save(replace(plan, source=source))
+        return [model.name for model in Session(app, saved, plain=True).planner.models]
+
+    assert asked("claude") == ["claude", "api"]
+    assert asked("rules") == asked("api") == ["api", "claude"]
+    app.close()
 
 
 def test_without_a_model_everything_but_talking_works(seat: Seat) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.planning.decomposer import TaskDecomposer
+from agent_orchestrator.planning.heuristic import plan_by_rules
 from agent_orchestrator.planning.profile import Profile
 from agent_orchestrator.planning.roster import Roster
 
@@ -139,6 +140,45 @@ def test_an_app_is_modelled_then_served_then_shown_then_verified(goal: str) -> N
     assert [task.phase for task in plan.tasks] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Build an online shop with a cart, checkout and receipts",
+        "Crear una tienda en línea con carrito, pago y correos",
+        "Baue einen Online-Shop mit Warenkorb, Kasse und Rechnungen",
+        "Créer une boutique en ligne avec panier, paiement et factures",
+        "建立一个网上商店，包括购物车、支付和订单管理",
+    ],
+)
+def test_a_shop_is_an_app_in_any_of_the_languages(goal: str) -> None:
+    plan = planned(goal)
+
+    assert titles(plan)[0] == "Design the data model and database schema"
+    assert sum(title.startswith("Implement ") for title in titles(plan)) == 3
+    assert "Build the user interface" in titles(plan)
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "Erstelle eine REST-API für Bücher mit Anmeldung, Suche und Tests",
+        "Crea una API REST para libros con autenticación, búsqueda y pruebas",
+        "创建一个图书REST API，包括登录、搜索和测试",
+    ],
+)
+def test_tests_beside_the_features_of_an_api_are_no_feature_in_any_language(goal: str) -> None:
+    found = titles(planned(goal))
+
+    assert "Implement the endpoints" in found and "Test the API end to end" in found, found
+
+
+@pytest.mark.parametrize(
+    "goal", ["Migrar la base de datos de MySQL a PostgreSQL", "Migriere die Datenbank von MySQL nach PostgreSQL"]
+)
+def test_a_database_is_moved_in_steps_in_any_language(goal: str) -> None:
+    assert titles(planned(goal))[:4] == titles(planned("Migrate the database from MySQL to PostgreSQL"))[:4]
+
+
 def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
     server = Profile(folder=Path("/nowhere"), languages=(("Go", 40),))
 
@@ -146,6 +186,56 @@ def test_an_app_in_a_project_without_screens_gets_none_unless_asked() -> None:
     assert "Build the user interface" in titles(planned("Build a billing platform with a dashboard", server))
     assert "Build the user interface" in titles(planned("Build a billing web app", server))
     assert "Build the user interface" in titles(planned("Build a billing platform"))
+
+
+@pytest.mark.parametrize(
+    ("goal", "first", "others"),
+    [
+        ("Build a parser, a formatter and a linter", "Build a parser", 2),
+        ("Develop a REST API, a web frontend and a background worker.", "Develop a REST API", 2),
+        ("Create a landing page, a contact form, and a newsletter signup", "Create a landing page", 2),
+        ("Crée une page d'accueil, une API de commandes et un export nocturne", "Crée une page d'accueil", 2),
+        ("Create a user, a role and a permission", "Create a user, a role and a permission", 0),
+        (
+            "Add a name, an email and a phone number to the form",
+            "Add a name, an email and a phone number to the form",
+            0,
+        ),
+        (
+            "Build a CLI that reads a CSV, a JSON and a YAML file",
+            "Build a CLI that reads a CSV, a JSON and a YAML file",
+            0,
+        ),
+        ("Build a small, fast and simple parser", "Build a small, fast and simple parser", 0),
+    ],
+)
+def test_several_things_to_build_are_a_task_each_where_each_has_its_article(goal: str, first: str, others: int) -> None:
+    tasks = plan_by_rules(goal, ROSTER).tasks
+
+    assert (tasks[0].title, len(tasks)) == (first, others + 1)
+
+
+@pytest.mark.parametrize(
+    "goal", ["Handle time zones in the report", "The site is available in Spanish", "Support two currencies"]
+)
+@pytest.mark.parametrize(
+    ("languages", "who"),
+    [
+        ((("Rust", 12), ("Shell", 1)), "backend-systems-engineer"),
+        ((("Vue", 30), ("JavaScript", 9)), "frontend-ui-engineer"),
+        ((("Python", 30),), "generalist"),  # whose files are everybody's
+    ],
+)
+def test_in_a_project_its_files_decide_where_neither_word_nor_path_does(
+    goal: str, languages: tuple[tuple[str, int], ...], who: str, tmp_path: Path
+) -> None:
+    here = Profile(folder=tmp_path, languages=languages)
+
+    (task,) = plan_by_rules(goal, ROSTER, here).tasks
+
+    assert task.agent_type == who
+    assert task.routing is not None and task.routing.is_guess
+    assert plan_by_rules("Write the user guide", ROSTER, here).tasks[0].agent_type == "documentation-writer"
 
 
 def test_an_api_is_designed_before_it_is_built_and_built_before_it_is_tested() -> None:

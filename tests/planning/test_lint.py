@@ -251,6 +251,15 @@ def test_a_persons_plan_gets_no_task_that_nobody_wrote() -> None:
     assert "no-verifying-task" in rules(checked)
 
 
+def test_a_last_task_that_does_not_see_all_is_named_with_what_it_does_not_see() -> None:
+    screens = task("b", agent="frontend-ui-engineer")
+    whole = plan(task("a"), screens, task("t", "a", "b", title="Test it all"), task("c"))
+
+    (found,) = [one for one in lint(whole, ROSTER, strict=True).findings if one.rule == "no-verifying-task"]
+
+    assert found.message == "t does not check the whole: it does not wait for c"
+
+
 def test_acceptance_is_derived_from_the_command_or_missed_aloud() -> None:
     checked = lint(plan(task("a", verify="make check"), task("b")), ROSTER)
 

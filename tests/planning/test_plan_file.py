@@ -92,6 +92,10 @@ tasks:
         ("tasks:\n- title: A\n  id: a\n- title: B\n  id: a\n", "line 5: two tasks have the id 'a'"),
         ("tasks:\n- id: a\n  title: A\n  depends_on:\n  - x\n", "line 5: there is no task 'x'"),
         ("tasks:\n- {id: a, title: A, depends_on: [b]}\n- {id: b, title: B, depends_on: [a]}\n", "line [23]: the dep"),
+        (
+            "tasks:\n- title: A\n- title: B\n  depends_on: [C d]\n- title: C d\n  depends_on: [B]\n",
+            "line [35]: the dep",
+        ),
         ("tasks:\n- id: a\n  title: A\n  depends_on: [a]\n", "line 4: task 'a' depends on itself"),
         ("tasks:\n- id: a\n  title: A\n  title: B\n", "line 4: 'title' stands there twice"),
         ("tasks: &x\n- id: a\n", "line 1: anchors"),

@@ -23,6 +23,7 @@ ROSTER = Roster()
         ("Doctor the docket", "documentation-writer"),  # doc-tor
         ("Decide the incidental social", "devops-ci-engineer"),  # de-ci-de
         ("Cause a pause in the dagger", "data-pipeline-engineer"),  # dag-ger
+        ("Count words per chapter", "specifications-engineer"),  # word-ing
     ],
 )
 def test_a_part_of_a_word_never_decides(title: str, never: str) -> None:
@@ -106,6 +107,19 @@ def test_a_word_that_only_looks_like_anothers_word_draws_nothing(title: str, not
 def test_documentation_in_a_sentence_of_its_own_is_beside_the_work() -> None:
     assert route("Add rate limiting, then document it in the README", "", ROSTER).specialist == "security-engineer"
     assert route("Document it in the README", "", ROSTER).specialist == "documentation-writer"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Add a rate limiter and document it",
+        "Ajoute une authentification et documente-la",
+        "Baue die Anmeldung um und beschreibe sie in der README",
+        "Mejora la autenticación y documéntala",
+    ],
+)
+def test_a_clause_that_asks_to_describe_what_was_made_makes_nobody_a_writer(title: str) -> None:
+    assert route(title, "", ROSTER).specialist != "documentation-writer"
 
 
 def test_likeness_is_told_in_the_words_that_stand_there() -> None:

@@ -12,7 +12,9 @@ DECIDING_SHOWN = 5
 def parts(expected: Forecast) -> list[str]:
     """Return time, cost, number of agents and where the figures come from, each in a few words."""
     who = "1 agent" if expected.agents == 1 else f"{expected.agents} agents"
-    return [time(expected), cost(expected), f"{who}, up to {expected.at_once} at once", source(expected)]
+    enough = expected.at_once <= expected.agents
+    room = f"up to {expected.at_once} at once" if enough else f"room for {expected.at_once}"
+    return [time(expected), cost(expected), f"{who}, {room}", source(expected)]
 
 
 def time(expected: Forecast) -> str:

@@ -101,7 +101,7 @@ def apply(app: App, saved: SavedPlan, file: str, *, as_json: bool) -> SavedPlan:
             raise BadInput(f"{file} has no changes", hint='[{"op": "remove", "task": "docs"}], or a whole plan')
         after = based_on if isinstance(based_on, int) else after
         new = changed(saved.plan, changes, app.roster)
-        what = f"applied {len(changes)} changes"
+        what = f"applied {_counted(len(changes), 'change')}"
     looked = app.looked_over(new)
     found = difference(saved.plan, looked)
     if not found and after == saved.version:

@@ -93,12 +93,7 @@ def plan_list(gone: tuple[str, ...], as_json: bool) -> None:
         plans: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in found]
         doors.answer({"plans": [{**one, "changed_at": f"{one['changed_at']:%Y-%m-%dT%H:%M:%SZ}"} for one in plans]})
         return
-    columns.show(
-        [
-            (id, state, f"{at.astimezone():%Y-%m-%d %H:%M}", render.cut(columns.one_line(text), 80))
-            for id, state, text, at in found
-        ]
-    )
+    columns.show([(id, state, f"{at.astimezone():%Y-%m-%d %H:%M}", text) for id, state, text, at in found])
     if not found:
         doors.tell('no plans yet; make one: orchestrate plan "…"')
 
@@ -305,7 +300,7 @@ def _decide(app: App, saved: SavedPlan, *, yes: bool, as_json: bool, plain: bool
     if is_open and not yes and not as_json and doors.interactive():
         return _talk(app, saved, plain=plain, fresh=fresh)
     if not as_json:
-        columns.show([(saved.id, saved.state, columns.one_line(saved.plan.goal)[:80])])
+        columns.show([(saved.id, saved.state, saved.plan.goal)])
         showing.plan(app, saved.plan)
         showing.questions(saved.plan, taken=yes or not is_open)
     if yes:

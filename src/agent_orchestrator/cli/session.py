@@ -96,7 +96,7 @@ class Session:
             keeper=self.keeper,
             roster=app.roster,
             look_over=app.looked_over,
-            models=_models(app),
+            models=_models(app, saved.plan.source),
         )
 
     def _drawn(self, folder: Path) -> Drawn:
@@ -257,11 +257,15 @@ class Session:
                 return outcome
 
 
-def _models(app: App) -> list[Model]:
-    """Return whom one can talk with here; a planner that is set and missing is told when it is talked to."""
+def _models(app: App, source: str) -> list[Model]:
+    """Return whom one can talk with here, first who made the plan: somebody chose that one, and pays it.
+
+    A planner that is set and missing is told when it is talked to.
+    """
     try:
         names = app.lineup.planners()
     except OrchestratorError as error:
         doors.tell(f"nobody to talk with: {error.message}")
         return []
-    return [Model(name=name, complete=app.asking(name)) for name in names]
+    ranked = sorted(names, key=lambda name: name != source)
+    return [Model(name=name, complete=app.asking(name)) for name in ranked]

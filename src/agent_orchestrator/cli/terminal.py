@@ -4,6 +4,7 @@ The second is for screen readers (``--plain``), dumb terminals and pipes of a te
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -21,6 +22,11 @@ from agent_orchestrator.planning.partners import Stopped
 
 COMPLETED_CHARS = 400
 """A longer line is pasted text: nothing in it is completed."""
+
+PASTED_SHOWN_CHARS = 2_000
+"""A longer paste stands in the line as a mark. Drawing one line of 100,000 characters took prompt_toolkit 3.0 half a
+minute, and nobody reads them there."""
+_PASTED = re.compile(r"\[pasted \d+: [\d,]+ characters\]")
 
 ROWS_BESIDES = 3
 """Rows that a prompt and what was typed take, beside the plan and an answer."""
@@ -133,6 +139,8 @@ class Drawn(Plain):
         self._answer_stays = False
         self._said = 0
         """Lines that were printed since the last prompt."""
+        self._pasted: dict[str, str] = {}
+        """What long pastes were, by the marks that stand for them, also where a line comes back from the history."""
         depth = None if render.coloured() else ColorDepth.DEPTH_1_BIT
         self._commands: PromptSession[str] = PromptSession(
             message=self._message,
@@ -142,8 +150,11 @@ class Drawn(Plain):
             reserve_space_for_menu=4,
             erase_when_done=True,
             color_depth=depth,
+            key_bindings=_pasting(self._pasted),
         )
-        self._answers: PromptSession[str] = PromptSession(history=InMemoryHistory(), color_depth=depth)
+        self._answers: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(), color_depth=depth, key_bindings=_pasting(self._pasted)
+        )
 
     def _message(self) -> Any:
         from prompt_toolkit.application import get_app
@@ -158,11 +169,14 @@ class Drawn(Plain):
         """Return the next command. Raises KeyboardInterrupt and EOFError."""
         state = self._state()
         self._answer_stays, self._drawn = state == self._drawn, state
-        line = self._commands.prompt()
+        line = self._whole(self._commands.prompt())
         self._said = 0
         if not line.strip():
             self._drawn = None
         self.say([render.paint(f"plan> {render.line(line)}", dim=True)] if line.strip() else [])
+        if len(line) < PASTED_SHOWN_CHARS and _PASTED.search(line):  # a line of the history, from another session
+            self.say(["what was pasted then is not kept: paste it again"])
+            return ""
         return line
 
     def say(self, lines: Sequence[str]) -> None:
@@ -180,9 +194,15 @@ class Drawn(Plain):
     def ask(self, question: str, *, default: str = "") -> str:
         """Return the answer to *question*. Ctrl-C breaks it off; Ctrl-D ends the session."""
         try:
-            return self._answers.prompt(f"{clean(question)}: ").strip() or default
+            return self._whole(self._answers.prompt(f"{clean(question)}: ")).strip() or default
         except KeyboardInterrupt:
             raise Stopped from None
+
+    def _whole(self, line: str) -> str:
+        """Return *line* with what was pasted in the place of its marks."""
+        for mark, text in self._pasted.items():
+            line = line.replace(mark, text)
+        return line
 
 
 def can_draw() -> bool:
@@ -192,6 +212,25 @@ def can_draw() -> bool:
 
 def _harmless(text: str) -> list[str]:
     return [one.expandtabs(4).rstrip() for one in clean(text).splitlines()] or [""]
+
+
+def _pasting(pasted: dict[str, str]) -> Any:
+    """Return key bindings that take a paste in: a long one into *pasted*, with a mark for it into the line."""
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.keys import Keys
+
+    bindings = KeyBindings()
+
+    @bindings.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        if len(text) > PASTED_SHOWN_CHARS:
+            mark = f"[pasted {len(pasted) + 1}: {len(text):,} characters]"
+            pasted[mark] = text
+            text = mark
+        event.current_buffer.insert_text(text)
+
+    return bindings
 
 
 def _completer(completions: Callable[[str], Iterable[tuple[str, str]]]) -> Any:

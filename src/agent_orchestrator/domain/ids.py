@@ -24,6 +24,8 @@ _LENGTH = 6
 SLUG_LIMIT = 48
 """Characters of a slug: readable in a branch name beside a goal's id."""
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+"""Latin letters that are no letter with an accent."""
 
 
 def _draw(letter: str, length: int = _LENGTH) -> str:
@@ -54,13 +56,26 @@ def attempt_id(task: TaskId, number: int) -> AttemptId:
 
 def words_of(text: str) -> list[str]:
     """Return the words of *text* as a slug would have them, in their order."""
-    return [word for word in _NOT_SLUG.split(text.lower()) if word]
+    return [word for word in _NOT_SLUG.split(_unaccented(text)) if word]
 
 
 def slug(text: str) -> str:
-    """Reduce *text* to ``[a-z0-9-]``, at most 48 characters, cut at a word. Empty when no Latin letter is in it."""
-    words = _NOT_SLUG.sub("-", text.lower()).strip("-")
+    """Reduce *text* to ``[a-z0-9-]``, at most 48 characters, cut at a word. Empty when no Latin letter is in it.
+
+    Accents are dropped, so that a German or a Spanish title keeps its words.
+    """
+    words = _NOT_SLUG.sub("-", _unaccented(text)).strip("-")
     if len(words) <= SLUG_LIMIT:
         return words
     head = words[: SLUG_LIMIT + 1]
     return head[: head.rfind("-")] if "-" in head else head[:SLUG_LIMIT]
+
+
+def _unaccented(text: str) -> str:
+    """Return *text* in small letters without accents."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata
+
+    parts = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))

@@ -98,7 +98,7 @@ class TaskDecomposer:
             NotFound: there is no specialist *agent_type*.
         """
         _check(goal)
-        task = single_task(goal, self.roster)
+        task = single_task(goal, self.roster, self.profile)
         if agent_type is not None:
             member = self.roster.get(agent_type)
             routing = Routing(specialist=member.name, confidence=1.0, reason="named by the user")

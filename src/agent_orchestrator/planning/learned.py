@@ -36,6 +36,9 @@ LEAST_TELLING = 0.25
 WORDS_LIMIT = 200
 """Words of a text that are looked at."""
 
+LIKENESS = ("like other work with", "unlike the others' work")
+"""How a reason begins that is of this module's making."""
+
 _ASKS = re.compile(r"(?:build|create|write|develop|make|implement|design)\s+(?:me\s+)?(?:an?|the|our|my|some)\s", re.I)
 """How people ask for a thing. Titles of pull requests seldom begin so; there "build" is about builds, and "create"
 about plans. Of a title that does, only words that name something are looked up."""
@@ -109,12 +112,12 @@ def _told(parts: list[tuple[float, str]], as_written: Mapping[str, str]) -> str:
     """Say what speaks for a role in the text's own words; nothing when it is only in words of every kind of work."""
     speaks = [(weight, gram) for weight, gram in sorted(parts, reverse=True) if weight > 0]
     if not speaks:
-        return "unlike the others' work"
+        return LIKENESS[1]
     telling = [(weight, gram) for weight, gram in speaks if not _ANYBODYS.issuperset(gram.split())]
     if sum(weight for weight, _ in telling) < LEAST_TELLING * sum(weight for weight, _ in speaks):
         return ""
     shown = [" ".join(as_written.get(word, word) for word in gram.split()) for _, gram in telling]
-    return f"like other work with {' and '.join(shown[:2])}"
+    return f"{LIKENESS[0]} {' and '.join(shown[:2])}"
 
 
 def _grams(text: str) -> list[str]:

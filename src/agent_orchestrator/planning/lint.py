@@ -291,7 +291,7 @@ class _Work:
         if small or self._is_verified():
             return
         if self.strict or len(self.tasks) >= MAX_TASKS:
-            self.note("no-verifying-task", "no task checks the parts together", severity=Severity.NOTE)
+            self.note("no-verifying-task", self._unverified(), severity=Severity.NOTE)
             return
         ids = {task.id for task in self.tasks}
         id = next(name for name in ("verify", *(f"verify-{n}" for n in range(2, MAX_TASKS + 2))) if name not in ids)
@@ -305,6 +305,16 @@ class _Work:
                 if all(o.id in before or task.id in _ancestors(self.tasks, o.id) for o in self.tasks):
                     return True
         return False
+
+    def _unverified(self) -> str:
+        """Say that nothing checks the whole, and what the last task that looks as if it did would not see."""
+        for task in reversed(self.tasks):
+            if _VERIFIES.search(task.title):
+                before = _ancestors(self.tasks, task.id) | {task.id}
+                unseen = [other.id for other in self.tasks if other.id not in before]
+                if len(unseen) < len(before):  # else it is about some part only
+                    return f"{task.id} does not check the whole: it does not wait for {', '.join(unseen)}"
+        return "no task checks the parts together"
 
     def separate_scopes(self) -> None:
         """Of two tasks that may write the same files let one wait: the lower layer first, else as ends sooner."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent_orchestrator.domain.errors import BadInput, InvalidPlan
+from agent_orchestrator.domain.ids import slug
 from agent_orchestrator.domain.plan import Plan, PlannedTask
 from agent_orchestrator.planning import plan_markdown
 from agent_orchestrator.planning.document import plan_from_json, plan_to_json
@@ -171,8 +172,8 @@ def _place_in(message: str, data: Mapping[str, object]) -> str:
     tasks = data.get("tasks")
     for id in re.findall(r"'([^']+)'", message) + re.findall(r"\b([a-z0-9-]+) →", message):
         for at, task in enumerate(tasks if isinstance(tasks, list) else ()):
-            if isinstance(task, Mapping) and task.get("id") == id:
-                return f"tasks[{at}]"
+            if isinstance(task, Mapping) and id == (task.get("id") or slug(str(task.get("title") or ""))):
+                return f"tasks[{at}]"  # without an id of its own it is called by its title
     unknown = re.match(r"plan: unknown key '([^']+)'", message)
     return unknown[1] if unknown else ""
 

@@ -72,6 +72,11 @@ class Profile:
         return any(language in _SCREENS for language, _ in self.languages)
 
 
+def ending_of(language: str) -> str:
+    """Return what the name of a file in *language*, as a profile calls it, ends with; empty when it is not known."""
+    return next((ending for ending, name in _LANGUAGES.items() if name == language), "")
+
+
 def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
     """Return what the files below *folder* tell. Reads only, follows no links, executes nothing.
 

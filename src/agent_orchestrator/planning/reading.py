@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from agent_orchestrator.planning.references import is_of_others
 from agent_orchestrator.planning.vocabulary import (
+    BUILD_VERBS,
     CHINESE_VERBS,
     DETERMINERS,
     ENGLISH_VERBS,
@@ -84,7 +85,8 @@ _LINK = re.compile(
 _AS_WELL = re.compile(r"\s+(?:plus|as well as|using|via|behind|on top of|with)\s+", re.I)
 _BESIDES = re.compile(
     r"(?:with|avec|con|com|mit|plus)\b|"
-    r"(?:\w+ )?(?:tests?|testing|docs|documentation|auth\w*|logins?|deployment|ci/cd|monitoring)$",
+    r"(?:\w+ )?(?:tests?|testing|pruebas|testes|测试|docs|documentation|documentación|dokumentation|文档|auth\w*|"
+    r"logins?|deployment|ci/cd|monitoring)$",
     re.I,
 )
 """Beside a list of features these are not features; they get tasks of their own or none."""
@@ -96,6 +98,22 @@ _FOLLOWS = re.compile(
     re.I,
 )
 
+
+_AN = r"(?:an?|ein|eine|einen|une?|una|um|uma)"
+_EACH_WITH_ARTICLE = re.compile(
+    rf"(\S+)\s+({_AN}\s[^,;:.]+(?:,\s+{_AN}\s[^,;:.]+)+?),?\s+{_AND}\s+({_AN}\s(?:[^,;:.]|\.(?=\S))+)", re.I
+)
+"""A verb and three things or more, each with its article: "Build a parser, a formatter and a linter"."""
+_OF_THEM_ALL = re.compile(
+    r"\b(?:with|for|that|which|who|to|into|from|in|on|using|by|as|where|when|mit|für|avec|pour|qui|dans|con|para|que|"
+    r"en|com)\b",
+    re.I,
+)
+"""In one of several things: it may be said of all of them, as the form of "a name and an email to the form" is."""
+_FOR_BIG_THINGS = BUILD_VERBS - {"write", "set", "setup", "ship", "start", "launch", "establish"}
+"""Verbs whose object is likely to be a sitting's work. "Write a README, a changelog and a guide" is one."""
+_ALSO_OF_RECORDS = re.compile(r"crea|cria?|cré|erstell|make|utwórz|stw", re.I)
+"""Verbs with which things must have more of a name: "Create a user, a role and a permission" asks for three rows."""
 
 _NO_OBJECT = {"with", "and", "or", "of"}
 """After a verb these say that it is a name: "three commands: add, list, remove; with tests"."""
@@ -212,6 +230,9 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
     numbered = _inline_items(running)  # of lines that were a list it was decided above that they are no parts
     if numbered:
         return Form.LIST, numbered[0], numbered[1], criteria
+    built = _each_built(lead)
+    if built:
+        return Form.LIST, "", built, criteria
     head, requests = _requests(lead)
     before, _, rest = lead.partition(": ") if ": " in lead else lead.partition("：")
     things: list[str] = []
@@ -305,6 +326,19 @@ def _inline_items(text: str) -> tuple[str, list[Part]] | None:
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     items = [text[mark.end() : end].strip(" ,;.\n") for mark, end in zip(marks, ends, strict=True)]
     return text[: marks[0].start()].strip(" :\n"), [_part(item, []) for item in items if item]
+
+
+def _each_built(text: str) -> list[Part]:
+    """Return the parts of "Build a parser, a formatter and a linter", each with the verb; none of any other text."""
+    found = _EACH_WITH_ARTICLE.fullmatch(" ".join(text.split()).rstrip("."))
+    if found is None or found[1].casefold() not in _FOR_BIG_THINGS:
+        return []
+    things = [*(thing.strip() for thing in found[2].split(",")), found[3]]
+    least = 3 if _ALSO_OF_RECORDS.match(found[1]) else 2
+    sizes = [len(re.findall(r"\w+", thing)) for thing in things]
+    if min(sizes) < least or max(sizes) > 6 or any(_OF_THEM_ALL.search(thing) for thing in things):
+        return []
+    return [Part(text=f"{_capital(found[1])} {thing}") for thing in things]
 
 
 def _requests(text: str) -> tuple[str, list[Part]]:

@@ -51,7 +51,8 @@ zaprojektuj popraw poprawić napraw naprawić zaktualizuj napisz napisać skonfi
 przetestuj zmigruj usuń
 """
 CHINESE_VERBS = (
-    "添加|增加|创建|新建|实现|修复|更新|编写|优化|支持|开发|构建|部署|设计|集成|测试|迁移|重构|配置|搭建|删除|完善"
+    "添加|增加|创建|新建|建立|制作|实现|修复|更新|编写|优化|支持|开发|构建|部署|设计|集成|测试|迁移|重构|配置|搭建|"
+    "删除|完善"
 )
 
 VERBS = words_of(_ENGLISH + _SPANISH + _PORTUGUESE + _FRENCH + _GERMAN + _POLISH)
@@ -89,16 +90,16 @@ BUILD_VERBS = words_of(
 APP_NOUNS = words_of(
     """
     app application webapp platform website site portal store shop marketplace saas product blog forum wiki cms crm
-    webshop storefront intranet guestbook aplicación aplicacion
+    webshop storefront intranet guestbook tienda loja boutique sklep aplicación aplicacion
     app plataforma aplicativo aplicação sistema sitio site application plateforme anwendung webanwendung web-app
     plattform aplikacja aplikację platformę serwis system
     """
 )
 APP_COMPOUND = re.compile(
-    r"\w{3,}(?:system|plattform|anwendung|portal|verwaltung|software|webseite|website|shop|app)", re.IGNORECASE
+    r"\w{3,}-?(?:system|plattform|anwendung|portal|verwaltung|software|webseite|website|shop|app)", re.IGNORECASE
 )
-"""A German word that ends in one of these is one: "Buchungssystem"."""
-CHINESE_APP = "系统|应用|平台|网站|小程序|商城"
+"""A German word that ends in one of these is one: "Buchungssystem", "Online-Shop"."""
+CHINESE_APP = "系统|应用|平台|网站|小程序|商城|商店|网店"
 NOT_WEB = words_of(
     """
     cli command-line terminal library sdk package plugin extension bot game script tool compiler operating

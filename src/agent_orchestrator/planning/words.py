@@ -10,8 +10,15 @@ _CAMEL_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z][A-Z]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 
-_APART = {"theme": "theme", "themes": "theme", "cors": "cors", "stripe": "stripe", "packaging": "packaging"}
-"""Words that without their ending would be another word: "them", "core", "strip", "package"."""
+_APART = {
+    "theme": "theme",
+    "themes": "theme",
+    "cors": "cors",
+    "stripe": "stripe",
+    "packaging": "packaging",
+    "wording": "wording",
+}
+"""Words that without their ending would be another word: "them", "core", "strip", "package", "word"."""
 
 Phrase = tuple[str, ...]
 """Normal words that stand side by side."""

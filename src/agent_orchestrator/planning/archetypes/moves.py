@@ -16,8 +16,9 @@ from agent_orchestrator.planning.archetypes.things import named
 from agent_orchestrator.planning.reading import Reading
 from agent_orchestrator.planning.vocabulary import TECHNOLOGIES
 
+_DATABASE = r"(?:databases?|bases? de d(?:atos|onnées)|banco de dados|datenbank\w*)"
 _DATA_MOVED = re.compile(
-    r"\b(?:databases?|schemas?|data|tables?|warehouse|stored procedures|postgres\w*|mysql|oracle|mongodb|sql)\b|数据",
+    rf"\b(?:{_DATABASE}|schemas?|data|tables?|warehouse|stored procedures|postgres\w*|mysql|oracle|mongodb|sql)\b|数据",
     re.I,
 )
 _SCREENS_MOVED = re.compile(
@@ -58,7 +59,7 @@ def migration(reading: Reading) -> list[Step]:
     } and not re.match("迁移", reading.text):
         return []
     big = (
-        r"\b(?:databases?|warehouse|monolith|legacy|platform|cloud|aws|gcp|azure|infrastructure|data ?cent\w+|"
+        rf"\b(?:{_DATABASE}|warehouse|monolith|legacy|platform|cloud|aws|gcp|azure|infrastructure|data ?cent\w+|"
         r"(?:mysql|mariadb|oracle|mongodb|sql server|sqlite|postgres\w*)\W+to|stored procedures|on-?prem\w*|system|"
         r"cluster)\b|数据库"
     )

@@ -114,7 +114,8 @@ def _ui(after: tuple[str, ...]) -> Step:
 def api(reading: Reading) -> list[Step]:
     """Return the steps of an API: the contract, the endpoints, tests through HTTP."""
     thing = built_thing(reading)
-    if not {"api", "apis", "backend"} & set(thing[-2:]) or len(reading.words) < 4:
+    last = {part for word in thing[-2:] for part in word.split("-")}  # "eine REST-API"
+    if not {"api", "apis", "backend"} & last or len(reading.words) < 4:
         return []
     contract = Step(
         key="contract",
