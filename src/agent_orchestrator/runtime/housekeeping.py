@@ -130,7 +130,7 @@ class Housekeeping:
                 except (OrchestratorError, OSError):
                     continue  # its work could not be kept a moment ago: the disk is full, say
             self._remove(leftover.path)
-            for spare in _folders(self.state / SPARE) if leftover.workspace is not None else ():
+            for spare in self._disk.folders(SPARE) if leftover.workspace is not None else ():
                 if spare.name.startswith(f"{leftover.path.name}-"):  # closing it kept it as a spare
                     self._remove(spare)
             if not leftover.path.exists():
