@@ -651,7 +651,7 @@ def test_a_report_tells_of_a_planner_who_told_no_cost(app: App, clock: HandClock
     goal, _ = accept(app, planned("big"))
     fail(app, clock)
     task = by_key(app, goal)["big"]
-    with pytest.raises(LimitReached, match="usage limit"):
+    with pytest.raises(NoAnswer, match="usage limit"):
         asking(app, task, uses=Usage(), answer="")("divide", {})
 
     assert "asked once how to divide big, no cost reported." in verdict(app.reports.goal(goal))[-1]
