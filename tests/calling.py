@@ -121,6 +121,11 @@ class Caller:
         for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "base")):
             self.git(*identity, *words)
 
+    def drop_attempts_branches(self) -> None:
+        """Delete the branches of attempts, as a user may: then none holds what was not landed."""
+        listed = self.git("branch", "--format=%(refname:short)").splitlines()
+        self.git("branch", "-D", *(name for name in listed if name[-1].isdigit()))
+
     def with_agent(self, folder: Path) -> None:
         """Let runs use the shell script AGENT as their agent."""
         script = folder / "agent.sh"

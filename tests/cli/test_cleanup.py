@@ -140,13 +140,8 @@ def test_a_checkout_whose_branch_is_gone_stays(rejected: Caller) -> None:
 @pytest.fixture
 def unsaved(rejected: Caller) -> Caller:
     """A failed attempt's checkout whose branch somebody deleted: its work is nowhere in the repository."""
-    drop_branches(rejected)
+    rejected.drop_attempts_branches()
     return rejected
-
-
-def drop_branches(call: Caller) -> None:
-    listed = call.git("branch", "--format=%(refname:short)").splitlines()
-    call.git("branch", "-D", *(name for name in listed if name[-1].isdigit()))
 
 
 def test_work_that_is_on_no_branch_goes_when_it_is_old_and_comes_back_whole(unsaved: Caller, tmp_path: Path) -> None:
@@ -172,7 +167,7 @@ def test_the_disk_budget_takes_the_oldest_saved_checkouts_first(unsaved: Caller)
     (Path(first["path"]) / "bulk").write_bytes(os.urandom(2**20))
     call("submit", "Too little again", "--verify", "false", "--max-attempts", "1")
     call("run")
-    drop_branches(call)
+    call.drop_attempts_branches()
     assert len(call("cleanup", "--json").json["kept"]) == 2
 
     size = sum(file.lstat().st_size for file in state(call).rglob("*") if file.is_file() and not file.is_symlink())

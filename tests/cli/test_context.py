@@ -12,10 +12,7 @@ from agent_orchestrator.domain.clock import HandClock
 from looking import HOSTILE, is_harmless, orchestrate
 from steps import accept, claim, land, planned
 
-
-@pytest.fixture(autouse=True)
-def _own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_tmp")
 
 
 def answer(*words: str, stdin: str = "") -> dict[str, object]:

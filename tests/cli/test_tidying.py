@@ -57,11 +57,6 @@ def checkouts(app: App) -> list[Path]:
     return list((app.state / "checkouts").iterdir())
 
 
-def drop_branches(call: Caller) -> None:
-    listed = call.git("branch", "--format=%(refname:short)").splitlines()
-    call.git("branch", "-D", *(name for name in listed if name[-1].isdigit()))
-
-
 def test_an_old_checkout_whose_work_stands_on_a_branch_goes(app: App, call: Caller) -> None:
     branches = call.git("branch", "--list", "orchestrate/*")
 
@@ -75,7 +70,7 @@ def test_an_old_checkout_whose_work_stands_on_a_branch_goes(app: App, call: Call
 def test_an_old_checkout_whose_branch_is_gone_stays_with_the_command_that_takes_its_work(
     app: App, call: Caller, tmp_path: Path
 ) -> None:
-    drop_branches(call)
+    call.drop_attempts_branches()
 
     tidied = keeping(app, checkouts=NOW, disk_bytes=1).tidy()
 
@@ -156,7 +151,7 @@ def test_once_it_is_done_it_is_done_again_when_a_goal_has_ended_but_not_every_mi
 
 
 def test_a_run_does_it_beside_its_work_and_says_it_in_one_line(call: Caller, app: App) -> None:
-    drop_branches(call)
+    call.drop_attempts_branches()
     call("submit", "Too little again", "--verify", "false", "--max-attempts", "1")
     call("run", ORCHESTRATE_AUTO_CLEANUP="false", ORCHESTRATE_CHECKOUT_DAYS="0", ORCHESTRATE_TRANSCRIPT_DAYS="0")
     assert not tidied(app) and len(checkouts(app)) == 2, "it can be switched off"

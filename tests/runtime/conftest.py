@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
+from calling import wait_for
 from runtime import trees
 
 Start = Callable[..., Process]
@@ -74,7 +75,7 @@ def tree(start: Start, witness: Path) -> Callable[..., Process]:
 
     def make(shape: str, **given: Any) -> Process:
         process = start(sys.executable, "-I", "-S", trees.__file__, shape, str(witness), **given)
-        trees.wait_for(lambda: len(trees.witnessed(witness)) >= trees.SHAPES[shape])
+        wait_for(lambda: len(trees.witnessed(witness)) >= trees.SHAPES[shape])
         return process
 
     return make

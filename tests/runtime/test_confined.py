@@ -10,8 +10,8 @@ import pytest
 
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.run_dir import ExitRecord, Why
+from calling import wait_for
 from runtime.conftest import Start
-from runtime.trees import wait_for
 
 
 def ended(process: Process) -> ExitRecord:

@@ -33,4 +33,6 @@ def test_a_job_that_raises_is_told_and_the_next_is_done() -> None:
 
 
 def test_a_line_that_was_never_used_closes() -> None:
-    Line("test", lambda _: None).close()
+    Line("unused", lambda _: None).close()
+
+    assert "unused" not in {thread.name for thread in threading.enumerate()}

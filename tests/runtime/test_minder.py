@@ -14,9 +14,10 @@ import pytest
 from agent_orchestrator.runtime import minder
 from agent_orchestrator.runtime.process import Process, Spawn, as_json
 from agent_orchestrator.runtime.run_dir import ExitRecord, State, Why, exit_record, state
+from calling import wait_for
 from runtime import trees
 from runtime.conftest import Start
-from runtime.trees import SHAPES, living, start_time, wait_for, witnessed
+from runtime.trees import SHAPES, living, start_time, witnessed
 
 Tree = Callable[..., Process]
 

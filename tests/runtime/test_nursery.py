@@ -13,8 +13,9 @@ from agent_orchestrator.runtime.nursery import Nursery
 from agent_orchestrator.runtime.process import Process, Spawn
 from agent_orchestrator.runtime.run_dir import State, Why, state
 from agent_orchestrator.runtime.sweeping import sweep
+from calling import wait_for
 from runtime import trees
-from runtime.trees import SHAPES, living, wait_for, witnessed
+from runtime.trees import SHAPES, living, witnessed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a nursery needs pidfds")
 

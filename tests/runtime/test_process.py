@@ -15,9 +15,10 @@ import pytest
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.runtime.run_dir import State, Why, state
 from agent_orchestrator.runtime.sweeping import has_minder, sweep
+from calling import wait_for
 from runtime import trees
 from runtime.conftest import Start
-from runtime.trees import SHAPES, living, wait_for, witnessed
+from runtime.trees import SHAPES, living, witnessed
 
 Tree = Callable[..., Process]
 MakeSpawn = Callable[..., Spawn]

@@ -22,6 +22,7 @@ from agent_orchestrator.runtime.commands import CommandStopped
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.runtime.run_dir import State, state
 from agent_orchestrator.runtime.verification import CheckCommand, Verification, choose, verdict
+from calling import wait_for
 from runtime import trees
 
 UNITTEST = f"{sys.executable} -m unittest"
@@ -555,7 +556,7 @@ def test_a_check_whose_owner_died_is_ended_before_the_next_begins(
         limits=Limits(wall_s=60, grace_s=0),
     )
     with Process.start(spawn):
-        trees.wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+        wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
         assert state(run_dir) is State.RUNNING
 
         verification.check(project("true"), tree=repository.tree({"a": ""}), base=None)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,7 @@ from agent_orchestrator.domain.task import Task
 from agent_orchestrator.services import entries
 from steps import accept, claim, land, planned
 
-
-@pytest.fixture(autouse=True)
-def _own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_tmp")
 
 
 def leave(view: Path, name: str, content: object) -> None:

@@ -10,6 +10,8 @@ from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.services.messages import BODY_LIMIT
 from steps import accept, planned
 
+pytestmark = pytest.mark.usefixtures("own_tmp")
+
 
 def told(view: Path, key: str) -> list[dict[str, str]]:
     """Return the messages in the briefing of the task *key*."""

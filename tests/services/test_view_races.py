@@ -16,9 +16,7 @@ ROUNDS = 300
 """Views written while the swapping goes on. Each has some twenty steps that a swap can fall between."""
 
 
-@pytest.fixture(autouse=True)
-def _own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_tmp")
 
 
 def top(tmp_path: Path) -> Path:

@@ -48,7 +48,7 @@ from agent_orchestrator.runtime.pieces import Pieces
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
 from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
-from agent_orchestrator.runtime.scheduling import Situation, decide, shortly_before
+from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
 from agent_orchestrator.runtime.vigil import Seen
@@ -280,10 +280,8 @@ class Supervisor:
         goals = self._goals.claimable(may_open=not self.outlook.stopping)
         self._spending.tell_nearly_used(goals, self.pieces.clock.monotonic())
         decision = decide(self._situation(goals))
-        if decision.stopped_by and decision.stopped_by != self.outlook.stopped_by and self._has_unstarted(goals):
-            how = "near" if decision.stopped_by == "deadline" else "reached"
-            self._log(f"no new starts: the {decision.stopped_by} is {how}")
-            self.outlook.stopped_by = decision.stopped_by
+        if decision.stopped_by:
+            self._tell_what_stops(decision.stopped_by, goals)
         if not decision.slots or not self.pieces.store.tasks.counts()[TaskState.READY]:
             return
         bounded = self._spending.bounded(goals)
@@ -292,20 +290,33 @@ class Supervisor:
                 decision = decide(self._situation(goals))
                 if not decision.slots:
                     return
-            claimed = self.pieces.queue.claim(
-                decision.provider,
-                others=decision.others,
-                stand_ins=decision.stand_ins,
-                goals=decision.goals,
-                run_dir=lambda task, number: run_folder(self.pieces.state, task.goal, AttemptId(f"{task.id}.{number}")),
-            )
-            if claimed is None:
+            if not self._claim(decision):
                 return
-            task, attempt = claimed
-            self.preparing[attempt.id] = attempt
-            if attempt.provider == decision.provider:
-                self._providers.takes_tasks(attempt.provider)
-            self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
+
+    def _tell_what_stops(self, limit: str, goals: tuple[GoalId, ...]) -> None:
+        """Tell once that the run's *limit* lets nothing more of *goals* start."""
+        if limit == self.outlook.stopped_by or not self._has_unstarted(goals):
+            return
+        self.outlook.stopped_by = limit
+        self._log(f"no new starts: the {limit} is {'near' if limit == 'deadline' else 'reached'}")
+
+    def _claim(self, decision: Decision) -> bool:
+        """Claim the next task that may start and begin to make its attempt ready; False when there is none."""
+        claimed = self.pieces.queue.claim(
+            decision.provider,
+            others=decision.others,
+            stand_ins=decision.stand_ins,
+            goals=decision.goals,
+            run_dir=lambda task, number: run_folder(self.pieces.state, task.goal, AttemptId(f"{task.id}.{number}")),
+        )
+        if claimed is None:
+            return False
+        task, attempt = claimed
+        self.preparing[attempt.id] = attempt
+        if attempt.provider == decision.provider:
+            self._providers.takes_tasks(attempt.provider)
+        self._making_ready.submit(self._prepare, task, attempt, self._spending.of_attempt(attempt))
+        return True
 
     def _has_unstarted(self, goals: tuple[GoalId, ...]) -> bool:
         """Say whether *goals* have tasks that are not started; without them nothing is stopped."""

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.agent import Agent
     from agent_orchestrator.domain.attempt import Attempt
+    from agent_orchestrator.domain.budget import Used
     from agent_orchestrator.domain.clock import Clock
     from agent_orchestrator.domain.event import Event
     from agent_orchestrator.domain.hold import Hold
     from agent_orchestrator.domain.ids import AttemptId, GoalId, TaskId
-    from agent_orchestrator.stores import Store
+    from agent_orchestrator.stores import Leadership, Store
 
 RECENT_GOALS = 5
 """Ended goals that a snapshot shows beside the open ones, and beside those of which a person is asked something."""
@@ -85,21 +86,7 @@ class Reports:
             "project": self.project,
             "database": self.database,
             "now": time(now),
-            "supervisor": {
-                "running": alive,
-                "pid": leadership.pid if leadership else None,
-                "max_agents": leadership.max_agents if leadership else None,
-                "since": time(leadership.started_at) if leadership else None,
-                "stopping": bool(leadership and leadership.stop_wished),
-                "until": time(deadline(leadership)) if alive else None,
-                "goal": option(leadership, "goal") if alive else None,
-                "budget_usd": usd(option(leadership, "budget_micro_usd")) if alive else None,
-                "spent_usd": usd(used.micro_usd) if used else None,
-                "budget_tokens": option(leadership, "budget_tokens") if alive else None,
-                "spent_tokens": used.tokens if used else None,
-                "budget_minutes": minutes(option(leadership, "budget_seconds")) if alive else None,
-                "spent_minutes": minutes(used.seconds) if used else None,
-            },
+            "supervisor": _supervisor(leadership, alive, used),
             "counts": {state.value: count for state, count in self.store.tasks.counts().items()},
             "goals": [self._goal(goal, tasks[goal.id]) for goal in [*goals, *recent]],
             "ended_before": self.store.goals.count(GOAL_ENDED) - len(recent),
@@ -337,3 +324,22 @@ class Reports:
     def _brief(self, id: TaskId) -> Json:
         task = self.store.tasks.get(id)
         return {"id": task.id, "key": task.key, "title": task.title, "state": task.state.value}
+
+
+def _supervisor(leadership: Leadership | None, alive: bool, used: Used | None) -> Json:
+    """Return who leads the project, and by which bounds a run that goes on; *used* is what it has used of them."""
+    return {
+        "running": alive,
+        "pid": leadership.pid if leadership else None,
+        "max_agents": leadership.max_agents if leadership else None,
+        "since": time(leadership.started_at) if leadership else None,
+        "stopping": bool(leadership and leadership.stop_wished),
+        "until": time(deadline(leadership)) if alive else None,
+        "goal": option(leadership, "goal") if alive else None,
+        "budget_usd": usd(option(leadership, "budget_micro_usd")) if alive else None,
+        "spent_usd": usd(used.micro_usd) if used else None,
+        "budget_tokens": option(leadership, "budget_tokens") if alive else None,
+        "spent_tokens": used.tokens if used else None,
+        "budget_minutes": minutes(option(leadership, "budget_seconds")) if alive else None,
+        "spent_minutes": minutes(used.seconds) if used else None,
+    }

@@ -242,9 +242,8 @@ class TaskQueue:
             else:
                 pause = timedelta(0) if is_free else self._pause(charged)
                 after = _to_be_tried_again(task, reason, now + pause if pause else None)
-            after = after._replace(attempts=charged, holder=None, cancel_wished=False)
-            if after.state is not TaskState.FAILED:
                 after = self._changed(after, attempt, step)
+            after = after._replace(attempts=charged, holder=None, cancel_wished=False)
             self._save(after, was=task)
             self.events.record(
                 f"attempt.{outcome}",
