@@ -1,5 +1,7 @@
 """The user's own branch: forward when nothing stands in the way, and back."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Delivered
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
+from agent_orchestrator.workspaces.forwarding import UNDERWAY
+from chaos import small_disk
 from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
 BRANCH = f"orchestrate/{GOAL}/result"
@@ -303,3 +307,147 @@ def test_a_file_under_the_users_own_filter_is_not_delivered_in_its_stored_form(
 
     assert not delivered.done
     assert "x.key" in delivered.note and "filter" in delivered.note
+
+
+# A delivery that breaks off
+
+HALF = {"a.txt": "one\nTWO\nthree\n", "b.txt": "BE", "new.txt": "", "deep/down/more.txt": "more"}
+"""What git leaves: files that are whole, begun, or empty, and a branch that has not moved."""
+
+
+@pytest.fixture
+def broken_off(repo: Repo, start: Start, result: str) -> str:
+    """The folder as git leaves it when it is killed while it writes the files of *result* and one more."""
+    third = start("t3.1", base=result)
+    put(third.path / "deep/down/more.txt", "more\n")
+    more = third.collect().commit
+    assert more is not None and third.workspaces.advance(BRANCH, old=result, new=more)
+    repo.git("update-ref", f"{UNDERWAY}main", more)
+    for path, text in HALF.items():
+        (repo.root / path).parent.mkdir(parents=True, exist_ok=True)
+        put(repo.root / path, text)
+    return more
+
+
+def test_a_delivery_that_was_broken_off_is_taken_back_and_done(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, broken_off: str
+) -> None:
+    delivered = deliver(workspaces, base)
+
+    assert (delivered.done, delivered.moved_to) == (True, broken_off), delivered.note
+    assert repo.git("status", "--porcelain") == ""
+    assert (repo.root / "deep/down/more.txt").read_text() == "more\n"
+    assert repo.git("for-each-ref", UNDERWAY) == ""
+
+
+def test_what_the_user_wrote_into_a_delivery_that_was_broken_off_stays(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, broken_off: str
+) -> None:
+    write(repo.root, b__txt="mine\n", new__txt="mine too\n")
+
+    delivered = deliver(workspaces, base)
+
+    assert not delivered.done and "uncommitted changes" in delivered.why
+    assert ((repo.root / "b.txt").read_text(), (repo.root / "new.txt").read_text()) == ("mine\n", "mine too\n")
+    assert (repo.root / "a.txt").read_text() == "one\ntwo\nthree\n", "what was not theirs is as it was"
+    assert repo.git("rev-parse", "main") == base
+
+
+def test_an_empty_file_of_the_users_in_the_way_of_a_delivery_stays(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    write(repo.root, new__txt="")
+
+    for _ in range(2):
+        assert not deliver(workspaces, base).done
+        assert (repo.root / "new.txt").read_text() == ""
+        assert repo.git("status", "--porcelain") == "?? new.txt"
+
+
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+def test_a_full_disk_ends_a_delivery_whole_or_not_at_all_and_is_told_as_that(tmp_path: Path) -> None:
+    assert on_a_full_disk(tmp_path, DELIVERED) == ["DiskFull", "", "True", ""]
+
+
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+def test_two_sides_that_a_full_disk_keeps_from_being_merged_are_told_as_that(tmp_path: Path) -> None:
+    assert on_a_full_disk(tmp_path, MERGED) == ["DiskFull", "None"]
+
+
+def on_a_full_disk(tmp_path: Path, words: str) -> list[str]:
+    """Return the lines that a script prints which has a repository on a disk of 3 MiB."""
+    inside = [*small_disk.ENTER, sys.executable, "-c", ON_A_DISK + words, str(tmp_path)]
+    ran = subprocess.run(inside, capture_output=True, text=True, check=False, timeout=240)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()
+
+
+ON_A_DISK = """
+import subprocess, sys
+from pathlib import Path
+from agent_orchestrator.domain.errors import OrchestratorError
+from agent_orchestrator.workspaces.delivery import deliver
+from agent_orchestrator.workspaces.repository import Repository
+
+disk = Path(sys.argv[1], "disk")
+disk.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], check=True)
+root = disk / "project"
+root.mkdir()
+filler = disk / "filler"
+
+
+def git(*words):
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    return subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(message, **files):
+    for name, text in files.items():
+        (root / f"{name}.txt").write_text(text)
+    git("add", "-A")
+    git("commit", "-qm", message)
+    return git("rev-parse", "HEAD")
+
+
+def fill(leave_bytes):
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+        file.truncate(file.tell() - leave_bytes)
+
+
+def tried(act):
+    try:
+        print(act())
+    except OrchestratorError as error:
+        print(type(error).__name__)
+
+
+git("init", "-q", "-b", "main")
+base = commit("base", b="bee")
+git("checkout", "-q", "-b", "result")
+result = commit("result", b="BEE", **{f"f{number}": str(number) * 40_000 for number in range(8)})
+git("checkout", "-q", "main")
+repository = Repository.find(root, Path(sys.argv[1], "state"))
+"""
+
+DELIVERED = """
+fill(100_000)  # room for what is written before the files, and for some of those
+tried(lambda: deliver(repository, branch="result", into="main", base=base))
+print(git("status", "--porcelain"))
+filler.unlink()
+tried(lambda: deliver(repository, branch="result", into="main", base=base).done)
+print(git("status", "--porcelain"))
+"""
+
+MERGED = """
+theirs = commit("theirs", c="sea")
+fill(0)
+tried(lambda: repository.union(theirs, result))
+filler.unlink()
+tried(lambda: repository.union(theirs, result).tree and None)
+"""

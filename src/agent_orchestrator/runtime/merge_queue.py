@@ -254,10 +254,10 @@ class MergeQueue:
         except CommandStopped:
             self.post(NotDelivered(goal.id))
             return
-        except DiskFull as error:
-            self.post(NoRoom(error.message))
-            return
         except OrchestratorError as error:
+            if lacks_room(error) or self.room.is_short():
+                self.post(NoRoom(error.message))
+                return
             goal = goal._replace(delivery=Delivery.WAITING, delivery_note=error.message)
         except Exception as error:  # a bug of ours must not keep the run from ending
             if lacks_room(error):

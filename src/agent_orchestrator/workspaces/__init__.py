@@ -11,8 +11,8 @@ Every method may raise WorkspaceProblem with git's own words in one line.
 - Where attempts work: ``isolation`` chooses between ``checkout`` (a ``clone`` of the user's ``repository``),
   ``worktree`` and ``shared``. ``setup``, ``submodules`` and ``environment``, with its ``guard``, make a checkout
   usable; ``project`` looks at the user's folder before any of that.
-- What becomes of work: ``collecting`` makes it a commit, ``delivery`` moves the user's branch. ``checkpointing``
-  takes a ``snapshot`` of work that goes on, ``saves`` keeps it.
+- What becomes of work: ``collecting`` makes it a commit, ``delivery`` moves the user's branch, ``forwarding`` where it
+  is checked out. ``checkpointing`` takes a ``snapshot`` of work that goes on, ``saves`` keeps it.
 - Git: ``git`` alone runs it. ``resolver`` and ``commits`` each ask a ``standing`` one; ``refs`` remembers what it
   said.
 - What commands may touch: ``reach`` is the rules, ``sandbox`` makes them hold, where need be by ``landlock``.

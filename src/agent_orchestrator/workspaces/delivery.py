@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_orchestrator.workspaces import UNDO, Delivered, submodules
+from agent_orchestrator.workspaces.forwarding import forward, take_back
 from agent_orchestrator.workspaces.git import one_line
 from agent_orchestrator.workspaces.repository import Repository
 
@@ -172,13 +173,11 @@ def _forward(repository: Repository, into: str, *, old: str, new: str) -> str:
     place = _checked_out(repository, into)
     if place is None:
         return "" if repository.advance(into, old=old, new=new) else f"{into} moved in the meantime"
+    take_back(repository, place, into)
     if refusal := _not_clean(repository, place) or _filtered(repository, old, new):
         return refusal
-    # By default git overwrites ignored files that a merge brings in, such as an .env somebody committed.
-    asked = ("merge", "--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", new)
-    merged = repository.git(*asked, cwd=place, check=False)
-    if merged.code != 0:
-        return one_line(merged)
+    if refusal := forward(repository, place, into, old=old, new=new):
+        return refusal
     return "" if repository.tip(into) == new else f"{into} moved in the meantime"
 
 

@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from agent_orchestrator.domain.errors import DiskFull, NotReady, WorkspaceProblem, tells_no_room
+from agent_orchestrator.domain.errors import DiskFull, NotReady, OrchestratorError, WorkspaceProblem, tells_no_room
 
 TIMEOUT_S = 300.0
 """For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
@@ -148,10 +148,16 @@ def git(
         raise
     result = Result(code=process.returncode, out=out, error=error_bytes.decode("utf-8", "replace"))
     if check and result.code != 0:
-        if tells_no_room(result.error):
-            raise DiskFull(f"git {args[0]} failed: {one_line(result)}", hint="free some space and repeat")
-        raise WorkspaceProblem(f"git {args[0]} failed: {one_line(result)}")
+        raise failed(f"git {args[0]} failed", result)
     return result
+
+
+def failed(what: str, result: Result) -> OrchestratorError:
+    """Return *what* failed as an error: DiskFull where git had no room, so that it is done again when there is some."""
+    told = f"{what}: {one_line(result)}"
+    if tells_no_room(result.error) or "Out of diskspace" in result.error:  # git's own words for an index
+        return DiskFull(told, hint="free some space and repeat")
+    return WorkspaceProblem(told)
 
 
 def start(

@@ -24,10 +24,10 @@ from agent_orchestrator.workspaces.git import (
     Result,
     Setting,
     blanked,
+    failed,
     git,
     is_lfs,
     need_merging,
-    one_line,
     places,
     read_config,
 )
@@ -254,7 +254,7 @@ class Repository:
         if now == new:
             return True
         if now == old:
-            raise WorkspaceProblem(f"git could not move {ref}: {one_line(done)}")
+            raise failed(f"git could not move {ref}", done)
         return False
 
     @cached_property
@@ -270,7 +270,7 @@ class Repository:
             return Union(tree=os.fsdecode(merged.out.split(b"\0", 1)[0]))
         if merged.code != 1:
             need_merging(self.root)
-            raise WorkspaceProblem(f"git merge-tree failed: {one_line(merged)}")
+            raise failed("git merge-tree failed", merged)
         head, _, messages = merged.out.partition(b"\0\0")
         tree, *paths = (os.fsdecode(part) for part in head.split(b"\0"))
         names = tuple(sorted({shown(path) for path in paths}))
