@@ -167,6 +167,49 @@ def test_a_budget_in_time_stops_new_starts(begin: Begin) -> None:
     assert needs["what"] == "not_running" and "; the last one ended at its budget at " in needs["why"]
 
 
+@pytest.mark.parametrize("whose", ["goal", "run"])
+def test_agents_at_work_are_ended_when_the_budget_is_used_up_and_their_work_is_kept(begin: Begin, whose: str) -> None:
+    project = begin()
+    budget = ("--budget", "8s")
+    project("submit", job("endless", "write half.txt half\nhang"), *(budget if whose == "goal" else ()))
+    if whose == "goal":
+        project("submit", job("other", "write other.txt other"), "--priority", "low")
+
+    ran = project("run", "--max-agents", "1", *(budget if whose == "run" else ()), "--json", timeout_s=120)
+
+    assert ran.code == 7, ran.err
+    assert f"is asked to end: the {whose}'s budget is used up: " in ran.err
+    endless = next(task for goal in ran.json["goals"] for task in goal["tasks"] if task["key"] == "endless")
+    attempt = endless["attempts"][-1]
+    assert (endless["state"], endless["attempts_used"], attempt["outcome"]) == ("ready", 0, "cancelled")
+    assert "half.txt" in project.git("show", "--stat", attempt["branch"]), "what was half done is kept"
+    if whose == "goal":
+        assert (project.folder / "other.txt").exists(), "the budget of another goal is nobody else's"
+
+
+def test_a_goal_that_has_used_up_its_budget_goes_on_with_a_larger_one(begin: Begin, tmp_path: Path) -> None:
+    project = begin()
+    enough, agent = tmp_path / "enough", tmp_path / "agent.sh"
+    agent.write_text(f"cat > /dev/null; [ -e {enough} ] || sleep 600; echo a > a.txt\n")
+    project.environ["ORCHESTRATE_GENERIC_COMMAND"] = f"sh {agent}"
+    project("submit", "Write a", "--budget", "4s")
+    (goal,) = project("run", "--json", timeout_s=120).json["goals"]
+    name = goal["id"]
+
+    (waits,) = project("status", "--json").json["waiting"]
+    (needs,) = project("report", name, "--json").json["needs_you"]
+    assert waits["waits_for"].startswith("its goal's budget: "), "a run would start nothing of it"
+    assert (needs["what"], needs["command"]) == ("budget", f"orchestrate retry {name} --budget MORE")
+    refused = project("retry", name, "--budget", "1s")
+    assert refused.code == 2 and "has used that up already" in refused.err
+
+    enough.touch()
+    assert "budget 90 minutes of work; start it: orchestrate run" in project("retry", name, "--budget", "90m").out
+    assert project("run").code == 0
+    assert (project.folder / "a.txt").exists()
+    assert project("retry", name, "--budget", "9h").code == 5, "it is over"
+
+
 def test_a_goals_budget_is_reserved_before_each_of_its_starts(begin: Begin) -> None:
     project = begin()
     tasks = tuple(

@@ -185,6 +185,24 @@ def test_what_an_agent_has_used_is_seen_while_it_works_and_its_ceiling_of_tokens
     assert asked < 100, "it would have gone on for ever"
 
 
+def test_the_tokens_of_a_goal_end_the_agent_that_is_at_work_and_no_attempt_is_charged(tmp_path: Path, cli: str) -> None:
+    with ModelServer() as server:
+        here = project(tmp_path, server, cli)
+        look = Turn(
+            text="I look.", actions=(Shell(command="ls"),), usage=Usage(input_tokens=60_000, output_tokens=1_000)
+        )
+        server.when("Add multiplication", [look])
+        here("submit", "Add multiplication", "--budget", "100k tokens")
+
+        ran = here("run", "--json")
+
+    task = ran.json["goals"][0]["tasks"][0]
+    (attempt,) = task["attempts"]
+    assert (ran.code, attempt["outcome"], task["attempts_used"]) == (7, "cancelled", 0), ran.err
+    assert attempt["reason"].startswith("the goal's budget is used up: ")
+    assert attempt["usage"]["input_tokens"] >= 100_000
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -78,7 +78,7 @@ def test_nobody_is_told_that_a_budget_has_stopped_what_is_at_its_checks_and_ends
     project = begin()
     notices = tmp_path / "notices"
     project.environ["ORCHESTRATE_NOTIFY_COMMAND"] = TELL.format(notices)
-    project("submit", job("only", "write a.txt a\nsleep 2"), "--verify", "sleep 3", "--budget", "1s")
+    project("submit", job("only", "write a.txt a\nsleep 2"), "--verify", "sleep 3", "--budget", "1m")
 
     ran = project("run", timeout_s=120)
 

@@ -140,15 +140,21 @@ def _attempt_lines(attempt: Json) -> list[str]:
 
 
 @click.command()
-@click.argument("task", shell_complete=completing.tasks)
+@click.argument("task", metavar="TASK|GOAL", shell_complete=completing.goals_and_tasks)
 @click.option("--comment", default="", help="Words that go into the next attempt's prompt.")
 @click.option("--split", is_flag=True, help="Put smaller tasks in its place, divided by the planner or else by rules.")
+@click.option(
+    "--budget", metavar="BUDGET", help="What the goal may use in all from now on, such as 5, 2M tokens or 90m."
+)
 @shared_options.as_json
-def retry(task: str, comment: str, split: bool, as_json: bool) -> None:
-    """Give a failed or cancelled task new attempts, or split it."""
-    if split and comment:
-        raise click.UsageError("--split and --comment exclude each other.")
+def retry(task: str, comment: str, split: bool, budget: str | None, as_json: bool) -> None:
+    """Give a failed or cancelled task new attempts, or split it; give a goal another budget."""
+    if bool(split) + bool(comment) + (budget is not None) > 1:
+        raise click.UsageError("--split, --comment and --budget exclude each other.")
     app = doors.app(create=False)
+    if budget is not None:
+        _set_budget(app, task, budget, as_json=as_json)
+        return
     if split:
         from agent_orchestrator.cli import running_plans
 
@@ -159,8 +165,25 @@ def retry(task: str, comment: str, split: bool, as_json: bool) -> None:
     if as_json:
         doors.answer({"task": app.reports.task(again.id), "supervisor_running": running})
         return
-    then = "the running supervisor takes it up" if running else "start it: orchestrate run"
-    render.say(f"{again.id} ({line(again.key)}) is {again.state} with {again.max_attempts} new attempts; {then}")
+    render.say(
+        f"{again.id} ({line(again.key)}) is {again.state} with {again.max_attempts} new attempts; {_then(running)}"
+    )
+
+
+def _set_budget(app: App, name: str, budget: str, *, as_json: bool) -> None:
+    from agent_orchestrator.domain.budget import parse_budget
+
+    goal = app.goals.set_budget(app.goals.resolve(name).id, parse_budget(budget))
+    running = app.supervision.current() is not None
+    told = app.reports.goal(goal)
+    if as_json:
+        doors.answer({"goal": told, "supervisor_running": running})
+        return
+    render.say(f"{goal.id}: {render.goal_spend(told)}; {_then(running)}")
+
+
+def _then(running: bool) -> str:
+    return "the running supervisor takes it up" if running else "start it: orchestrate run"
 
 
 @click.command()

@@ -1,6 +1,6 @@
-"""How one run's budgets are watched: what is used, who may still start, and the one notice at four fifths."""
+"""How one run's budgets are watched: what is used, who may still start or go on, and the one notice at four fifths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from agent_orchestrator.domain.ids import GoalId
 from agent_orchestrator.services.budget import Budgets
 
 LOOK_EVERY_S = 2.0
-"""How often budgets are looked at for being nearly used up; that notice may come a moment late."""
+"""How often budgets are looked at for being used up, or nearly; what follows from that may come a moment late."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Spending:
     log: Callable[[str], None]
     _told: set[GoalId | None] = field(default_factory=set)
     _looked_at: float = 0.0
+    _enforced_at: float = 0.0
     _made_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,6 +67,19 @@ class Spending:
     def of_attempt(self, attempt: Attempt) -> Budget | None:
         """Return what an attempt may use, of its own and of its task's budget; None without a ceiling."""
         return self.budgets.for_attempt(attempt, self.each_attempt) or None
+
+    def passed(self, goals: Iterable[GoalId], now: float) -> dict[GoalId, str]:
+        """Return those of *goals* whose agents must end, each with the ceiling that is reached in words.
+
+        Empty also when they were looked at a moment ago. *now* is monotonic.
+        """
+        if now - self._enforced_at < LOOK_EVERY_S:
+            return {}
+        self._enforced_at = now
+        if self.run and (why := self.run.passed(self.used())):
+            return dict.fromkeys(goals, f"the run's budget is used up: {why}")
+        found = ((goal, self.budgets.passed(goal)) for goal in goals)
+        return {goal: f"the goal's budget is used up: {why}" for goal, why in found if why}
 
     def tell_nearly_used(self, goals: Sequence[GoalId], now: float) -> None:
         """Say once for each budget when four fifths of it are used. *now* is monotonic."""

@@ -235,6 +235,7 @@ class Supervisor:
         for follower in list(self.running.values()):
             self._follow(follower, now)
         self._checkpoints.look(list(self.running.values()), now)
+        self._heed_budgets(now)
         if self._wishes_due or now - self._wishes_at >= (WISHES_EVERY_S if self.running else IDLE_S):
             self._wishes_due, self._wishes_at = False, now
             self._read_wishes(self.pieces.leader.renew())
@@ -262,6 +263,18 @@ class Supervisor:
             stopped_by="" if at_work else self.outlook.stopped_by,
             output=sum(follower.tailer.offset for follower in self.running.values()),
         )
+
+    def _heed_budgets(self, now: float) -> None:
+        """Ask agents to end whose goal, or whose run, has used up what it may: their work is kept, and none is charged.
+
+        Who has said the last word goes on to its end: that is paid already, and looked at.
+        """
+        passed = self._spending.passed({one.attempt.goal for one in self.running.values()}, now)
+        for follower in self.running.values():
+            why = passed.get(follower.attempt.goal)
+            if why and follower.finished_at is None and not follower.asked_to_stop:
+                self._log(f"{follower.attempt.agent} is asked to end: {why}")
+                follower.ask_to_stop(why)
 
     def _heed_deadline(self) -> None:
         """Wind down before the time is over: agents are asked to end and their work is saved; then the rest stops."""

@@ -56,6 +56,11 @@ class Budgets:
         budget = self.store.budgets.get(goal)
         return "" if budget is None else budget.setting_aside(each).short(self.used(goal=goal), running)
 
+    def passed(self, goal: GoalId) -> str:
+        """Say in words which of a goal's own ceilings is reached, nothing set aside; nothing when none is."""
+        budget = self.store.budgets.get(goal)
+        return "" if budget is None else budget.passed(self.used(goal=goal))
+
     def for_attempt(self, attempt: Attempt, each: Budget | None) -> Budget | None:
         """Return what an attempt may use: *each*, and no more than is left of its task's own ceiling."""
         found = self.of_task(attempt.task, attempt.goal)
@@ -66,11 +71,12 @@ class Budgets:
         return left.within(each)
 
     def nearly_used(self, goal: GoalId) -> float | None:
-        """Return which share of a goal's budget is used, the first time that it is four fifths or more."""
+        """Return which share of a goal's budget is used, the first time that it is four fifths of it or more."""
         budget = self.store.budgets.get(goal)
         if budget is None or (share := budget.share(self.used(goal=goal))) < NEAR:
             return None
-        if self.store.events.last(1, goal=goal, types=("budget.near",)):
+        told = self.store.events.last(1, goal=goal, types=("budget.near", "goal.budget_set"))
+        if told and told[0].type == "budget.near":
             return None
         with self.store.transaction():
             self.events.record("budget.near", goal=goal, percent=round(share * 100))

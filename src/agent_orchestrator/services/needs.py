@@ -6,11 +6,11 @@ from datetime import datetime
 from agent_orchestrator.domain.goal import GOAL_OPEN, Delivery, Goal
 from agent_orchestrator.domain.hold import Hold, HoldKind
 from agent_orchestrator.domain.ids import TaskId
-from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.services import plan_changes
 from agent_orchestrator.services.alive import is_alive
 from agent_orchestrator.services.json_values import Json
-from agent_orchestrator.services.waiting import option, until_when
+from agent_orchestrator.services.waiting import goal_short, option, until_when
 from agent_orchestrator.stores import Leadership, Store
 
 STOPPED_BY = {
@@ -59,7 +59,12 @@ def needs_you(
                     {"what": "login", "risk": "high", "provider": hold.provider, "why": why, "command": command}
                 )
         leadership = store.leadership.get()
-        if not is_alive(leadership):
+        at_work = any(task.state in HELD for task in tasks)
+        short = "" if at_work else goal_short(store, goal, leadership, now)
+        if short:
+            why, command = f"its budget lets nothing start: {short}", f"orchestrate retry {goal.id} --budget MORE"
+            found.append({"what": "budget", "risk": "high", "why": why, "command": command})
+        elif not is_alive(leadership):
             waits = [until_when(hold, now) for hold in holds if hold.kind is not HoldKind.LOGIN]
             why = f"it is not finished and no supervisor is running{_how_it_ended(leadership)}"
             why += f"; waiting for {' and '.join(waits)}" if waits else ""

@@ -61,7 +61,7 @@ class Waiting(NamedTuple):
             if not waiting:
                 continue
             needs = self.store.tasks.unmet_needs([task.id for task in waiting if task.unmet])
-            standing = stopped or self._why_goal_stands(goal, turn)
+            standing = self._why_budget_stands(goal) or stopped or self._why_turn_stands(goal, turn)
             for task in waiting:
                 why = _why(task, needs.get(task.id, ()), standing, served, held, narrowed)
                 found.append({**task_json(task), "waits_for": why})
@@ -94,22 +94,28 @@ class Waiting(NamedTuple):
                 return f"the run's budget: {short}"
         return ""
 
-    def _why_goal_stands(self, goal: Goal, turn: int) -> str:
+    def _why_budget_stands(self, goal: Goal) -> str:
+        """Say why the goal's own budget lets none of its tasks start; empty when it does."""
+        short = goal_short(self.store, goal, self.leadership, self.now)
+        return f"its goal's budget: {short}" if short else ""
+
+    def _why_turn_stands(self, goal: Goal, turn: int) -> str:
         """Say why the run starts nothing of this goal, the *turn*-th in line; empty when it may."""
         only = option(self.leadership, "goal")
         if only is not None and only != goal.id:
             return f"another run: this one works on {only} only"
-        limits = [goal.budget_micro_usd, goal.budget_tokens, goal.budget_seconds]
-        if limits != [None, None, None]:
-            from agent_orchestrator.domain.budget import Used
+        return "an earlier goal" if turn >= GOALS_AT_ONCE and only is None else ""
 
-            rows = self.store.attempts
-            used = Used.of(rows.spent(goal=goal.id), rows.worked_s(now=self.now, goal=goal.id))
-            if short := _short(limits, used, self.store.tasks.counts(goal.id), option(self.leadership, "set_aside")):
-                return f"its goal's budget: {short}"
-        if turn >= GOALS_AT_ONCE and only is None:
-            return "an earlier goal"
+
+def goal_short(store: Store, goal: Goal, leadership: Leadership | None, now: datetime) -> str:
+    """Say in words how a goal's own budget forbids one more start; nothing when it does not."""
+    limits = [goal.budget_micro_usd, goal.budget_tokens, goal.budget_seconds]
+    if limits == [None, None, None]:
         return ""
+    from agent_orchestrator.domain.budget import Used
+
+    used = Used.of(store.attempts.spent(goal=goal.id), store.attempts.worked_s(now=now, goal=goal.id))
+    return _short(limits, used, store.tasks.counts(goal.id), option(leadership, "set_aside"))
 
 
 def run_used(store: Store, leadership: Leadership | None, now: datetime) -> Used | None:
