@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("run", "Ask the running supervisor to stop, saving and requeueing work."),
         "resume": ("run", "Use a provider again that is on hold, without waiting for its reset."),
         "kill": ("agents", "Stop one agent; its task goes back to the queue."),
-        "retry": ("tasks", "Give a failed or cancelled task new attempts, or split it."),
+        "retry": ("tasks", "Try a failed task again, or split it; give a goal a new budget."),
         "cancel": ("goals", "Cancel a task or a whole goal."),
         "undo": ("goals", "Take a delivered goal back out of your branch."),
         "restore": ("restore", "Bring back a task's work from its checkpoints, on a new branch."),

@@ -148,7 +148,7 @@ def _attempt_lines(attempt: Json) -> list[str]:
 )
 @shared_options.as_json
 def retry(task: str, comment: str, split: bool, budget: str | None, as_json: bool) -> None:
-    """Give a failed or cancelled task new attempts, or split it; give a goal another budget."""
+    """Try a failed task again, or split it; give a goal a new budget."""
     if bool(split) + bool(comment) + (budget is not None) > 1:
         raise click.UsageError("--split, --comment and --budget exclude each other.")
     app = doors.app(create=False)
