@@ -199,6 +199,7 @@ def test_a_goal_that_has_used_up_its_budget_goes_on_with_a_larger_one(begin: Beg
     (waits,) = project("status", "--json").json["waiting"]
     (needs,) = project("report", name, "--json").json["needs_you"]
     assert waits["waits_for"].startswith("its goal's budget: "), "a run would start nothing of it"
+    assert f"To give it more: orchestrate retry {name} --budget MORE" in project("status").out
     assert (needs["what"], needs["command"]) == ("budget", f"orchestrate retry {name} --budget MORE")
     refused = project("retry", name, "--budget", "1s")
     assert refused.code == 2 and "has used that up already" in refused.err

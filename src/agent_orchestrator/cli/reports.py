@@ -99,10 +99,21 @@ def status_lines(snapshot: Json) -> list[str]:
     ):
         if found:
             lines += ["", render.heading(title), *found]
-    unfinished = any(goal["state"] in OPEN for goal in snapshot["goals"])
+    unfinished = {goal["id"] for goal in snapshot["goals"] if goal["state"] in OPEN}
     if unfinished and not supervisor["running"]:
-        lines += ["", "To work on it: orchestrate run"]
+        lines += ["", _how_to_go_on(snapshot, unfinished)]
     return lines
+
+
+def _how_to_go_on(snapshot: Json, unfinished: set[str]) -> str:
+    """Return the command with which work goes on: no run starts anything of goals whose budget is used up."""
+    from agent_orchestrator.services.waiting import GOAL_BUDGET
+
+    short = {task["goal"] for task in snapshot["waiting"] if task["waits_for"].startswith(GOAL_BUDGET)}
+    if unfinished <= short:
+        goal = next(goal["id"] for goal in snapshot["goals"] if goal["id"] in short)
+        return f"To give it more: orchestrate retry {goal} --budget MORE"
+    return "To work on it: orchestrate run"
 
 
 def bounds(snapshot: Json) -> list[str]:

@@ -24,6 +24,8 @@ WAITING_SHOWN = 50
 """Waiting tasks listed one by one; of more only the number is given."""
 WAITING = (TaskState.VERIFYING, TaskState.LANDING, TaskState.READY, TaskState.BLOCKED)
 """States of a task in which something else must come next, the nearest to its end first."""
+GOAL_BUDGET = "its goal's budget"
+"""How the words begin for a task that only a larger budget lets start."""
 GOALS_AT_ONCE = 20
 """Goals that a run works on at the same time; a test compares it with the supervisor's."""
 
@@ -97,7 +99,7 @@ class Waiting(NamedTuple):
     def _why_budget_stands(self, goal: Goal) -> str:
         """Say why the goal's own budget lets none of its tasks start; empty when it does."""
         short = goal_short(self.store, goal, self.leadership, self.now)
-        return f"its goal's budget: {short}" if short else ""
+        return f"{GOAL_BUDGET}: {short}" if short else ""
 
     def _why_turn_stands(self, goal: Goal, turn: int) -> str:
         """Say why the run starts nothing of this goal, the *turn*-th in line; empty when it may."""
