@@ -211,6 +211,16 @@ def test_followed_logs_show_what_comes_and_end_with_the_attempt(
     assert said.read_text().count("before") == said.read_text().count("after") == 1
 
 
+def test_a_goal_that_is_to_be_retried_is_told_how(here: App) -> None:
+    goal, _ = accept(here, planned("a"))
+
+    said = orchestrate("retry", goal.id)
+
+    assert said.code == 2
+    assert f"{goal.id} is a goal" in said.err and "orchestrate status --failed" in said.err
+    assert orchestrate("retry", "nothing").code == 4
+
+
 def test_a_retry_gives_attempts_back_and_keeps_the_comment(here: App) -> None:
     goal, _ = accept(here, planned("a"))
     failed = fail(here, claim(here), outcome=Outcome.FAILED, reason="no")

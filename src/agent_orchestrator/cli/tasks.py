@@ -1,6 +1,7 @@
 """One task: everything about it, what its agent said and did, what its work changes, and another try."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from agent_orchestrator.cli import completing, doors, render, shared_options
 from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.render import line
 from agent_orchestrator.domain.errors import BadInput, NotFound, NothingToDo
+from agent_orchestrator.domain.task import Task
 from agent_orchestrator.services.json_values import Json
 
 TAIL_LINES = 12
@@ -155,12 +157,13 @@ def retry(task: str, comment: str, split: bool, budget: str | None, as_json: boo
     if budget is not None:
         _set_budget(app, task, budget, as_json=as_json)
         return
+    found = _task_to_retry(app, task)
     if split:
         from agent_orchestrator.cli import running_plans
 
-        running_plans.split(app, app.tasks.resolve(task), as_json=as_json)
+        running_plans.split(app, found, as_json=as_json)
         return
-    again = app.tasks.retry(app.tasks.resolve(task).id, comment=comment)
+    again = app.tasks.retry(found.id, comment=comment)
     running = app.supervision.current() is not None
     if as_json:
         doors.answer({"task": app.reports.task(again.id), "supervisor_running": running})
@@ -168,6 +171,17 @@ def retry(task: str, comment: str, split: bool, budget: str | None, as_json: boo
     render.say(
         f"{again.id} ({line(again.key)}) is {again.state} with {again.max_attempts} new attempts; {_then(running)}"
     )
+
+
+def _task_to_retry(app: App, name: str) -> Task:
+    try:
+        return app.tasks.resolve(name)
+    except NotFound:
+        with suppress(NotFound):
+            goal = app.goals.resolve(name)
+            hint = "its failed tasks are retried one by one: orchestrate status --failed"
+            raise BadInput(f"{goal.id} is a goal; without --budget a task is retried", hint=hint) from None
+        raise
 
 
 def _set_budget(app: App, name: str, budget: str, *, as_json: bool) -> None:
