@@ -162,6 +162,15 @@ def test_a_goal_whose_budget_is_used_up_says_so_and_shows_the_budget(app: App) -
     assert waits(app)["b"].startswith("its goal's budget: $1.80 of $2.00 is spent")
 
 
+def test_what_a_dead_run_left_at_work_is_taken_up_before_a_goal_is_said_to_lack_budget(app: App) -> None:
+    plan = Plan(goal="Build it", source="rules", tasks=(planned("a"), planned("b")))
+    app.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_micro_usd=600_000)))
+
+    app.tasks.started(claim(app))
+
+    assert waits(app)["b"] == "a supervisor: orchestrate run"
+
+
 def test_a_run_that_is_near_its_budget_says_so_and_how_much_it_spent(app: App) -> None:
     accept(app, planned("a"), planned("b"))
     supervise(app, "claude", budget_micro_usd=1_000_000)

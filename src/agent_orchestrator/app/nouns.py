@@ -213,7 +213,7 @@ class Nouns:
         """What was spent, and whether one more agent may start."""
         from agent_orchestrator.services.budget import Budgets
 
-        return Budgets(self.store, self.clock, self.events)
+        return Budgets(self.store, self.clock, self.events, self.notifier)
 
     @cached_property
     def context(self) -> "ContextManager":

@@ -78,10 +78,7 @@ def _tell_ceilings(app: App, of_run: Budget | None) -> None:
     """Say of budgets that they cannot be reached where agents do not report what they use."""
     silent = [name for name in app.run_providers() if not app.lineup.provider(name).reports_usage]
     ceilings = [of_run, budget(app.settings.task_budget), budget(app.settings.attempt_budget)]
-    ceilings += [
-        Budget(limit_micro_usd=one.budget_micro_usd, limit_tokens=one.budget_tokens, limit_seconds=one.budget_seconds)
-        for one in app.goals_of_run()
-    ]
+    ceilings += [app.budgets.of_goal(goal.id) for goal in app.goals_of_run()]
     if not silent or not any(one and one.limit_seconds is None for one in ceilings):
         return
     doors.tell(

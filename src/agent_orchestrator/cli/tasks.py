@@ -187,7 +187,7 @@ def _task_to_retry(app: App, name: str) -> Task:
 def _set_budget(app: App, name: str, budget: str, *, as_json: bool) -> None:
     from agent_orchestrator.domain.budget import parse_budget
 
-    goal = app.goals.set_budget(app.goals.resolve(name).id, parse_budget(budget))
+    goal = app.budgets.allow(app.goals.resolve(name).id, parse_budget(budget))
     running = app.supervision.current() is not None
     told = app.reports.goal(goal)
     if as_json:

@@ -7,7 +7,10 @@ from datetime import datetime
 from agent_orchestrator.domain.attempt import Attempt, Usage
 from agent_orchestrator.domain.budget import NEAR, Budget, Used
 from agent_orchestrator.domain.clock import Clock
+from agent_orchestrator.domain.errors import BadInput, RefusedByState
+from agent_orchestrator.domain.goal import GOAL_OPEN, Goal, GoalState
 from agent_orchestrator.domain.ids import GoalId, TaskId
+from agent_orchestrator.notifiers import Notifier
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
@@ -19,6 +22,7 @@ class Budgets:
     store: Store
     clock: Clock
     events: Events
+    notifier: Notifier
 
     def spent(self, *, goal: GoalId | None = None, since: datetime | None = None) -> Usage:
         """Return what attempts used: of one goal, since a moment, or in all."""
@@ -33,6 +37,25 @@ class Budgets:
     def of_goal(self, goal: GoalId) -> Budget | None:
         """Return a goal's own ceiling, or None."""
         return self.store.budgets.get(goal)
+
+    def allow(self, id: GoalId, budget: Budget) -> Goal:
+        """Let a goal use *budget* in all, what it has used counted in; the budget of each task stays as it was.
+
+        Raises:
+            BadInput: it has used that up already.
+            RefusedByState: it is over.
+        """
+        with self.store.transaction():
+            goal = self.store.goals.get(id)
+            if goal.state not in GOAL_OPEN and goal.state is not GoalState.FAILED:
+                raise RefusedByState(f"goal {id} is {goal.state} already", hint=f"orchestrate report {id}")
+            if why := budget.passed(self.used(goal=id)):
+                raise BadInput(f"goal {id} has used that up already: {why}", hint="what it has used is counted in")
+            self.store.budgets.put(id, budget, self.store.budgets.of_each_task(id))
+            usd, tokens, seconds = budget.limits
+            self.events.record("goal.budget_set", goal=id, micro_usd=usd, tokens=tokens, seconds=seconds)
+        self.notifier.wake()
+        return self.store.goals.get(id)
 
     def of_task(self, task: TaskId, goal: GoalId) -> tuple[Budget, Used] | None:
         """Return a task's own ceiling and what counts against it since a person last sent it back; None without one."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent_orchestrator.domain.budget import Budget, Used
+from agent_orchestrator.domain.budget import Budget
 from agent_orchestrator.domain.clock import Clock, to_ms
 from agent_orchestrator.domain.errors import Ambiguous, BadInput, InvalidPlan, NotFound, RefusedByState
 from agent_orchestrator.domain.goal import (
@@ -283,27 +283,6 @@ class Goals:
             goal = self.update(id, state=GoalState.CANCELLED, ended_at=self.clock.now(), reason="cancelled by the user")
         self.notifier.wake()
         return goal
-
-    def set_budget(self, id: GoalId, budget: Budget) -> Goal:
-        """Let the goal use *budget* in all, what it has used counted in; the budget of each task stays as it was.
-
-        Raises:
-            BadInput: it has used that up already.
-            RefusedByState: it is over.
-        """
-        with self.store.transaction():
-            goal = self.store.goals.get(id)
-            if goal.state not in GOAL_OPEN and goal.state is not GoalState.FAILED:
-                raise RefusedByState(f"goal {id} is {goal.state} already", hint=f"orchestrate report {id}")
-            now = self.clock.now()
-            used = Used.of(self.store.attempts.spent(goal=id), self.store.attempts.worked_s(now=now, goal=id))
-            if why := budget.passed(used):
-                raise BadInput(f"goal {id} has used that up already: {why}", hint="what it has used is counted in")
-            self.store.budgets.put(id, budget, self.store.budgets.of_each_task(id))
-            usd, tokens, seconds = budget.limits
-            self.events.record("goal.budget_set", goal=id, micro_usd=usd, tokens=tokens, seconds=seconds)
-        self.notifier.wake()
-        return self.store.goals.get(id)
 
     def give_up(self, id: GoalId) -> None:
         """End the goal as cancelled when all its tasks are; otherwise change nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent_orchestrator.domain.task import Task, TaskState
+from agent_orchestrator.domain.task import HELD, Task, TaskState
 from agent_orchestrator.services.json_values import Json, task_json
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ class Waiting(NamedTuple):
             if not waiting:
                 continue
             needs = self.store.tasks.unmet_needs([task.id for task in waiting if task.unmet])
-            standing = self._why_budget_stands(goal) or stopped or self._why_turn_stands(goal, turn)
+            short = self._why_budget_stands(goal)
+            if short and stopped and self._has_agents(goal):
+                short = ""  # a run that died left them: what they hold is settled when the next one finds them
+            standing = short or stopped or self._why_turn_stands(goal, turn)
             for task in waiting:
                 why = _why(task, needs.get(task.id, ()), standing, served, held, narrowed)
                 found.append({**task_json(task), "waits_for": why})
@@ -100,6 +103,10 @@ class Waiting(NamedTuple):
         """Say why the goal's own budget lets none of its tasks start; empty when it does."""
         short = goal_short(self.store, goal, self.leadership, self.now)
         return f"{GOAL_BUDGET}: {short}" if short else ""
+
+    def _has_agents(self, goal: Goal) -> bool:
+        counts = self.store.tasks.counts(goal.id)
+        return any(counts[state] for state in HELD)
 
     def _why_turn_stands(self, goal: Goal, turn: int) -> str:
         """Say why the run starts nothing of this goal, the *turn*-th in line; empty when it may."""
