@@ -366,7 +366,7 @@ def test_a_run_that_did_everything_does_not_say_that_something_is_left(capsys: p
         running.tell(Ran(goals=(goal,), stopped_by="budget"))
         return capsys.readouterr().err
 
-    assert "what is left stays in the queue" in told(GoalState.EXECUTING)
+    assert "what is left stays in the queue: orchestrate status says" in told(GoalState.EXECUTING)
     assert "stays in the queue" not in told(GoalState.COMPLETED) + told(GoalState.FAILED)
 
 

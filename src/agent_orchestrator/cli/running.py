@@ -148,7 +148,9 @@ def tell(ran: "Ran") -> None:
         rows.append((goal.id, judged, goal.title, note, f"orchestrate report {goal.id}"))
     columns.show(rows)
     if ran.stopped_by and any(goal.state in GOAL_OPEN for goal in ran.goals):
-        doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: orchestrate run")
+        # It may have been the run's budget, which the next run has anew, or a goal's, which it has not.
+        then = "orchestrate status says how it goes on" if ran.stopped_by == "budget" else "orchestrate run"
+        doors.tell(f"stopped by the {ran.stopped_by}; what is left stays in the queue: {then}")
     for id, count in ran.asking.items():
         doors.tell(f"needs you: {_changes(count)} for you; look: orchestrate plan-continue {id}")
 
