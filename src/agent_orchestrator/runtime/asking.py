@@ -83,6 +83,7 @@ def ask(
                 limits=limits,
                 supervisor_lock=owner,
                 orphan_ttl_s=ORPHAN_S,
+                record_patience_s=0,
             )
             try:
                 _run(spawn, timeout_s)
@@ -98,8 +99,8 @@ def _run(spawn: Spawn, timeout_s: float) -> None:
     with Process.start(spawn) as process:
         end = time.monotonic() + timeout_s + 30
         try:
-            while exit_record(spawn.run_dir) is None and time.monotonic() < end:
-                select.select([process], [], [], 1.0)
+            while time.monotonic() < end and not select.select([process], [], [], 1.0)[0]:
+                pass
         except BaseException:
             process.kill()
             raise

@@ -60,7 +60,7 @@ class Ended:
     whole: bool
     """False when the output was longer than `READ_BYTES`."""
     lacked_room: bool = False
-    """Whether a disk that it uses was full, or nearly, while it ran."""
+    """Whether a disk that it uses was full, or nearly, while it ran. So it may have been where no record is left."""
 
 
 def run(
@@ -97,6 +97,7 @@ def run(
                 limits=limits,
                 supervisor_lock=owner,
                 orphan_ttl_s=ORPHAN_S,
+                record_patience_s=0,
                 watch=folder,
             )
             with start(spawn) as process:
@@ -171,7 +172,7 @@ def _ended(run_dir: Path) -> Ended:
         duration_ms=record.duration_ms if record else 0,
         output=output,
         whole=whole,
-        lacked_room=record is not None and record.lacked_room,
+        lacked_room=record is None or record.lacked_room,
     )
 
 

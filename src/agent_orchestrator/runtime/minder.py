@@ -53,8 +53,6 @@ LEAVING_S = 0.02
 there are: what bubblewrap watched over ends with it, a moment later."""
 KILL_PATIENCE_S = 30.0
 """How long SIGKILL is repeated before what is left (another user's, or stuck in the kernel) is reported instead."""
-DISK_PATIENCE_S = 600.0
-"""How long a full disk may delay exit.json."""
 BUSY_SHARE = 0.01
 """Share of one core from which a tree counts as working: timers of an idle node process stay below it."""
 WATCHED_ENTRIES = 20_000
@@ -198,6 +196,7 @@ class Minder:
         self.peak_rss_kb = 0
         self.lacked_room = False
         self.unaccounted: list[list[int]] = []
+        self.record_patience_s = 0.0
 
     def run(self) -> None:
         """Run the attempt and record its end."""
@@ -239,6 +238,7 @@ class Minder:
         self.grace_s: float = limits["grace_s"]
         self.memory_bytes: int | None = limits["memory_bytes"]
         self.reserve_bytes: int = spawn["reserve_bytes"]
+        self.record_patience_s = spawn["record_patience_s"]
         self.written = {self.run_dir, self.cwd, self.env.get("TMPDIR") or "/tmp"}  # only asked for room
 
     def look_for_room(self) -> None:
@@ -438,12 +438,12 @@ class Minder:
             "unaccounted": self.unaccounted,
             "lacked_room": self.lacked_room,
         }
-        deadline = time.monotonic() + DISK_PATIENCE_S
+        deadline = time.monotonic() + self.record_patience_s
         while True:
             try:
                 _write(f"{self.run_dir}/exit.json", record)
             except OSError as error:
-                if error.errno not in _NO_ROOM or time.monotonic() > deadline:
+                if error.errno not in _NO_ROOM or time.monotonic() >= deadline:
                     raise
                 record["lacked_room"] = True
                 time.sleep(1)

@@ -81,6 +81,11 @@ class Spawn:
     """Seconds an agent goes on without any supervisor before its minder stops it."""
     reserve_bytes: int = RESERVE_BYTES
     """With less than this free where the agent writes, its record says that it lacked room."""
+    record_patience_s: float = 600
+    """Seconds for which a full disk may delay the record of the end; after them the minder ends without one.
+
+    Nothing is left of the agent by then. 0 is for whoever waits for the end and would do the same without a record.
+    """
     watch: Path | None = None
     """The workspace: a changed file in it is a sign of life."""
     has_watcher: bool = False
@@ -347,6 +352,7 @@ def as_json(spawn: Spawn) -> dict[str, object]:
         "supervisor_lock": spawn.supervisor_lock and str(spawn.supervisor_lock.absolute()),
         "orphan_ttl_s": spawn.orphan_ttl_s,
         "reserve_bytes": spawn.reserve_bytes,
+        "record_patience_s": spawn.record_patience_s,
         "watch": spawn.watch and str(spawn.watch.absolute()),
         "has_watcher": spawn.has_watcher,
     }
