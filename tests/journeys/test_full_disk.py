@@ -30,7 +30,20 @@ def test_a_check_that_fills_the_disk_fails_its_own_task_and_no_other(tmp_path: P
     assert (" paused: " in ran.stderr) or not slowly, ran.stderr
 
 
-NIGHT = r"""
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+def test_somebody_is_told_of_a_disk_that_an_agent_filled_to_the_last_page_and_the_run_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    inside = [*small_disk.ENTER, "sh", "-euc", FILLED_BY_ITS_AGENT, sys.executable, str(tmp_path / "disk"), "true"]
+    ran = subprocess.run(inside, capture_output=True, text=True, check=False, timeout=300)
+
+    assert ran.returncode == 0, ran.stderr
+    (told,) = [json.loads(line) for line in (tmp_path / "notices").read_text().splitlines()]
+    assert (told["kind"], told["title"]) == ("stopped", "Waiting: the disk is full")
+    assert json.loads(ran.stdout)["stopped_by"] == "user"
+
+
+PROJECT = r"""
 mkdir "$1"
 mount -t tmpfs -o size=120m none "$1"
 cd "$1"
@@ -45,7 +58,22 @@ export ORCHESTRATE_PROVIDER=generic ORCHESTRATE_GENERIC_COMMAND="sh $1/agent.sh"
 cd project
 git init -q -b main
 git commit -q --allow-empty -m base
+"""
+NIGHT = f"""{PROJECT}
 "$0" -P -m agent_orchestrator submit Fills --verify "$2" --max-attempts 2 --json > ../told
 "$0" -P -m agent_orchestrator submit Fits --verify true --json > ../told
 "$0" -P -m agent_orchestrator run --max-agents 2 --json || test $? = 6
+"""
+FILLED_BY_ITS_AGENT = f"""{PROJECT}
+echo 'cat /dev/zero > big; exit 1' >> ../agent.sh
+"$0" -P -m agent_orchestrator submit Fills --json > ../../told
+export ORCHESTRATE_NOTIFY_COMMAND="cat >> $1/../notices; echo >> $1/../notices"
+"$0" -P -m agent_orchestrator run --json &
+run=$!
+tries=0
+until test -s ../../notices || test $tries = 900; do sleep 0.1; tries=$((tries + 1)); done
+kill -TERM $run
+code=0
+wait $run || code=$?
+test $code = 130
 """
