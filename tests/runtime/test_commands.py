@@ -22,7 +22,7 @@ def test_a_command_that_is_stopped_on_a_full_disk_does_not_keep_us_waiting_for_i
 
 @on_our_disk
 def test_a_command_whose_end_a_full_disk_kept_from_being_recorded_lacked_room(tmp_path: Path) -> None:
-    told = on_a_disk(tmp_path, "tried('until test -e $DISK/full; do sleep 0.1; done', stop_wished=fill)")
+    told = on_a_disk(tmp_path, "tried('while test -e $DISK/room; do sleep 0.1; done', stop_wished=fill)")
     assert told == ["None None True", "[]"]
 
 
@@ -67,14 +67,17 @@ subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)], che
 environment = {"PATH": os.environ["PATH"], "DISK": str(disk)}
 
 
+(disk / "room").touch()
+
+
 def fill():
-    (disk / "full").touch()
     with (disk / "filler").open("wb", buffering=0) as file:
         try:
             while file.write(bytes(4096)):
                 pass
         except OSError:
             pass
+    (disk / "room").unlink(missing_ok=True)
 
 
 def tried(command, stop_wished):

@@ -82,6 +82,8 @@ class Supervisor:
         self._max_agents = options.max_agents
         self._paused = False
         """Whether the run has stopped for want of room, and leads on when there is some."""
+        self._unheeded: list[int] = []
+        """Signals that ask the run to stop and were not taken in yet."""
         self._remembered: dict[AttemptId, float] = {}
         self._shortly = shortly_before(options.until, pieces.clock.now())
         self._wishes_at = 0.0
@@ -133,6 +135,9 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if self._paused:  # whoever waits for room heeds what came too late for us
+                for number in self._unheeded:
+                    signal.raise_signal(number)
 
     def _lead(self, leadership: Leadership) -> None:
         """Take over what there is, then turn the loop until nothing is left to do. Raises DiskFull."""
@@ -204,6 +209,7 @@ class Supervisor:
                 self.pieces.notifier.drain()
                 self._wishes_due = True
             case StopRequested():
+                self._unheeded.clear()
                 self._stop(self.outlook.stopping + 1)
             case GoalOpened(goal):
                 self._goals.opened(goal)
@@ -498,6 +504,7 @@ class Supervisor:
             follower.ask_to_stop("the run was stopped", hard=level == 2)
 
     def _on_signal(self, number: int, frame: object) -> None:
+        self._unheeded.append(number)
         self.inbox.put(StopRequested())
 
     # Ending
