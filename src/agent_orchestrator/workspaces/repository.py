@@ -128,6 +128,7 @@ class Repository:
         input: bytes | None = None,
         check: bool = True,
         limit_bytes: int | None = None,
+        held: int | None = None,
     ) -> Result:
         """Run git in the repository with its filters blanked."""
         return git(
@@ -138,6 +139,7 @@ class Repository:
             input=input,
             check=check,
             limit_bytes=limit_bytes,
+            held=held,
         )
 
     @cached_property
