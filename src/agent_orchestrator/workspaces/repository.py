@@ -356,6 +356,11 @@ class Repository:
                     texts[blob] = content.decode("utf-8", "replace")
         return texts
 
+    def text(self, tree: str, path: str) -> str | None:
+        """Return the text of a file in a commit or tree; None when there is none, or it is longer than we read."""
+        content = self._resolver.content(f"{tree}:{path}", limit=REVISION_LIMIT_BYTES)
+        return None if content is None else content.decode("utf-8", "replace")
+
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Write a tree that is *tree* with *paths* as they are in *like*; what is absent there is absent."""
         tree = self.tree(tree)
