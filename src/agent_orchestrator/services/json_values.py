@@ -187,8 +187,8 @@ def usd(micro_usd: int | None) -> float | None:
 
 
 def minutes(seconds: int | None) -> float | None:
-    """Return minutes, to a tenth."""
-    return None if seconds is None else round(seconds / 60, 1)
+    """Return minutes, to a tenth; to a thousandth below one, so that a budget of a second is not one of nothing."""
+    return None if seconds is None else round(seconds / 60, 1 if seconds >= 60 else 3)
 
 
 def usage_json(usage: Usage) -> Json:
