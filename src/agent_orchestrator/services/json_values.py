@@ -203,6 +203,18 @@ def usage_json(usage: Usage) -> Json:
     }
 
 
+def usages_summed(usages: Sequence[Json]) -> Json:
+    """Return the sum of *usages*, as ``usage_json`` has them. Where one names no cost it is a part of the whole."""
+    costs = [one["cost_usd"] for one in usages if one["cost_usd"] is not None]
+    tokens = {name: sum(one[name] for one in usages) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+    return {
+        "cost_usd": sum(costs) if costs else None,
+        "cost_is_estimate": any(one["cost_is_estimate"] for one in usages),
+        "cost_is_partial": len(costs) < len(usages) or any(one["cost_is_partial"] for one in usages),
+        **tokens,
+    }
+
+
 def time(moment: datetime | None) -> str | None:
     """Return a moment as ISO 8601 in UTC."""
     return None if moment is None else spelt(moment)
