@@ -15,8 +15,10 @@ def planned(id: str, *depends_on: str) -> PlannedTask:
     return PlannedTask(id=id, title=f"Do {id}", description="", agent_type="generalist", depends_on=depends_on)
 
 
-def accept(app: App, *tasks: PlannedTask, text: str = "Build it") -> tuple[Goal, dict[str, Task]]:
-    goal, added = app.goals.accept(Plan(goal=text, source="rules", tasks=tasks), Submission(text=text))
+def accept(
+    app: App, *tasks: PlannedTask, text: str = "Build it", source: str = "rules"
+) -> tuple[Goal, dict[str, Task]]:
+    goal, added = app.goals.accept(Plan(goal=text, source=source, tasks=tasks), Submission(text=text))
     return goal, {task.key: task for task in added}
 
 

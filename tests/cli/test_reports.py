@@ -121,12 +121,17 @@ def test_status_shows_spend_beside_its_ceiling(here: App) -> None:
     assert "Cost: $1.25, budget $5.00." in orchestrate("report").out
 
 
-def test_a_ceiling_of_less_than_ten_minutes_is_told_to_a_tenth(here: App) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1, "1 second"), (12, "12 seconds"), (90, "1.5 minutes"), (5400, "90 minutes")]
+)
+def test_a_ceiling_of_time_is_told_in_seconds_below_a_minute_and_in_tenths_below_ten(
+    here: App, seconds: int, told: str
+) -> None:
     plan = Plan(goal="Build it", source="rules", tasks=(planned("a"),))
-    here.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_seconds=12)))
+    here.goals.accept(plan, Submission(text="Build it", budget=Budget(limit_seconds=seconds)))
 
-    assert "budget 0.2 minutes of work" in orchestrate("status").out
-    assert "budget 0.2 minutes of work" in orchestrate("report").out
+    assert f"budget {told} of work" in orchestrate("status").out
+    assert f"budget {told} of work" in orchestrate("report").out
 
 
 def test_a_tasks_story_tells_what_all_its_attempts_cost_together(here: App) -> None:

@@ -36,7 +36,9 @@ def test_each_kind_of_ceiling_sets_something_aside_for_each_start() -> None:
     assert "is spent" in Budget(limit_micro_usd=1_000_000).short(Used(micro_usd=400_000), 1)
     assert "tokens are used" in Budget(limit_tokens=120_000).short(Used(tokens=30_000), 1)
     assert "minutes" in Budget(limit_seconds=600).short(Used(seconds=1), 1)
-    assert Budget(limit_seconds=6).passed(Used(seconds=7)) == "0.1 of 0.1 minutes"
+    assert Budget(limit_seconds=6).passed(Used(seconds=7)) == "7 of 6 seconds"
+    assert Budget(limit_seconds=1).short(Used(), 1).startswith("agents worked 0 of 1 second, and each start sets")
+    assert Budget(limit_seconds=330).passed(Used(seconds=345)) == "5.8 of 5.5 minutes"
     assert Budget(limit_seconds=5400).passed(Used(seconds=5461)) == "91 of 90 minutes"
 
 

@@ -87,6 +87,20 @@ def test_an_undo_that_was_killed_is_finished_by_the_next(project: Caller, tmp_pa
     assert killed_at_every_step(project, tmp_path, ("undo", goal), judge) > 1
 
 
+def test_a_rejection_that_was_killed_is_finished_by_the_next(project: Caller, tmp_path: Path) -> None:
+    goal = project("task", "good", "--json").json["goal"]
+
+    def judge() -> None:
+        assert project("review", "good", "--reject").code in {0, 5}
+        assert project("task", "good", "--json").json["state"] == "ready"
+        assert not (project.folder / "work.txt").exists()
+        assert project.git("status", "--porcelain") == ""
+        result = project("report", goal, "--json").json["result_branch"]
+        assert project.git("rev-parse", "main") == project.git("rev-parse", result)
+
+    assert killed_at_every_step(project, tmp_path, ("review", "good", "--reject"), judge) > 3
+
+
 @pytest.mark.parametrize("verb", ["retry", "cancel"])
 def test_a_retry_or_cancel_that_was_killed_can_be_asked_for_again(project: Caller, tmp_path: Path, verb: str) -> None:
     wanted = {"retry": {"ready", "blocked"}, "cancel": {"cancelled"}}[verb]

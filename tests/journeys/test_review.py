@@ -1,9 +1,11 @@
 """The morning after: accepting, rejecting and asking for more, with what each does to the branches and the queue."""
 
+import json
 import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 import pages
 from calling import Caller
+from chaos import small_disk
 
 Json = dict[str, Any]
 PATIENCE_S = 60.0
@@ -128,6 +131,72 @@ def test_a_rejection_leaves_a_branch_with_uncommitted_changes_alone_and_says_wha
     agents_do(shop, "write notes.txt right")
     assert shop("run").code == 0
     assert (shop.folder / "notes.txt").read_text() == "right\n"
+
+
+def test_a_rejection_that_something_stood_in_the_way_of_is_finished_by_rejecting_once_more(shop: Caller) -> None:
+    task = done(shop, "Write the notes", "write notes.txt wrong")
+    readme = shop.folder / "README.md"
+    readme.write_text("mine\n")
+    assert "is still in main" in decide(shop, task["id"], "--reject")["decided"]["said"]
+    shop.git("checkout", "-q", "README.md")
+
+    said = decide(shop, task["id"], "--reject")["decided"]["said"]
+
+    assert said.startswith("rejected before") and said.endswith("and of main")
+    assert not (shop.folder / "notes.txt").exists() and shop.git("status", "--porcelain") == ""
+    assert shop("review", task["id"], "--reject").code == 5, "there is nothing left to take out"
+
+
+FULL = """
+import shutil, subprocess, sys
+from pathlib import Path
+
+folder, task = Path(sys.argv[1]), sys.argv[2]
+kept = folder.with_name("kept")
+shutil.copytree(folder, kept, symlinks=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], check=True)
+shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
+
+
+def tell():
+    words = [sys.executable, "-P", "-m", "agent_orchestrator", "review", task, "--reject", "--json"]
+    print(subprocess.run(words, cwd=folder, capture_output=True, text=True).stdout.strip().replace("\\n", " "))
+    words = ["git", "--no-optional-locks", "status", "--porcelain"]
+    print(subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout.strip())
+
+
+with (folder / ".git" / "filler").open("wb", buffering=0) as file:
+    try:
+        while file.write(bytes(4096)):
+            pass
+    except OSError:
+        pass
+    file.truncate(file.tell() - 60_000)
+tell()
+(folder / ".git" / "filler").unlink()
+tell()
+print((folder / "big.txt").stat().st_size)
+"""
+
+
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+def test_a_rejection_that_a_full_disk_breaks_off_leaves_the_folder_whole_and_is_finished_by_the_next(
+    shop: Caller, tmp_path: Path
+) -> None:
+    (shop.folder / "big.txt").write_text("big\n" * 50_000)
+    shop.git("add", "-A")
+    shop.git("commit", "-q", "-m", "big")
+    task = done(shop, "Make it small", "write big.txt small")
+    inside = [*small_disk.ENTER, sys.executable, "-c", FULL, str(shop.folder), task["id"]]
+
+    environ = {**shop.environ, "PATH": f"{shop.environ['PATH']}:{os.environ['PATH']}"}
+    ran = subprocess.run(inside, env=environ, capture_output=True, text=True, check=False, timeout=240)
+
+    assert ran.returncode == 0, ran.stderr
+    full, whole, again, whole_again, size = ran.stdout.split("\n")[:5]
+    assert "still in main, for the disk is full" in json.loads(full)["decided"]["said"]
+    assert json.loads(again)["decided"]["said"].endswith("and of main")
+    assert (whole, whole_again, size) == ("", "", "200000")
 
 
 def test_a_rejection_takes_work_out_of_a_branch_that_has_gone_on_since(shop: Caller) -> None:

@@ -17,6 +17,8 @@ from agent_orchestrator.runtime.unfinished import unfinished
 from agent_orchestrator.workspaces import Revision
 
 PATHS = [
+    "web/data.json",
+    "shop.toml",
     *(
         "tests/test_a.py",
         "tests/conftest.py",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -509,6 +510,43 @@ def test_a_task_that_nothing_divides_goes_to_a_person_with_the_reason(app: App, 
     assert app.events.last(1, types=("task.failed",))[0].task == failed.id
     over = app.goals.settle(goal.id)
     assert over is not None and over.state is GoalState.FAILED
+
+
+CODEX_GONE = "codex is not installed (codex is not on PATH); asked instead: "
+
+
+@pytest.mark.parametrize(
+    ("source", "installed", "settings", "asked", "told"),
+    [
+        ("codex", "claude codex", {}, ["codex", "claude"], ""),
+        ("claude", "claude codex", {"planner": "codex"}, ["claude", "codex"], ""),
+        ("claude", "claude", {"planner": "codex"}, ["claude"], ""),
+        ("claude", "claude codex", {"planner": "rules"}, ["claude"], ""),
+        ("codex", "claude", {"provider": "claude"}, ["claude"], CODEX_GONE + "claude"),
+        ("codex", "claude", {"provider": "demo"}, [], CODEX_GONE + "the rules"),
+        ("codex", "claude", {"provider": "demo", "planner": "claude"}, ["claude"], CODEX_GONE + "claude"),
+        ("codex", "claude", {"provider": "claude", "planner": "rules"}, [], CODEX_GONE + "the rules"),
+        ("api", "claude", {"provider": "claude"}, ["claude"], "the Anthropic API needs a key"),
+        ("rules", "claude codex", {"planner": "codex"}, ["codex"], ""),
+        ("single", "claude", {"planner": "codex", "provider": "claude"}, ["claude"], CODEX_GONE + "claude"),
+    ],
+)
+def test_who_made_the_plan_is_asked_to_divide_a_task_of_it_or_else_who_stands_in(
+    app: App, tmp_path: Path, source: str, installed: str, settings: dict[str, str], asked: list[str], told: str
+) -> None:
+    _, tasks = accept(app, planned("big"), source=source)
+    place = tmp_path / "bin"
+    place.mkdir()
+    for name in installed.split():
+        (place / name).write_text("#!/bin/sh\necho 9.9.9\n")
+        (place / name).chmod(0o755)
+    chosen = {f"ORCHESTRATE_{name.upper()}": value for name, value in settings.items()}
+    here = build(app.folder, environ={**os.environ, **chosen, "PATH": f"{place}:/usr/bin:/bin"}, clock=app.clock)
+
+    splitter = here.splitter(tasks["big"], lambda: "")
+
+    assert [name for name, _ in splitter.models] == asked
+    assert splitter.told.startswith(told) and bool(splitter.told) == bool(told)
 
 
 def test_a_part_that_fails_is_not_divided_by_rules_again(app: App, clock: HandClock) -> None:

@@ -14,6 +14,7 @@ from agent_orchestrator.domain.hold import HoldKind
 from agent_orchestrator.domain.plan import Plan
 from agent_orchestrator.services.alive import process_identity
 from agent_orchestrator.services.goals import Submission
+from agent_orchestrator.services.json_values import usage_json, usages_summed
 from steps import accept, claim, fail, land, planned
 
 
@@ -242,3 +243,11 @@ def test_a_report_names_the_other_goals_of_the_last_day_and_which_need_a_person(
 
     others = [(one["id"], one["needs_you"]) for one in app.reports.others(newest)]
     assert others == [(failed.id, True), (still.id, False)]
+
+
+def test_a_sum_in_which_somebody_named_no_cost_is_told_as_a_part() -> None:
+    named, unnamed = usage_json(Usage(cost_micro_usd=250_000, output_tokens=7)), usage_json(Usage(output_tokens=3))
+
+    assert usages_summed([named, unnamed]) == {**named, "cost_is_partial": True, "output_tokens": 10}
+    assert usages_summed([named, named]) == {**named, "cost_usd": 0.5, "output_tokens": 14}
+    assert usages_summed([unnamed])["cost_usd"] is None

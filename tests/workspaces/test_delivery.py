@@ -1,5 +1,7 @@
 """The user's own branch: forward when nothing stands in the way, and back."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Delivered
 from agent_orchestrator.workspaces.checkout import CheckoutWorkspaces
 from agent_orchestrator.workspaces.forwarding import UNDERWAY
+from calling import wait_for
 from chaos import small_disk
 from workspaces.scenes import GOAL, Repo, Start, put, sh, write
 
@@ -364,9 +367,207 @@ def test_an_empty_file_of_the_users_in_the_way_of_a_delivery_stays(
         assert repo.git("status", "--porcelain") == "?? new.txt"
 
 
+@pytest.mark.parametrize("how", ["forward", "back"])
+def test_a_move_that_was_broken_off_before_its_branch_moved_is_taken_back_and_done(
+    how: str, workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    """Git writes the index before it moves the branch: all files and the index are new, the branch is old."""
+    old, new = (base, result) if how == "forward" else (result, base)
+    repo.git("reset", "-q", "--hard", new)
+    repo.git("update-ref", f"{UNDERWAY}main", new)
+    repo.git("update-ref", "refs/heads/main", old)
+    assert repo.git("status", "--porcelain", "--untracked-files=no") != ""
+
+    moved = deliver(workspaces, base) if how == "forward" else undo(workspaces, base, result)
+
+    assert (moved.done, moved.moved_to) == (True, new), moved.note
+    assert repo.git("status", "--porcelain") == ""
+
+
+# An undo that breaks off
+
+HALF_UNDONE = {"a.txt": "one\ntwo\nthree\n", "b.txt": "be"}
+"""What git leaves: what the result brought is gone, what it changed is back, in part, and the branch has not moved."""
+
+
+def undo(workspaces: CheckoutWorkspaces, base: str, result: str) -> Delivered:
+    return workspaces.undo(into="main", moved_from=base, moved_to=result)
+
+
+@pytest.fixture
+def half_undone(workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str) -> None:
+    """The folder as git leaves it when it is killed while it undoes *result*."""
+    assert deliver(workspaces, base).done
+    repo.git("update-ref", f"{UNDERWAY}main", base)
+    (repo.root / "new.txt").unlink()
+    for path, text in HALF_UNDONE.items():
+        put(repo.root / path, text)
+
+
+@pytest.mark.usefixtures("half_undone")
+def test_an_undo_that_was_broken_off_is_taken_back_and_done(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    undone = undo(workspaces, base, result)
+
+    assert (undone.done, undone.moved_to) == (True, base), undone.note
+    assert repo.git("status", "--porcelain") == ""
+    assert (repo.root / "b.txt").read_text() == "bee\n"
+    assert repo.git("for-each-ref", UNDERWAY) == ""
+
+
+@pytest.mark.usefixtures("half_undone")
+def test_a_delivery_after_an_undo_that_was_broken_off_finds_the_folder_whole(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    delivered = deliver(workspaces, base)
+
+    assert (delivered.done, delivered.moved_to) == (True, result), delivered.note
+    assert repo.git("status", "--porcelain") == ""
+    assert (repo.root / "new.txt").read_text() == "new\n"
+
+
+@pytest.mark.usefixtures("half_undone")
+def test_what_the_user_wrote_into_an_undo_that_was_broken_off_stays(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str
+) -> None:
+    write(repo.root, b__txt="mine\n", own__txt="mine too\n")
+
+    undone = undo(workspaces, base, result)
+
+    assert not undone.done and "uncommitted changes" in undone.note
+    assert ((repo.root / "b.txt").read_text(), (repo.root / "own.txt").read_text()) == ("mine\n", "mine too\n")
+    assert (repo.root / "a.txt").read_text() == "one\nTWO\nthree\n", "what was not theirs is as it was"
+    assert (repo.root / "new.txt").read_text() == "new\n"
+    assert repo.git("rev-parse", "main") == result
+
+
+def test_an_undo_that_was_broken_off_where_a_file_became_a_folder_is_taken_back_and_done(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, start: Start
+) -> None:
+    attempt = start("t1.1")
+    (attempt.path / "a.txt").unlink()
+    put(attempt.path / "a.txt" / "inside.txt", "inside\n")
+    result = attempt.collect().commit
+    assert result is not None and attempt.workspaces.advance(BRANCH, old=None, new=result)
+    assert deliver(workspaces, base).done
+    repo.git("update-ref", f"{UNDERWAY}main", base)
+    (repo.root / "a.txt" / "inside.txt").unlink()
+    (repo.root / "a.txt").rmdir()
+    write(repo.root, a__txt="one\n")
+
+    assert deliver(workspaces, base).done
+    assert (repo.root / "a.txt" / "inside.txt").read_text() == "inside\n"
+    assert repo.git("status", "--porcelain") == ""
+    assert undo(workspaces, base, result).done
+    assert (repo.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
+def test_an_ignored_file_of_the_users_in_the_way_of_an_undo_stays(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, start: Start
+) -> None:
+    attempt = start("t1.1")
+    (attempt.path / "b.txt").unlink()
+    result = attempt.collect().commit
+    assert result is not None and attempt.workspaces.advance(BRANCH, old=None, new=result)
+    assert deliver(workspaces, base).done
+    put(repo.root / ".git" / "info" / "exclude", "b.txt\n")
+    write(repo.root, b__txt="mine\n")
+
+    for _ in range(2):
+        undone = undo(workspaces, base, result)
+        assert not undone.done and "b.txt" in undone.note and "in the way" in undone.note
+        assert (repo.root / "b.txt").read_text() == "mine\n"
+        assert repo.git("rev-parse", "main") == result
+
+
+SLOW_FILTER = """#!/bin/sh
+touch "{began}"
+until [ -e "{go}" ]; do sleep 0.05; done
+exec cat
+"""
+
+
+def test_an_undo_whose_git_outlives_it_is_waited_for_and_not_taken_back(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str, tmp_path: Path
+) -> None:
+    assert deliver(workspaces, base).done
+    began, go = tmp_path / "began", tmp_path / "go"
+    slow = put(tmp_path / "slow", SLOW_FILTER.format(began=began, go=go))
+    slow.chmod(0o755)
+    configuration = put(tmp_path / "gitconfig", f'[filter "slow"]\n\tclean = cat\n\tsmudge = {slow}\n')
+    put(repo.root / ".git" / "info" / "attributes", "b.txt filter=slow\n")
+    argv = [sys.executable, "-c", UNDO, str(repo.root), str(tmp_path / "state"), base, result]
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": str(configuration)}
+
+    first = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE)
+    with first:
+        wait_for(began.exists)
+        first.kill()
+        first.wait()
+        second = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, text=True)
+        assert second.stdout is not None and second.stdout.readline() == "begins\n"
+        go.touch()
+        out, _ = second.communicate(timeout=120)
+
+    assert out == "True\n"
+    assert (repo.root / "b.txt").read_text() == "bee\n"
+    assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "main")) == ("", base)
+
+
+UNDO = """
+import sys
+from pathlib import Path
+from agent_orchestrator.workspaces.delivery import undo
+from agent_orchestrator.workspaces.repository import Repository
+
+root, state, base, result = sys.argv[1:]
+repository = Repository.find(Path(root), Path(state))
+print("begins", flush=True)
+print(undo(repository, into="main", moved_from=base, moved_to=result).done)
+"""
+
+
+def test_an_undo_that_is_interrupted_leaves_the_folder_as_it_was(
+    workspaces: CheckoutWorkspaces, repo: Repo, base: str, result: str, tmp_path: Path
+) -> None:
+    assert deliver(workspaces, base).done
+    began = tmp_path / "began"
+    slow = put(tmp_path / "slow", f'#!/bin/sh\nmkdir "{began}" 2>/dev/null && exec sleep 600\nexec cat\n')
+    slow.chmod(0o755)
+    configuration = put(tmp_path / "gitconfig", f'[filter "slow"]\n\tclean = cat\n\tsmudge = {slow}\n')
+    put(repo.root / ".git" / "info" / "attributes", "b.txt filter=slow\n")
+    argv = [sys.executable, "-c", UNDO, str(repo.root), str(tmp_path / "state"), base, result]
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": str(configuration)}
+
+    running = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with running:
+        wait_for(began.exists)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=120)
+
+    put(repo.root / ".git" / "info" / "attributes", "")
+    assert not (repo.root / ".git" / "index.lock").exists()
+    assert (repo.git("status", "--porcelain"), repo.git("rev-parse", "main")) == ("", result)
+
+
 @pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
-def test_a_full_disk_ends_a_delivery_whole_or_not_at_all_and_is_told_as_that(tmp_path: Path) -> None:
-    assert on_a_full_disk(tmp_path, DELIVERED) == ["DiskFull", "", "True", ""]
+@pytest.mark.parametrize("room_bytes", [0, 100_000])
+def test_a_full_disk_ends_a_delivery_whole_or_not_at_all_and_is_told_as_that(room_bytes: int, tmp_path: Path) -> None:
+    assert on_a_full_disk(tmp_path, DELIVERED.format(room_bytes=room_bytes)) == ["DiskFull", "", "True", ""]
+
+
+@pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
+@pytest.mark.parametrize("room_bytes", [0, 100_000])
+def test_a_full_disk_ends_an_undo_whole_or_not_at_all_and_is_told_as_that(room_bytes: int, tmp_path: Path) -> None:
+    assert on_a_full_disk(tmp_path, UNDONE.format(room_bytes=room_bytes)) == [
+        "True",
+        "DiskFull",
+        "",
+        "True",
+        "",
+        "True",
+    ]
 
 
 @pytest.mark.skipif(bool(small_disk.why_not()), reason=f"no disk of our own: {small_disk.why_not()}")
@@ -386,7 +587,7 @@ ON_A_DISK = """
 import subprocess, sys
 from pathlib import Path
 from agent_orchestrator.domain.errors import OrchestratorError
-from agent_orchestrator.workspaces.delivery import deliver
+from agent_orchestrator.workspaces.delivery import deliver, undo
 from agent_orchestrator.workspaces.repository import Repository
 
 disk = Path(sys.argv[1], "disk")
@@ -436,12 +637,26 @@ repository = Repository.find(root, Path(sys.argv[1], "state"))
 """
 
 DELIVERED = """
-fill(100_000)  # room for what is written before the files, and for some of those
+fill({room_bytes})  # perhaps room for what is written before the files, and for some of those
 tried(lambda: deliver(repository, branch="result", into="main", base=base))
-print(git("status", "--porcelain"))
+print(git("--no-optional-locks", "status", "--porcelain"))
 filler.unlink()
 tried(lambda: deliver(repository, branch="result", into="main", base=base).done)
-print(git("status", "--porcelain"))
+print(git("--no-optional-locks", "status", "--porcelain"))
+"""
+
+UNDONE = """
+git("checkout", "-q", "result")
+small = commit("small", **{{f"f{{number}}": str(number) for number in range(8)}})
+git("checkout", "-q", "main")
+tried(lambda: deliver(repository, branch="result", into="main", base=base).done)
+fill({room_bytes})
+tried(lambda: undo(repository, into="main", moved_from=result, moved_to=small))
+print(git("--no-optional-locks", "status", "--porcelain"))
+filler.unlink()
+tried(lambda: undo(repository, into="main", moved_from=result, moved_to=small).done)
+print(git("--no-optional-locks", "status", "--porcelain"))
+print(git("rev-parse", "HEAD") == result)
 """
 
 MERGED = """

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from agent_orchestrator.domain.errors import NotReady
-
 if TYPE_CHECKING:
     from agent_orchestrator.app import App
     from agent_orchestrator.domain.plan import Plan
@@ -53,17 +51,12 @@ def looked_over(app: "App", plan: "Plan", *, new: bool) -> "Plan":
 
 
 def splitter(app: "App", task: "Task", short: Callable[[], str]) -> "Splitter":
-    """Return what divides *task*, on its account: the models that may plan here, the best first, else the rules."""
+    """Return what divides *task*, on its account: who made its plan, else who may plan here, else the rules."""
     from agent_orchestrator.planning.splitting import Splitter
     from agent_orchestrator.services.questions import Questions
 
     questions = Questions(store=app.store, clock=app.clock, events=app.events)
-    told = ""
-    try:
-        names = app.lineup.planners()
-    except NotReady as error:
-        names = app.lineup.standing_in()
-        told = f"{error.message}; asked instead: {', '.join(names) or 'the rules'}"
+    names, told = app.lineup.dividers(app.store.goals.get(task.goal).source)
     models = [(name, questions.counted(task, name, _answering(app, name), short)) for name in names]
     return Splitter(roster=app.roster, profile=app.profile, models=models, told=told)
 

@@ -5,13 +5,12 @@ They are plain here, cleaned and escaped where they are laid out, so no form can
 forget it. A task's story is five lines at most.
 """
 
-from collections.abc import Sequence
 from itertools import groupby
 
 from agent_orchestrator.cli import render
 from agent_orchestrator.cli.render import line, markdown
 from agent_orchestrator.services.figures import NOT_JUDGED
-from agent_orchestrator.services.json_values import Json
+from agent_orchestrator.services.json_values import Json, usages_summed
 
 SAID_LIMIT = 400
 """Columns of an agent's own words about its work: `task` shows them whole."""
@@ -175,23 +174,11 @@ def _asked(goal: Json) -> str:
     asked = goal["planners_asked"]
     if not asked:
         return ""
-    spend = _summed([one["usage"] for one in asked])
+    spend = usages_summed([one["usage"] for one in asked])
     who = ", ".join(dict.fromkeys(one["planner"] for one in asked))
     keys = ", ".join(dict.fromkeys(one["key"] or one["task"] for one in asked))
     times = "once" if len(asked) == 1 else f"{len(asked)} times"
     return f" In it: {who}, asked {times} how to divide {keys}, {render.money(spend)}."
-
-
-def _summed(usages: Sequence[Json]) -> Json:
-    """Return the sum of *usages*. Where one names no cost it is a part of the whole."""
-    costs = [one["cost_usd"] for one in usages if one["cost_usd"] is not None]
-    tokens = {name: sum(one[name] for one in usages) for name in ("input_tokens", "cached_tokens", "output_tokens")}
-    return {
-        "cost_usd": sum(costs) if costs else None,
-        "cost_is_estimate": any(one["cost_is_estimate"] for one in usages),
-        "cost_is_partial": len(costs) < len(usages) or any(one["cost_is_partial"] for one in usages),
-        **tokens,
-    }
 
 
 def _doubts(task: Json) -> bool:
@@ -325,7 +312,7 @@ def task_facts(goal: Json, task: Json) -> list[str]:
     said = f"; its agent says (not evidence): {line(task['summary'], SAID_LIMIT)}" if task["summary"] else ""
     # What was refused or stopped may cost nothing; of other work that names no cost, nobody knows.
     counted = [one for one in attempts if one["usage"]["cost_usd"] or one["outcome"] not in NOT_JUDGED]
-    cost = render.money(_summed([one["usage"] for one in counted or attempts]))
+    cost = render.money(usages_summed([one["usage"] for one in counted or attempts]))
     return [*facts, f"took {took}; cost: {cost}{said}"]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from agent_orchestrator.domain.deadline import worked
 from agent_orchestrator.domain.text import clean
 
 TEXT_LIMIT = 200
@@ -287,16 +288,11 @@ def money(usage: Json) -> str:
     return f"{tokens:,} tokens, no price reported" if tokens else "no cost reported"
 
 
-def minutes(found: float) -> str:
-    """Return minutes, with tenths below ten: a budget of twelve seconds is not one of 0 minutes."""
-    return f"{found:,.0f}" if found >= 10 else f"{found:.1f}".removesuffix(".0")
-
-
 def goal_spend(goal: Json) -> str:
     """Return what a goal has cost beside all its ceilings."""
     limits = [f"${goal['budget_usd']:,.2f}"] if goal["budget_usd"] is not None else []
     limits += [f"{goal['budget_tokens']:,} tokens"] if goal["budget_tokens"] is not None else []
-    limits += [f"{minutes(goal['budget_minutes'])} minutes of work"] if goal["budget_minutes"] is not None else []
+    limits += [f"{worked(goal['budget_minutes'] * 60)} of work"] if goal["budget_minutes"] is not None else []
     return money(goal["spend"]) + (f", budget {', '.join(limits)}" if limits else "")
 
 

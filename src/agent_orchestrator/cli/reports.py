@@ -11,6 +11,7 @@ from agent_orchestrator.cli import completing, doors, render
 from agent_orchestrator.cli.ctrl_c import CtrlC
 from agent_orchestrator.cli.looking import Looking
 from agent_orchestrator.cli.render import line
+from agent_orchestrator.domain.deadline import worked
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.services.json_values import Json
 
@@ -127,8 +128,8 @@ def bounds(snapshot: Json) -> list[str]:
         used = supervisor["spent_tokens"] or 0
         found.append(f"This run has used {used:,} of its {supervisor['budget_tokens']:,} tokens")
     if supervisor["budget_minutes"] is not None:
-        worked, limit = (render.minutes(supervisor[name] or 0) for name in ("spent_minutes", "budget_minutes"))
-        found.append(f"Its agents have worked {worked} of {limit} minutes, added up")
+        used, limit = ((supervisor[name] or 0) * 60 for name in ("spent_minutes", "budget_minutes"))
+        found.append(f"Its agents have worked {worked(used, of=limit)}, added up")
     if supervisor["until"] is not None:
         found.append(f"It starts nothing after {render.local(supervisor['until'], now)}")
     if supervisor["goal"] is not None and sum(goal["state"] in OPEN for goal in snapshot["goals"]) > 1:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from agent_orchestrator.domain.deadline import parse_span
+from agent_orchestrator.domain.deadline import parse_span, worked
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.usage import Usage
 
@@ -115,8 +115,8 @@ class Budget:
             )
         if self.limit_seconds is not None and used.seconds + starts * self.reserve_seconds > self.limit_seconds:
             return (
-                f"agents worked {_minutes(used.seconds)} of {_minutes(self.limit_seconds)} minutes, and each start "
-                f"sets {_minutes(self.reserve_seconds)} aside"
+                f"agents worked {worked(used.seconds, of=self.limit_seconds)}, and each start sets "
+                f"{worked(self.reserve_seconds)} aside"
             )
         return ""
 
@@ -127,7 +127,7 @@ class Budget:
         if self.limit_tokens is not None and used.tokens >= self.limit_tokens:
             return f"{used.tokens:,} of {self.limit_tokens:,} tokens"
         if self.limit_seconds is not None and used.seconds >= self.limit_seconds:
-            return f"{_minutes(used.seconds)} of {_minutes(self.limit_seconds)} minutes"
+            return worked(used.seconds, of=self.limit_seconds)
         return ""
 
     def share(self, used: Used) -> float:
@@ -180,11 +180,6 @@ class Budget:
             limit_tokens=lower(self.limit_tokens, other.limit_tokens),
             limit_seconds=lower(self.limit_seconds, other.limit_seconds),
         )
-
-
-def _minutes(seconds: int) -> str:
-    """Return *seconds* in minutes, with tenths below ten: ``0 of 0 minutes`` says nothing."""
-    return str(seconds // 60) if seconds >= 600 else f"{seconds / 60:.1f}".removesuffix(".0")
 
 
 def parse_budget(text: str) -> Budget:

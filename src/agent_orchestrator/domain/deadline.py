@@ -43,3 +43,19 @@ def parse_moment(text: str, now: datetime) -> datetime:
     if at <= now:
         raise BadInput(f"{text} has passed", hint="give a time that is still to come")
     return at
+
+
+def worked(seconds: float, *, of: float | None = None) -> str:
+    """Return so much working time for people, such as ``90 minutes`` or ``7 of 6 seconds``.
+
+    In minutes, with tenths below ten; in seconds where it, or the ceiling *of* which it is a part, is below a minute:
+    ``0 of 0 minutes`` says nothing.
+    """
+    whole = seconds if of is None else of
+    amounts = [seconds] if of is None else [seconds, of]
+    if round(whole) < 60:
+        unit, told = "second", [f"{one:,.0f}" for one in amounts]
+    else:
+        minutes = [one / 60 for one in amounts]
+        unit, told = "minute", [f"{one:,.0f}" if one >= 10 else f"{one:.1f}".removesuffix(".0") for one in minutes]
+    return f"{' of '.join(told)} {unit}{'' if told[-1] == '1' else 's'}"

@@ -61,6 +61,8 @@ class ConcernKind(StrEnum):
     """What was asked for is announced, not done."""
     CONFLICT_LEFT = "conflict_left"
     """A file holds both sides of a merge conflict between its markers."""
+    UNPARSABLE = "unparsable"
+    """A file cannot be read as what its name says, such as JSON that is cut off."""
     OUT_OF_SCOPE = "out_of_scope"
     """Files were changed that the plan did not give to the task."""
 

@@ -15,7 +15,7 @@
   how the attempt ended.
 - Its work: ``merge_queue`` is the ``line`` before ``landing`` (``right_of_way`` says who waits for whom), which has
   it checked by ``verification`` (``commands``, ``failures``, ``counting``, ``check_memory``) and looked through by
-  ``scrutiny`` (``tampering``, ``cases``, ``cases_python``, ``check_edits``, ``unfinished``, ``asked``);
+  ``scrutiny`` (``tampering``, ``cases``, ``cases_python``, ``check_edits``, ``unfinished``, ``unparsable``, ``asked``);
   ``resolutions`` looks at conflicts done again.
 - Afterwards: ``reviewing``, ``reverifying``, ``restoring`` and ``housekeeping``, which ``tidying`` does during a run:
   it frees ``leftovers``, of ``used_checkouts`` those that hold nothing any more. ``taken_in`` notices what the user

@@ -74,6 +74,40 @@ class Lineup:
             return ()
         return tuple(name for name in ("api", *PLANNERS) if name in working)
 
+    def dividers(self, source: str) -> tuple[tuple[str, ...], str]:
+        """Return the models that may divide a task of a plan that *source* made, best first; and what to tell of them.
+
+        First who made the plan, whatever the settings name by now: somebody chose that one for this goal, and pays it.
+        """
+        if source not in ("api", *PLANNERS):  # rules, or nobody: whom the settings name is asked
+            try:
+                return self.planners(), ""
+            except NotReady as error:
+                return self._instead(error)
+        try:
+            self.installed(source)
+        except NotReady as error:
+            return self._instead(error)
+        return (source, *(name for name in self._usable() if name != source)), ""
+
+    def _instead(self, error: NotReady) -> tuple[tuple[str, ...], str]:
+        """Return who is asked where, for *error*, somebody's choice cannot be."""
+        match self.settings.planner:
+            case "rules":
+                names: tuple[str, ...] = ()
+            case "auto":
+                names = self.standing_in()
+            case _:
+                names = self._usable() or self.standing_in()
+        return names, f"{error.message}; asked instead: {', '.join(names) or 'the rules'}"
+
+    def _usable(self) -> tuple[str, ...]:
+        """Return the planners of the settings; none where the one they name is not here."""
+        try:
+            return self.planners()
+        except NotReady:
+            return ()
+
     @property
     def asked_for(self) -> tuple[str, ...]:
         """The providers that the settings name; empty when any that is installed will do."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent_orchestrator.domain.attempt import Outcome
-from agent_orchestrator.domain.errors import RefusedByState, WorkspaceProblem
+from agent_orchestrator.domain.errors import DiskFull, RefusedByState, WorkspaceProblem
 from agent_orchestrator.domain.goal import Delivery, Goal, Isolation
 from agent_orchestrator.domain.ids import TaskId
 from agent_orchestrator.domain.task import Task, TaskState
@@ -67,17 +67,24 @@ class Reviewing:
     def reject(self, id: TaskId, comment: str = "") -> Decided:
         """Take the work out of the result again and put the task back into the queue, with *comment*.
 
-        A failed task has nothing landed: it is only put back.
+        A failed task has nothing landed: it is only put back. One that was rejected before, and whose work the user's
+        branch still has because something stood in the way or broke it off, is taken out of that branch.
 
         Raises:
             RefusedByState: it is neither done nor failed, or its work is in the folder itself.
             WorkspaceProblem: later work builds on it; nothing was changed.
         """
-        if self.store.tasks.get(id).state is TaskState.FAILED:
+        task = self.store.tasks.get(id)
+        if task.state is TaskState.FAILED:
             return self._again("rejected", id, comment)
+        if task.state in {TaskState.READY, TaskState.BLOCKED} and (left := self._left_to_take_out(task)):
+            goal = self.store.goals.get(task.goal)
+            said = f"rejected before; its work is out of {goal.result_branch}"
+            said += self._deliver(goal, left, self._built_on(task))
+            return Decided(what="rejected", task=task, said=said)
         task = self.reviews.done(id)
         goal = self.store.goals.get(task.goal)
-        commits = self._landed(task)
+        commits = self._landed(task, Outcome.SUCCEEDED)
         if commits and goal.isolation is Isolation.SHARED:
             raise RefusedByState(
                 f"the work of task {id} is in the folder itself, where it cannot be told from yours",
@@ -123,14 +130,25 @@ class Reviewing:
         landed = "what was landed before stays" if task.commit else "nothing of it was landed"
         return Decided(what=what, task=task, said=f"{landed}; it is back in the queue{told}")
 
-    def _landed(self, task: Task) -> list[str]:
-        """Return the task's commits on the result branch, the newest first: a follow-up lands one more."""
+    def _landed(self, task: Task, outcome: Outcome) -> list[str]:
+        """Return the task's commits by attempts of *outcome*, the newest first: a follow-up lands one more."""
         found = [task.commit] if task.commit else []
         for attempt in reversed(self.store.attempts.of_task(task.id)):
-            evidence = self.store.attempts.evidence(attempt.id) if attempt.outcome is Outcome.SUCCEEDED else None
+            evidence = self.store.attempts.evidence(attempt.id) if attempt.outcome is outcome else None
             if evidence is not None and evidence.commit and evidence.commit not in found:
                 found.append(evidence.commit)
         return found
+
+    def _left_to_take_out(self, task: Task) -> list[str]:
+        """Return the commits of a rejected task of a delivered goal, where the user's branch has not followed."""
+        goal = self.store.goals.get(task.goal)
+        commits = self._landed(task, Outcome.REJECTED)
+        if not commits or goal.delivery is not Delivery.DELIVERED or not goal.base_branch or not goal.result_branch:
+            return []
+        workspaces = self.workspaces()
+        result = workspaces.tip(goal.result_branch)
+        followed = result is None or workspaces.contains(goal.base_branch, result)
+        return [] if followed else [one for one in commits if workspaces.contains(goal.base_branch, one)]
 
     def _taking_out(self, goal: Goal, task: Task, commits: Sequence[str]) -> Callable[[], None]:
         """Make the commit that reverts *commits*; return what moves the result branch to it."""
@@ -177,10 +195,13 @@ class Reviewing:
         by_hand = (
             f"take it out of {where} with `git merge {goal.result_branch}`, which ends in the commit that undoes it"
         )
-        paths = self._with_theirs(goal, goal.result_branch)
-        if paths:
-            return f", but is still in {where}, where later work changes the same lines ({paths}): {by_hand}"
-        done = workspaces.deliver(branch=goal.result_branch, into=goal.base_branch, base=goal.base_commit)
+        try:
+            paths = self._with_theirs(goal, goal.result_branch)
+            if paths:
+                return f", but is still in {where}, where later work changes the same lines ({paths}): {by_hand}"
+            done = workspaces.deliver(branch=goal.result_branch, into=goal.base_branch, base=goal.base_commit)
+        except DiskFull as error:
+            return f", but is still in {where}, for the disk is full ({error.message}): free some space and repeat this"
         if not done.done:
             return f", but is still in {where}: {done.why}; {by_hand}"
         if done.moved_from == goal.delivered_to:  # nothing of the user's lies between: undo takes out all of it

@@ -99,7 +99,7 @@ class Scrutiny:
         for change in check_edits(revisions, commands):
             excuse = change.harmless or (ASKED_FOR if asked.names(change.path, *change.topics) else "")
             found.append(Concern(kind=ConcernKind.CHECK_CHANGED, path=change.path, detail=change.detail, excuse=excuse))
-        found += unfinished(revisions, asked)
+        found += unfinished(revisions, asked, lambda path: self.workspaces.text(work.tree, path))
         new = {one.path for one in revisions if one.before is None}
         found += out_of_scope(work.task, [one.path for one in revisions], new=new)
         return _tidied(found)

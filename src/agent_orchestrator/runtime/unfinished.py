@@ -10,6 +10,7 @@ from agent_orchestrator.runtime.asked import Asked
 from agent_orchestrator.runtime.cases import is_test_material, without_blocks
 from agent_orchestrator.runtime.cases_python import BROKEN, parsed
 from agent_orchestrator.runtime.tampering import added_lines
+from agent_orchestrator.runtime.unparsable import Read, unparsable
 from agent_orchestrator.workspaces import Revision
 
 _PLACEHOLDER = re.compile(
@@ -39,9 +40,12 @@ _WANTS_WORDS = (
 _WANTS_STUBS = r"\b(?:stubs?|placeholders?|skeletons?|scaffold\w*|abstract|interfaces?|protocols?|todos?|mock\w*)\b"
 
 
-def unfinished(revisions: Sequence[Revision], asked: Asked) -> Iterator[Concern]:
-    """Yield what in the program itself speaks against relying on a passing check."""
-    yield from _conflicts_left(revisions, asked)
+def unfinished(revisions: Sequence[Revision], asked: Asked, read: Read = lambda _: None) -> Iterator[Concern]:
+    """Yield what in the program itself speaks against relying on a passing check; *read* gives other files of it."""
+    conflicts = list(_conflicts_left(revisions, asked))
+    yield from conflicts
+    told = {one.path for one in conflicts}
+    yield from unparsable([one for one in revisions if one.path not in told], asked, read)
     code = [
         one for one in revisions if _CODE.search(one.path) and not is_test_material(one.path) and one.after is not None
     ]

@@ -187,8 +187,8 @@ def usd(micro_usd: int | None) -> float | None:
 
 
 def minutes(seconds: int | None) -> float | None:
-    """Return minutes, to a tenth."""
-    return None if seconds is None else round(seconds / 60, 1)
+    """Return minutes, to a tenth; to a thousandth below one, so that a budget of a second is not one of nothing."""
+    return None if seconds is None else round(seconds / 60, 1 if seconds >= 60 else 3)
 
 
 def usage_json(usage: Usage) -> Json:
@@ -200,6 +200,18 @@ def usage_json(usage: Usage) -> Json:
         "input_tokens": usage.input_tokens,
         "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
+    }
+
+
+def usages_summed(usages: Sequence[Json]) -> Json:
+    """Return the sum of *usages*, as ``usage_json`` has them. Where one names no cost it is a part of the whole."""
+    costs = [one["cost_usd"] for one in usages if one["cost_usd"] is not None]
+    tokens = {name: sum(one[name] for one in usages) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+    return {
+        "cost_usd": sum(costs) if costs else None,
+        "cost_is_estimate": any(one["cost_is_estimate"] for one in usages),
+        "cost_is_partial": len(costs) < len(usages) or any(one["cost_is_partial"] for one in usages),
+        **tokens,
     }
 
 

@@ -408,6 +408,10 @@ class Workspaces(Protocol):
         """Return what became of every file that differs between two commits or trees; nothing without git."""
         ...
 
+    def text(self, tree: str, path: str) -> str | None:
+        """Return the text of a file in a commit or tree, cut as in ``revisions``; None when there is none."""
+        ...
+
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Write a tree that is *tree* with *paths* as they are in the commit or tree *like*; absent there is absent."""
         ...

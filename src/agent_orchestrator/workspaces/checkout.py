@@ -257,6 +257,10 @@ class CheckoutWorkspaces:
         """Return what became of every file that differs."""
         return self.repository.revisions(old, new)
 
+    def text(self, tree: str, path: str) -> str | None:
+        """Return the text of a file in a commit or tree."""
+        return self.repository.text(tree, path)
+
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Write a tree that is *tree* with *paths* as in *like*."""
         return self.repository.put_back(tree, paths, like=like)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_orchestrator.workspaces import UNDO, Delivered, submodules
-from agent_orchestrator.workspaces.forwarding import forward, take_back
-from agent_orchestrator.workspaces.git import one_line
+from agent_orchestrator.workspaces.forwarding import UNDERWAY, alone, back, forward, refresh, take_back
 from agent_orchestrator.workspaces.repository import Repository
 
 _UNDERWAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_LOG")
@@ -19,8 +18,16 @@ def deliver(repository: Repository, *, branch: str, into: str | None, base: str 
 
     *base* is the commit the goal started from; a branch that has left it behind
     for something else has moved, whatever the reason.
-    """
 
+    Raises:
+        DiskFull: there was no room; the branch and its files are as they were, and it can be repeated.
+    """
+    with alone(repository) as held:
+        _take_back(repository, into)
+        return _deliver(repository, branch=branch, into=into, base=base, held=held)
+
+
+def _deliver(repository: Repository, *, branch: str, into: str | None, base: str | None, held: int) -> Delivered:
     def refused(why: str) -> Delivered:
         return Delivered(done=False, why=why, note=f"{why}; take the work in with `git merge {branch}`")
 
@@ -37,7 +44,7 @@ def deliver(repository: Repository, *, branch: str, into: str | None, base: str 
         return Delivered(done=True, note=f"{into} already contains the result", moved_from=now, moved_to=now)
     if not repository.is_ancestor(now, new) or (base is not None and not repository.is_ancestor(base, new)):
         return refused(f"{into} has moved since the goal started")
-    refusal = _forward(repository, into, old=now, new=new)
+    refusal = _forward(repository, into, old=now, new=new, held=held)
     if refusal:
         return refused(refusal)
     update = "; `git submodule update` brings its submodules' files" if submodules.differ(repository, now, new) else ""
@@ -108,7 +115,19 @@ def _newest(repository: Repository, commits: Sequence[str]) -> str | None:
 
 
 def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to: str, message: str = UNDO) -> Delivered:
-    """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it."""
+    """Take a delivered result back out of *into*: by resetting, or by one commit that reverts it.
+
+    Raises:
+        DiskFull: there was no room; the branch and its files are as they were, and it can be repeated.
+    """
+    with alone(repository) as held:
+        _take_back(repository, into)
+        return _undo(repository, into=into, moved_from=moved_from, moved_to=moved_to, message=message, held=held)
+
+
+def _undo(
+    repository: Repository, *, into: str | None, moved_from: str, moved_to: str, message: str, held: int
+) -> Delivered:
     if into is None or (now := repository.tip(into)) is None:
         return Delivered(done=False, note=f"the branch {into or 'it was delivered to'} is gone; nothing was undone")
     if moved_from == moved_to:
@@ -116,13 +135,13 @@ def undo(repository: Repository, *, into: str | None, moved_from: str, moved_to:
     if now == moved_from:  # an undo that was killed before it was written down, or one by hand
         return Delivered(done=True, note=f"{into} is at {now[:12]} already, where it was before the delivery")
     if now == moved_to:
-        return _reset(repository, into, moved_from=moved_from, moved_to=moved_to)
+        return _reset(repository, into, moved_from=moved_from, moved_to=moved_to, held=held)
     if not repository.is_ancestor(moved_to, now):
         return Delivered(done=False, note=f"{into} no longer contains the result; nothing was undone")
-    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to, message=message)
+    return _revert(repository, into, now=now, moved_from=moved_from, moved_to=moved_to, message=message, held=held)
 
 
-def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str) -> Delivered:
+def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str, held: int) -> Delivered:
     command = f"git reset --keep {moved_from[:12]}"
     # The result must stay reachable even when its branch was deleted.
     repository.move(f"refs/orchestrate/undone/{moved_to}", old=None, new=moved_to)
@@ -130,18 +149,18 @@ def _reset(repository: Repository, into: str, *, moved_from: str, moved_to: str)
     if place is None:
         done = repository.advance(into, old=moved_to, new=moved_from)
         refusal = "" if done else f"{into} moved while it was undone"
-    elif not (refusal := _not_clean(repository, place)):
-        # A file that was only copied or touched is no change, and `git reset` would not see that.
-        repository.git("update-index", "-q", "--refresh", cwd=place, check=False)
-        reset = repository.git("reset", "--keep", "--quiet", moved_from, cwd=place, check=False)
-        refusal = one_line(reset) if reset.code != 0 else ""
+    elif not (refusal := _not_clean(repository, place) or _filtered(repository, moved_to, moved_from)):
+        refresh(repository, place)
+        refusal = back(repository, place, into, old=moved_to, new=moved_from, held=held)
     if refusal:
         return Delivered(done=False, note=f"{refusal}; on {into}, undo it with `{command}`")
     note = f"{into} was reset to {moved_from[:12]}, where it was before the delivery"
     return Delivered(done=True, note=note, moved_from=moved_to, moved_to=moved_from)
 
 
-def _revert(repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str, message: str) -> Delivered:
+def _revert(
+    repository: Repository, into: str, *, now: str, moved_from: str, moved_to: str, message: str, held: int
+) -> Delivered:
     # A commit on top of the delivery that undoes it, merged with what came after. One three-way merge, so it works
     # for a result with merge commits too, where `git revert` wants to be told a main line for each.
     command = _reverting(repository, moved_from=moved_from, moved_to=moved_to)
@@ -154,7 +173,7 @@ def _revert(repository: Repository, into: str, *, now: str, moved_from: str, mov
     if union.tree == repository.tree(now):
         return Delivered(done=True, note=f"the result has been taken out of {into} already")
     new = repository.commit_tree(union.tree, parents=(now,), message=message)
-    refusal = _forward(repository, into, old=now, new=new)
+    refusal = _forward(repository, into, old=now, new=new, held=held)
     if refusal:
         return Delivered(done=False, note=f"{refusal}; on {into}, undo it with `{command}`")
     note = f"{into} has later work, so the result was taken out by the commit {new[:12]}"
@@ -168,15 +187,22 @@ def _reverting(repository: Repository, *, moved_from: str, moved_to: str) -> str
     return f"git revert --no-commit {moved_from[:12]}..{moved_to[:12]}"
 
 
-def _forward(repository: Repository, into: str, *, old: str, new: str) -> str:
+def _take_back(repository: Repository, into: str | None) -> None:
+    """Take back what a move of *into* left half done, if one did."""
+    if into is not None and repository.commit(f"{UNDERWAY}{into}") is not None:
+        place = _checked_out(repository, into)
+        if place is not None:
+            take_back(repository, place, into)
+
+
+def _forward(repository: Repository, into: str, *, old: str, new: str, held: int) -> str:
     """Fast-forward *into* wherever it is checked out. Returns why not, or nothing."""
     place = _checked_out(repository, into)
     if place is None:
         return "" if repository.advance(into, old=old, new=new) else f"{into} moved in the meantime"
-    take_back(repository, place, into)
     if refusal := _not_clean(repository, place) or _filtered(repository, old, new):
         return refusal
-    if refusal := forward(repository, place, into, old=old, new=new):
+    if refusal := forward(repository, place, into, old=old, new=new, held=held):
         return refusal
     return "" if repository.tip(into) == new else f"{into} moved in the meantime"
 

@@ -26,6 +26,8 @@ from agent_orchestrator.domain.errors import DiskFull, NotReady, OrchestratorErr
 
 TIMEOUT_S = 300.0
 """For one git command. Nothing here talks to a network; five minutes is a very large checkout on a slow disk."""
+GRACE_S = 5.0
+"""For a git that is asked to end. It does within milliseconds, unless the disk has stopped."""
 
 MERGES_IN_MEMORY = (2, 38)
 """``git merge-tree --write-tree`` came with it (October 2022)."""
@@ -72,6 +74,9 @@ somewhere else: we may have been started from inside a hook."""
 
 _COMMAND_KEYS = re.compile(r"(filter|merge|diff)\.(.+)\.(clean|smudge|process|required|driver|command|textconv)", re.S)
 
+_NO_ROOM = ("Out of diskspace", "couldn't write '")
+"""Git 2.39's own words for an index, and for a ref, that finds no room."""
+
 PLAIN_MERGE = "git merge-file --marker-size=%L %A %O %B"
 """Stands in for a repository's own merge driver: git's built-in merge. An empty driver is a fatal error in git 2.39."""
 
@@ -115,11 +120,13 @@ def git(
     timeout_s: float = TIMEOUT_S,
     check: bool = True,
     limit_bytes: int | None = None,
+    held: int | None = None,
 ) -> Result:
     """Run git with *args* in *cwd* and return what it printed.
 
     *env* is added last; *config* overrides settings on top of ``NEUTRAL``. With
     *limit_bytes* output ends there and git is stopped, which is then no failure.
+    The descriptor *held* is open in git too, for as long as it lives.
 
     Raises:
         WorkspaceProblem: git failed (only with *check*), or took longer than *timeout_s*.
@@ -133,18 +140,17 @@ def git(
         config=config,
         stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
         stderr=subprocess.PIPE if limit_bytes is None else subprocess.DEVNULL,
+        held=held,
     )
     if limit_bytes is not None:
         return _first(process, limit_bytes, timeout_s)
     try:
         out, error_bytes = process.communicate(input, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        _kill_group(process)
-        process.communicate()
+        _end(process)
         raise WorkspaceProblem(f"git {args[0]} did not end within {timeout_s:.0f} s in {cwd}") from error
     except BaseException:
-        _kill_group(process)
-        process.communicate()
+        _end(process)
         raise
     result = Result(code=process.returncode, out=out, error=error_bytes.decode("utf-8", "replace"))
     if check and result.code != 0:
@@ -155,7 +161,7 @@ def git(
 def failed(what: str, result: Result) -> OrchestratorError:
     """Return *what* failed as an error: DiskFull where git had no room, so that it is done again when there is some."""
     told = f"{what}: {one_line(result)}"
-    if tells_no_room(result.error) or "Out of diskspace" in result.error:  # git's own words for an index
+    if tells_no_room(result.error) or any(words in result.error for words in _NO_ROOM):
         return DiskFull(told, hint="free some space and repeat")
     return WorkspaceProblem(told)
 
@@ -168,6 +174,7 @@ def start(
     stdin: int | IO[bytes] = subprocess.PIPE,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int = subprocess.DEVNULL,
+    held: int | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start git, as hardened as :func:`git` runs it, and leave its pipes and its end to the caller.
 
@@ -185,6 +192,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=() if held is None else (held,),
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         _program.cache_clear()
@@ -345,6 +353,16 @@ def _first(process: "subprocess.Popen[bytes]", limit_bytes: int, timeout_s: floa
     return Result(code=0, out=out[:limit_bytes], error="")
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End git and read what it still says; asked to, it takes its lock files away, which a killed one cannot."""
+    _kill_group(process, signal.SIGTERM)
+    try:
+        process.communicate(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        process.communicate()
+
+
+def _kill_group(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGKILL) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, how)

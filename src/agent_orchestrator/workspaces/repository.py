@@ -128,6 +128,7 @@ class Repository:
         input: bytes | None = None,
         check: bool = True,
         limit_bytes: int | None = None,
+        held: int | None = None,
     ) -> Result:
         """Run git in the repository with its filters blanked."""
         return git(
@@ -138,6 +139,7 @@ class Repository:
             input=input,
             check=check,
             limit_bytes=limit_bytes,
+            held=held,
         )
 
     @cached_property
@@ -353,6 +355,11 @@ class Repository:
                 if b"\0" not in content[:8000]:
                     texts[blob] = content.decode("utf-8", "replace")
         return texts
+
+    def text(self, tree: str, path: str) -> str | None:
+        """Return the text of a file in a commit or tree; None when there is none, or it is longer than we read."""
+        content = self._resolver.content(f"{tree}:{path}", limit=REVISION_LIMIT_BYTES)
+        return None if content is None else content.decode("utf-8", "replace")
 
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Write a tree that is *tree* with *paths* as they are in *like*; what is absent there is absent."""

@@ -204,6 +204,10 @@ class SharedWorkspaces:
         """Return what became of every file that differs, if there is git."""
         return self.repository.revisions(old, new) if self.repository else ()
 
+    def text(self, tree: str, path: str) -> str | None:
+        """Return nothing: there are no trees."""
+        return None
+
     def put_back(self, tree: str, paths: Sequence[str], *, like: str) -> str:
         """Refuse."""
         raise WorkspaceProblem(_NOTHING)
