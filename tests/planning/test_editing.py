@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_orchestrator.domain.errors import BadInput, NotFound, OrchestratorError
-from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, order
+from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, Routing, order
 from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.changes import KEYS
 from agent_orchestrator.planning.comparing import difference, in_words
@@ -301,3 +301,28 @@ def test_whatever_is_asked_gives_a_sound_plan_or_a_reason(asked: list[tuple[str,
             assert error.message
     assert sorted(order(found.tasks)) == sorted(one.id for one in found.tasks)
     assert all(set(one.depends_on) <= set(edges(found)) and one.title for one in found.tasks)
+
+
+QUOTING = f"Add a fine for late books\n\n{OF_GOAL}\n\n- Add a fine for late books\n- Document the command in the README"
+BY_PLACE = Routing(specialist=BACKEND, confidence=0.2, reason="by its place among the parts")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"owns": ["loans/models.py"]}, {"description": QUOTING + "\n"}, {"title": "Add fines for late books"}]
+)
+def test_a_changed_task_is_not_given_to_whom_only_the_rest_of_the_goal_speaks_for(fields: dict[str, Any]) -> None:
+    start = plan(task("a", title="Add a fine for late books", description=QUOTING, routing=BY_PLACE), task("b", "a"))
+
+    changed = do(start, {"op": "modify", "task": "a", "set": fields}).tasks[0]
+
+    assert (changed.agent_type, changed.routing) == (BACKEND, BY_PLACE)
+    assert do(start, {"op": "route", "task": "a"}).tasks[0].agent_type == "generalist"
+
+
+def test_a_changed_task_goes_to_whom_its_new_words_or_files_clearly_speak_for() -> None:
+    start = plan(task("a", title="Add a fine for late books", description=QUOTING, routing=BY_PLACE), task("b", "a"))
+
+    said = {"title": "Write pytest unit tests for the fines"}
+    assert do(start, {"op": "modify", "task": "a", "set": said}).tasks[0].agent_type == "qa-test-engineer"
+    files = {"owns": ["README.md"]}
+    assert do(start, {"op": "modify", "task": "a", "set": files}).tasks[0].agent_type == "documentation-writer"

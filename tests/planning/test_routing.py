@@ -377,3 +377,8 @@ def test_a_projects_files_are_not_looked_at_where_words_or_paths_decide(title: s
     assert route_in(look, title, "", ROSTER, paths) == route(title, "", ROSTER, paths)
     with pytest.raises(AssertionError, match="looked"):
         route_in(look, "Handle time zones in the report", "", ROSTER)
+
+
+def test_a_word_of_another_language_that_is_spelt_like_an_english_one_only_hints() -> None:
+    assert route("Model fines per loan", "", ROSTER).confidence < 0.3
+    assert route("Entraîner le modèle de prévision", "", ROSTER).specialist == "ml-systems-architect"

@@ -14,7 +14,7 @@ from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.changes import MODIFIABLE, Change, number_of, op_of, text_of, texts_of
 from agent_orchestrator.planning.document import task_from_json, task_to_json
 from agent_orchestrator.planning.lint import lint
-from agent_orchestrator.planning.quoting import OF_TASK, joined
+from agent_orchestrator.planning.quoting import OF_TASK, joined, own_text
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, short_title
@@ -140,7 +140,8 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
     if "agent_type" in fields:
         new = replace(new, agent_type=roster.get(new.agent_type).name, routing=_by_user(new.agent_type, roster))
     elif fields.keys() & {"title", "description", "owns"} and old.routing is not None and old.routing.is_guess:
-        new = _routed(new, roster)
+        found = _routed(new, roster)  # a guess goes before another only if more speaks for it
+        new = found if found.routing and found.routing.confidence > old.routing.confidence else new
     if new.id != old.id:
         new = replace(new, id=slug(new.id))
         if not new.id or new.id in _ids(plan):
@@ -373,7 +374,8 @@ def _with(plan: Plan, task: PlannedTask) -> Plan:
 
 
 def _routed(task: PlannedTask, roster: Roster) -> PlannedTask:
-    routing = route(task.title, task.description, roster, task.owns)
+    """Return *task* with the specialist for whom its own words and paths speak, not those of a goal that it quotes."""
+    routing = route(task.title, own_text(task.description), roster, task.owns)
     return replace(task, agent_type=routing.specialist, routing=routing)
 
 

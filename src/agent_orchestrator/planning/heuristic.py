@@ -223,6 +223,8 @@ def _bundled(parts: tuple[Part, ...]) -> list[Part]:
 def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) -> tuple[str, ...]:
     """Return the keys of the parts that part *at* waits for: those built before it that belong with it."""
     mine = layers[at]
+    if parts[at].after_all:
+        return tuple(f"part-{other + 1}" for other in range(at) if not parts[other].after_all)
     if parts[at].follows and at:
         return (f"part-{at}",)
     if is_of_all_before(parts[at].text) and at:
