@@ -326,3 +326,24 @@ def test_a_changed_task_goes_to_whom_its_new_words_or_files_clearly_speak_for() 
     assert do(start, {"op": "modify", "task": "a", "set": said}).tasks[0].agent_type == "qa-test-engineer"
     files = {"owns": ["README.md"]}
     assert do(start, {"op": "modify", "task": "a", "set": files}).tasks[0].agent_type == "documentation-writer"
+
+
+@pytest.mark.parametrize("no", ["none", "None.", "no", "-", "nothing", "keiner"])
+def test_who_answers_that_no_command_checks_the_work_gets_no_check_of_that_name(no: str) -> None:
+    asked = Question(text="Which command checks the work?", default="None.", sets="verify")
+    start = plan(task("a"), task("b", "a", verify="make b"), questions=(asked,))
+
+    denied = do(start, {"op": "answer", "question": 1, "answer": no})
+    changed = do(start, {"op": "answer", "question": 1, "answer": "make t"})
+    taken_back = do(changed, {"op": "answer", "question": 1, "answer": no}, {"op": "add", "title": "More"})
+
+    assert [one.verify for one in denied.tasks] == [None, "make b"]
+    assert [one.verify for one in taken_back.tasks] == [None, "make b", None]
+    assert not any(
+        no in text or "make t" in text for one in (*denied.tasks, *taken_back.tasks) for text in one.acceptance
+    )
+    assert [one.verify for one in do(taken_back, {"op": "answer", "question": 1, "answer": "make u"}).tasks] == [
+        "make u",
+        "make b",
+        "make u",
+    ]

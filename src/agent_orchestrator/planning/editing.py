@@ -22,6 +22,9 @@ from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, sh
 CHANGES_LIMIT = 500
 """More changes at once are a new plan: bring it as a file."""
 
+_NO_COMMAND = frozenset({"", "no", "none", "nothing", "n/a", "-", "nein", "keine", "keiner", "aucune", "ninguno"})
+"""Answers to the question which command checks the work. As a command each would fail every task."""
+
 
 def changed(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
     """Return *plan* after *changes*, one after the other, validated once at the end.
@@ -302,18 +305,22 @@ def _answer(plan: Plan, change: Change, roster: Roster) -> Plan:
     plan = replace(plan, questions=answered)
     if question.sets != "verify":
         return plan
+    command, before = _command(answer), _command(question.answer)
     tasks = [
-        _checked_by(task, answer, question.answer)
-        if task.expects_change
-        and task.verify in (None, question.answer)
-        and (not question.tasks or task.id in question.tasks)
+        _checked_by(task, command, before)
+        if task.expects_change and task.verify in (None, before) and (not question.tasks or task.id in question.tasks)
         else task
         for task in plan.tasks
     ]
     return replace(plan, tasks=tuple(tasks))
 
 
-def _checked_by(task: PlannedTask, command: str, before: str | None) -> PlannedTask:
+def _command(answer: str | None) -> str | None:
+    """Return the command that an answer is; None where there is none, or where it says that there is none."""
+    return None if answer is None or answer.strip(" .!").casefold() in _NO_COMMAND else answer
+
+
+def _checked_by(task: PlannedTask, command: str | None, before: str | None) -> PlannedTask:
     """Return *task* with the check *command* instead of *before*, and without what was derived from that."""
     stale = f"`{before}` ends with exit code 0"
     return replace(task, verify=command, acceptance=tuple(text for text in task.acceptance if text != stale))
@@ -321,7 +328,7 @@ def _checked_by(task: PlannedTask, command: str, before: str | None) -> PlannedT
 
 def _with_standing_check(plan: Plan, before: Plan) -> Plan:
     """Return *plan* with the check that a person named for all tasks on those that are new and have none."""
-    command = next((one.answer for one in plan.questions if one.sets == "verify" and not one.tasks), None)
+    command = _command(next((one.answer for one in plan.questions if one.sets == "verify" and not one.tasks), None))
     if command is None:
         return plan
     known = _ids(before)
