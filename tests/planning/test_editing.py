@@ -347,3 +347,18 @@ def test_who_answers_that_no_command_checks_the_work_gets_no_check_of_that_name(
         "make b",
         "make u",
     ]
+
+
+@pytest.mark.parametrize("last", ["Test both", "Document all of these"])
+def test_a_part_of_a_divided_task_that_is_about_the_others_waits_for_them(last: str) -> None:
+    parts = ["Store the choice", "Add the switch", last]
+
+    found = do(CHAIN, {"op": "split", "task": "b", "into": parts})
+
+    third = find_task(found, "4")
+    assert {one.id: one.depends_on for one in found.tasks[1:4]} == {
+        "store-the-choice": ("a",),
+        "add-the-switch": ("a",),
+        third.id: ("store-the-choice", "add-the-switch"),
+    }
+    assert edges(found)["c"] == (third.id,)

@@ -15,6 +15,7 @@ from agent_orchestrator.planning.changes import MODIFIABLE, Change, number_of, o
 from agent_orchestrator.planning.document import task_from_json, task_to_json
 from agent_orchestrator.planning.lint import lint
 from agent_orchestrator.planning.quoting import OF_TASK, joined, own_text
+from agent_orchestrator.planning.references import is_of_all_before
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, short_title
@@ -158,7 +159,10 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 
 def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
-    """Make several tasks of one. Outer edges stay: every part waits for what it waited for, and all are waited for."""
+    """Make several tasks of one. Outer edges stay: every part waits for what it waited for, and all are waited for.
+
+    A part that speaks of all the parts before it waits for those.
+    """
     whole = find_task(plan, text_of(change, "task"))
     into = change["into"]
     if not isinstance(into, list) or len(into) < 2:
@@ -167,8 +171,10 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
     parts: list[PlannedTask] = []
     taken = _ids(plan) - {whole.id}
     for number, given in enumerate(into, start=1):
-        needs = (parts[-1].id,) if in_order and parts else whole.depends_on
-        part = _part(whole, number, given, taken=taken, needs=needs)
+        part = _part(whole, number, given, taken=taken, needs=whole.depends_on)
+        if parts and (in_order or is_of_all_before(part.title)):  # "Test both" cannot begin with what it tests
+            before = parts[-1:] if in_order else parts
+            part = replace(part, depends_on=tuple(one.id for one in before))
         taken.add(part.id)
         parts.append(_assigned(part, whole, roster))
     last = parts[-1]  # what the whole promised is true once its parts are done
@@ -177,7 +183,8 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
         acceptance=tuple(dict.fromkeys(last.acceptance + whole.acceptance))[:ITEMS_LIMIT],
         verify=last.verify or whole.verify,
     )
-    ends = (parts[-1].id,) if in_order else tuple(part.id for part in parts)
+    waited_for = {need for part in parts for need in part.depends_on}
+    ends = tuple(part.id for part in parts if part.id not in waited_for)
     tasks: list[PlannedTask] = []
     for one in plan.tasks:
         if one.id == whole.id:
