@@ -90,9 +90,13 @@ class Ground:
         """Return the state of each task by its label, as recorded."""
         return self.ask("SELECT key, state FROM tasks")
 
-    def leaders(self) -> dict[int, int]:
-        """Return pid to term of every supervisor that was recorded to lead."""
-        return self.ask("SELECT pid, term FROM leadership")
+    def term(self) -> int:
+        """Return the latest term of a supervisor, 0 before the first."""
+        return max(self.ask("SELECT pid, term FROM leadership").values(), default=0)
+
+    def leads(self, pid: int, *, after: int) -> bool:
+        """Say whether process *pid* was recorded to lead in a term *after* that one; others may have had it before."""
+        return pid in self.ask(f"SELECT pid, term FROM leadership WHERE term > {after}")
 
 
 @dataclass

@@ -146,6 +146,8 @@ class Storm:
         self._log_before = 0
         """Bytes of the log when the leader was started."""
         self._led = True
+        self._term_before = 0
+        """The latest term when the leader was started."""
         self.environ = self._environ()
         self.disk: SmallDisk | None = None
         self._was_full = {"leader": False, "submitter": False}
@@ -304,6 +306,7 @@ class Storm:
             self.leader = None
         if self.leader is None:
             self._log_before = self.ground.log.stat().st_size
+            self._term_before = self.ground.term()
             self.leader = self._orchestrate("run", "--watch", "--max-agents", str(AGENTS), out=subprocess.DEVNULL)
             self.figures.supervisors += 1
             self._was_full["leader"] = self._is_full()
@@ -312,7 +315,7 @@ class Storm:
     def _note_lead(self) -> None:
         if self._led or self.leader is None:
             return
-        if self.leader.pid in self.ground.leaders():
+        if self.ground.leads(self.leader.pid, after=self._term_before):
             self._led = True
             self.figures.longest_lead_s = max(self.figures.longest_lead_s, time.monotonic() - self._began)
 
@@ -406,12 +409,15 @@ class Storm:
         while not self._led and self.leader.poll() is None and time.monotonic() < end:
             self._note_lead()
             time.sleep(0.02)
+        if self.leader.poll() is not None:
+            return  # whether it was right to end is looked at before the next one is started
         self.leader.send_signal(signal.SIGSTOP)
         try:
+            term = self.ground.term()
             rival = self._orchestrate("run", out=subprocess.DEVNULL)
             self.figures.supervisors += 1
             end = time.monotonic() + HANG_S
-            while rival.poll() is None and time.monotonic() < end and rival.pid not in self.ground.leaders():
+            while rival.poll() is None and time.monotonic() < end and not self.ground.leads(rival.pid, after=term):
                 time.sleep(0.05)
             if rival.returncode == 5:
                 self.figures.refused_rivals += 1

@@ -128,7 +128,7 @@ def test_the_end_of_time_is_prepared_and_kept(begin: Begin, tmp_path: Path) -> N
     project("submit", job("endless", "write half.txt half\nhang"))
 
     began = time.monotonic()
-    ran = project("run", "--max-agents", "2", "--for", "16s", "--json", timeout_s=120)
+    ran = project("run", "--max-agents", "2", "--for", "24s", "--json", timeout_s=120)
 
     assert ran.code == 7, ran.err
     assert time.monotonic() - began < 60

@@ -1,6 +1,7 @@
 import threading
 
 from agent_orchestrator.runtime.line import Line
+from calling import wait_for
 
 
 def test_the_lowest_rank_goes_first_and_of_equals_the_older() -> None:
@@ -36,3 +37,24 @@ def test_a_line_that_was_never_used_closes() -> None:
     Line("unused", lambda _: None).close()
 
     assert "unused" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_the_last_job_puts_in_while_a_line_closes_is_dropped_without_a_word() -> None:
+    told, begun, go, done = [], threading.Event(), threading.Event(), []
+    line = Line("test", told.append)
+
+    def last() -> None:
+        begun.set()
+        go.wait(120)
+        line.put((0,), lambda: done.append("late"))
+        done.append("last")
+
+    line.put((0,), last)
+    assert begun.wait(120)
+    closing = threading.Thread(target=line.close)
+    closing.start()
+    wait_for(lambda: line._closed)
+    go.set()
+    closing.join()
+
+    assert (told, done) == ([], ["last"])

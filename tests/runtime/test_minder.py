@@ -216,10 +216,10 @@ def test_silence_ends_an_agent_that_does_nothing(start: Start, tmp_path: Path) -
 
 
 SIGNS_OF_LIFE = {
-    "output": "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.15; echo $i; done",
-    "work in a daemon": "(setsid sh -c 'timeout 1.8 sh -c \"while :; do :; done\"; touch done' &) ; "
+    "output": "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.3; echo $i; done",
+    "work in a daemon": "(setsid sh -c 'timeout 3.6 sh -c \"while :; do :; done\"; touch done' &) ; "
     "until test -e done; do sleep 0.05; done",
-    "changed files": "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.15; touch watched/deep/file; done",
+    "changed files": "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.3; touch watched/deep/file; done",
 }
 
 
@@ -227,7 +227,7 @@ SIGNS_OF_LIFE = {
 def test_an_agent_that_shows_a_sign_of_life_is_not_silent(start: Start, tmp_path: Path, sign: str) -> None:
     (tmp_path / "watched" / "deep").mkdir(parents=True)
 
-    record = ended(start("sh", "-c", SIGNS_OF_LIFE[sign], silence_s=0.8, watch=tmp_path / "watched"))
+    record = ended(start("sh", "-c", SIGNS_OF_LIFE[sign], silence_s=2.5, watch=tmp_path / "watched"))
 
     assert (record.why, record.rc) == (Why.EXITED, 0)
 

@@ -125,13 +125,13 @@ def test_time_with_a_supervisor_does_not_count_towards_an_orphans_end(
     abandoned: Callable[..., Spawn], witness: Path, tmp_path: Path
 ) -> None:
     with (tmp_path / "supervisor.lock").open("w") as lock:
-        made = abandoned("plain", supervisor_lock=tmp_path / "supervisor.lock", orphan_ttl_s=1.6)
+        made = abandoned("plain", supervisor_lock=tmp_path / "supervisor.lock", orphan_ttl_s=4)
         with Process.adopt(made.run_dir) as adopted:
             assert not select.select([adopted], [], [], 0.5)[0]
             fcntl.flock(lock, fcntl.LOCK_EX)
-            assert not select.select([adopted], [], [], 1.5)[0]
+            assert not select.select([adopted], [], [], 4)[0]
             fcntl.flock(lock, fcntl.LOCK_UN)
-            assert not select.select([adopted], [], [], 0.8)[0]
+            assert not select.select([adopted], [], [], 1)[0]
             assert select.select([adopted], [], [], 30)[0]
 
 

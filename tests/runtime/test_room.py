@@ -88,6 +88,39 @@ def test_a_run_that_waits_for_room_heeds_a_stop_and_its_deadline(demo: App) -> N
     assert demo.tasks.store.tasks.counts()[TaskState.READY] == 1
 
 
+def test_a_run_that_is_being_stopped_does_not_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, over, said = tmp_path / "began", tmp_path / "over", list[str]()
+    works = f"trap : TERM; touch {began}; until test -e {over}; do sleep 0.1; done; echo done > done.txt"
+    environ = {
+        **os.environ,
+        "ORCHESTRATE_GENERIC_COMMAND": f'sh -c "{works}"',
+        "ORCHESTRATE_STOP_SECONDS": "600",
+    }
+    (tmp_path / "project").mkdir()
+    app = build(tmp_path / "project", environ=environ, flags={"provider": "generic", "planner": "rules"})
+    app.begin_repository()
+    app.submit("Describe the project", verify="true", agent="generalist")
+
+    def stop() -> None:
+        wait_for(began.exists)
+        build(app.folder, environ=environ).supervision.stop()
+        wait_for(lambda: any(line.startswith("stopping") for line in said))
+        monkeypatch.setattr(room, "RESERVE_BYTES", 1 << 80)
+        monkeypatch.setattr(room, "ENOUGH_BYTES", 1 << 80)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    ran = app.run(log=said.append)
+    stopper.join()
+
+    assert ran.stopped_by == "user"
+    assert "the disk is full: what is at work is left to the next run" in said
+    assert not any("paused" in line for line in said)
+    monkeypatch.undo()
+    over.touch()
+    assert app.run(log=said.append).ok, "it was taken over"
+
+
 @pytest.mark.parametrize("script", ["exit 1", "exit 0", "echo No space left on device >&2; exit 1"])
 def test_an_agent_that_fails_while_the_disk_is_full_has_used_up_no_attempt(
     script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -143,6 +143,58 @@ def test_a_check_that_finds_no_room_each_time_has_failed(verification: Verificat
     assert (run.result, run.failures) == (CheckResult.FAILED, (name("a"),))
 
 
+FILLS = "echo x >> $OUTSIDE/runs; false"
+
+
+def filled_by_its_checkout(verification: Verification, repository: Repository) -> Verification:
+    """Return it as on a disk that is full while there is a checkout for a check."""
+    there = []
+
+    @contextmanager
+    def checkouts(tree: str) -> Iterator[Path]:
+        with repository.checked_out(tree) as folder:
+            there.append(folder)
+            try:
+                yield folder
+            finally:
+                there.remove(folder)
+
+    full = without_room(verification, room_again=False)
+    return replace(full, checkouts=checkouts, has_room=lambda: not there)
+
+
+def test_a_check_that_fills_the_disk_each_time_has_failed_and_does_not_stop_the_night(
+    verification: Verification, repository: Repository, tmp_path: Path
+) -> None:
+    filling = filled_by_its_checkout(verification, repository)
+
+    run = filling.check(project(FILLS), tree=repository.tree({"a": ""}), base=None)
+
+    assert run.result is CheckResult.FAILED
+    assert run.tail.startswith("The check filled the disk each of the 2 times that it ran")
+    assert (tmp_path / "runs").read_text() == "x\nx\n"
+    other = verification.check(project("true"), tree=repository.tree({"b": ""}), base=None)
+    assert other.result is CheckResult.PASSED
+
+
+def test_a_check_that_is_stopped_because_it_fills_the_disk_is_known_for_that_when_the_run_goes_on(
+    verification: Verification, repository: Repository, tmp_path: Path
+) -> None:
+    tree, runs = repository.tree({"a": ""}), tmp_path / "runs"
+    paused = filled_by_its_checkout(verification, repository)
+    paused = replace(paused, stop_wished=runs.exists)
+
+    for _ in range(2):
+        runs.unlink(missing_ok=True)
+        with pytest.raises(DiskFull):
+            paused.check(project("echo x > $OUTSIDE/runs; tail -f /dev/null"), tree=tree, base=None)
+
+    runs.unlink()
+    run = verification.check(project("echo x > $OUTSIDE/runs; tail -f /dev/null"), tree=tree, base=None)
+    assert run.result is CheckResult.FAILED
+    assert not runs.exists(), "it was not run again"
+
+
 def test_a_runner_that_is_not_installed_judges_nothing(verification: Verification, repository: Repository) -> None:
     command = project(f"{sys.executable} -m no_such_runner -q")
 

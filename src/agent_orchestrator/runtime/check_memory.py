@@ -23,6 +23,7 @@ KEPT_RECORDS, KEPT_FLAKY = 100, 1_000
 
 _FORMAT = 1
 """Of a stored record. Raise it with every change to `Look` or `Record`: older ones are then not found."""
+_KINDS = ("records", "flaky", "filled")
 
 
 class End(StrEnum):
@@ -105,6 +106,23 @@ class CheckMemory:
             memory["records"] = dict(sorted(records.items(), key=lambda item: item[1]["at_ms"])[-KEPT_RECORDS:])
             memory["flaky"] = dict(sorted(flaky.items(), key=lambda item: item[1])[-KEPT_FLAKY:])
 
+    def filled(self, command: str, tree: str) -> int:
+        """Return how often within the last day *command* filled the disk on *tree*."""
+        with self._content() as memory:
+            times: list[int] = memory["filled"].get(self._key(command, tree), [])
+        return sum(at_ms >= to_ms(self.clock.now()) - KEPT_MS for at_ms in times)
+
+    def note_filled(self, command: str, tree: str) -> None:
+        """Remember that *command* filled the disk on *tree*: what it left was removed, and there was room."""
+        now_ms = to_ms(self.clock.now())
+        with self._content() as memory:
+            key, since = self._key(command, tree), now_ms - KEPT_MS
+            before = {name: [at_ms for at_ms in times if at_ms >= since] for name, times in memory["filled"].items()}
+            memory["filled"] = {
+                **{name: times for name, times in before.items() if times},
+                key: [*before.get(key, []), now_ms],
+            }
+
     @contextmanager
     def _content(self) -> Iterator[dict[str, Any]]:
         """Give what is known to the block, which may change it and has it alone; what it changed is written afterwards.
@@ -132,10 +150,10 @@ def _parsed(text: bytes) -> dict[str, Any]:
     try:
         memory = json.loads(text)
     except ValueError:
-        return {"records": {}, "flaky": {}}
-    if not isinstance(memory, dict) or not all(isinstance(memory.get(name), dict) for name in ("records", "flaky")):
-        return {"records": {}, "flaky": {}}
-    return memory
+        memory = {}
+    if not isinstance(memory, dict) or not all(isinstance(memory.get(name, {}), dict) for name in _KINDS):
+        memory = {}
+    return {**{name: {} for name in _KINDS}, **memory}
 
 
 def _tuple(names: list[str] | None) -> tuple[str, ...] | None:

@@ -24,12 +24,12 @@ class Line:
     def put(self, rank: Rank, job: Callable[[], None]) -> None:
         """Let *job* be done when it is the lowest in rank of those that wait.
 
-        Raises:
-            RuntimeError: the line has been closed.
+        Once the line is closed it is dropped: the last jobs may still put some in, and what a run leaves open, the next
+        one takes up.
         """
         with self._lock:
             if self._closed:
-                raise RuntimeError(f"{self._name} is closed")
+                return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=self._name)
                 self._thread.start()

@@ -7,8 +7,8 @@ what was open is taken over when there is room, by the same code that takes over
 import os
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +107,8 @@ def run_while_there_is_room(
     try:
         return _run(build, options, room, store, events, clock, log)
     finally:
-        leader.resign()
+        with suppress(DiskFull):  # its lock is let go of all the same, and says that nobody leads
+            leader.resign()
 
 
 def _run(
@@ -121,41 +122,48 @@ def _run(
 ) -> Outlook:
     options = replace(options, began=options.began or clock.now())
     fruitless = 0
-    while True:
-        began = clock.monotonic()
-        try:
-            return build(options).run()
-        except DiskFull as error:
-            fruitless = fruitless + 1 if clock.monotonic() - began < BRIEF_S else 0
-            if fruitless > FRUITLESS:
-                raise
-            log(f"paused: {error.message}; agents go on, and so does this run by itself when there is room")
-        paused = clock.monotonic()
-        stopped_by = _wait(room, store, clock, options)
-        if stopped_by:
-            return Outlook(stopping=1, stopped_by=stopped_by)
-        seconds = clock.monotonic() - paused
-        log(f"there is room again after {seconds:.0f} s; the run goes on")
-        with suppress(OrchestratorError), store.transaction():  # it is full again: that will be told
-            events.record("run.resumed", reason="disk", seconds=round(seconds, 1))
+    with _heeding_signals() as wished:  # a supervisor heeds them itself; this is for the time between two
+        while True:
+            began = clock.monotonic()
+            try:
+                return build(options).run()
+            except DiskFull as error:
+                fruitless = fruitless + 1 if clock.monotonic() - began < BRIEF_S else 0
+                if fruitless > FRUITLESS:
+                    raise
+                log(f"paused: {error.message}; agents go on, and so does this run by itself when there is room")
+            paused = clock.monotonic()
+            stopped_by = _wait(room, store, clock, options, wished)
+            if stopped_by:
+                return Outlook(stopping=1, stopped_by=stopped_by)
+            seconds = clock.monotonic() - paused
+            log(f"there is room again after {seconds:.0f} s; the run goes on")
+            with suppress(OrchestratorError), store.transaction():  # it is full again: that will be told
+                events.record("run.resumed", reason="disk", seconds=round(seconds, 1))
 
 
-def _wait(room: Room, store: Store, clock: Clock, options: RunOptions) -> str:
-    """Wait for room; return who ended the waiting instead: ``user``, ``deadline``, or nothing."""
+@contextmanager
+def _heeding_signals() -> Iterator[threading.Event]:
+    """Give an event that is set by the signals that end a program; only the main thread may ask for that."""
     wished = threading.Event()
     heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, lambda *_: wished.set()) for number in heeded}
     try:
-        while not wished.wait(LOOK_EVERY_S):
-            if room.is_back():
-                return ""
-            if options.until is not None and clock.now() >= options.until:
-                return "deadline"
-            with suppress(OrchestratorError):
-                leadership = store.leadership.get()
-                if leadership is not None and leadership.pid == os.getpid() and leadership.stop_wished:
-                    return "user"
-        return "user"
+        yield wished
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _wait(room: Room, store: Store, clock: Clock, options: RunOptions, wished: threading.Event) -> str:
+    """Wait for room; return who ended the waiting instead: ``user``, ``deadline``, or nothing."""
+    while not wished.wait(LOOK_EVERY_S):
+        if room.is_back():
+            return ""
+        if options.until is not None and clock.now() >= options.until:
+            return "deadline"
+        with suppress(OrchestratorError):
+            leadership = store.leadership.get()
+            if leadership is not None and leadership.pid == os.getpid() and leadership.stop_wished:
+                return "user"
+    return "user"

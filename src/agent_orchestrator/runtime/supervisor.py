@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -151,18 +151,22 @@ class Supervisor:
         except Exception as error:
             if not lacks_room(error):
                 raise
-            self._pause()
+            self._paused = True  # whoever leads next takes up what is open, as after a crash
+            self.pieces.abandon_checks.set()
+            if self.outlook.stopping:
+                self._log("the disk is full: what is at work is left to the next run")
+                return
+            self._tell_pause()
             told = error.message if isinstance(error, OrchestratorError) else str(error)
             raise DiskFull(told, hint="free some space and repeat") from error
 
-    def _pause(self) -> None:
-        """Stop for want of room. Whoever leads next takes up what is open, as after a crash."""
-        self._paused = True
-        self.pieces.abandon_checks.set()
-        with suppress(OrchestratorError):  # it is told while there is room for that
+    def _tell_pause(self) -> None:
+        try:
             with self.pieces.store.transaction():
                 self.pieces.events.record("run.paused", reason="disk", free_bytes=self.pieces.room.free_bytes())
             self.pieces.vigil.look(self._seen, at_once=True)
+        except OrchestratorError:
+            self.pieces.vigil.tell_pause()
 
     def _recover(self) -> None:
         """Take over what an earlier supervisor left, before anything is started."""

@@ -28,7 +28,7 @@ from agent_orchestrator.domain.goal import Goal
 from agent_orchestrator.domain.task import Task, Verdict
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.runtime.check_memory import CheckMemory, End, Look, Record, record
-from agent_orchestrator.runtime.commands import Ended, end_abandoned, run
+from agent_orchestrator.runtime.commands import CommandStopped, Ended, end_abandoned, run
 from agent_orchestrator.runtime.failures import found_no_tests, read_failures
 from agent_orchestrator.runtime.process import Limits, Process, Spawn
 from agent_orchestrator.runtime.run_dir import Why
@@ -39,6 +39,8 @@ LIMIT_S = 30 * 60.0
 SILENCE_S = 5 * 60.0
 """How long a check may show no output, no CPU use and no changed file: what a test runner in watch mode does.
 Hosted CI ends a job after ten minutes without output alone (Travis CI, CircleCI; 2026-11)."""
+FILLS = 2
+"""How often a check may fill the disk on one tree until that is its failure."""
 TRIES_FOR_ROOM = 3
 """How often a check is run that fails each time while the disk is full, where there is room again afterwards."""
 OUTPUT_BYTES = 256 << 20
@@ -135,7 +137,8 @@ class Verification:
     stop_wished: Callable[[], bool] = field(default=lambda: False)
     """Asked twice a second while a check runs; true ends it, and the call raises CommandStopped."""
     has_room: Callable[[], bool] = field(default=lambda: True)
-    """Asked after a check that did not pass while a disk was full; false raises DiskFull, true runs it again."""
+    """Asked after a check that did not pass, or was stopped, while a disk was full; false raises DiskFull, true runs it
+    again."""
 
     def check(self, command: CheckCommand | None, *, tree: str, base: str | None) -> CheckRun:
         """Run *command* on *tree*, which grew from *base*, and say what it proves. *base* None: nothing to excuse it.
@@ -324,17 +327,37 @@ class Verification:
         return self._known(command, base) or record(look, None, 0)
 
     def _look(self, command: CheckCommand, tree: str) -> Look:
-        """Run in a clean checkout of *tree*, and keep what it showed."""
-        with self.checkouts(tree) as folder:
-            look = self._run(command, folder)
-        if look.exit_code is not None and look.end in {End.PASSED, End.FAILED}:
-            self._memory.keep(command.command, self.tree_of(tree), look)
-        return look
+        """Run in a clean checkout of *tree*, and keep what it showed.
+
+        One after which there is room as soon as its checkout is gone has filled the disk itself. It is tried again; but
+        after that it has failed, or it would stop the work of a whole night.
+        """
+        memory, of = self._memory, (command.command, self.tree_of(tree))
+        while memory.filled(*of) < FILLS:
+            try:
+                with self.checkouts(tree) as folder:
+                    look = self._run(command, folder)
+            except DiskFull:
+                if not self.has_room():
+                    raise
+                memory.note_filled(*of)
+                if self.stop_wished():  # the run pauses, and knows of this when it goes on
+                    raise
+            else:
+                if look.exit_code is not None and look.end in {End.PASSED, End.FAILED}:
+                    memory.keep(*of, look)
+                return look
+        return _filling()
 
     def _run(self, command: CheckCommand, folder: Path) -> Look:
         """Run it; again where it failed while a disk was full. A check that fills the disk each time has failed."""
         for _ in range(TRIES_FOR_ROOM):
-            ended = self._run_once(command, folder)
+            try:
+                ended = self._run_once(command, folder)
+            except CommandStopped as error:
+                if self.has_room():
+                    raise
+                raise DiskFull("a check was stopped while the disk was full", hint="free some space") from error
             if ended.exit_code == 0:
                 break
             if (ended.lacked_room or tells_no_room(ended.output)) and not self.has_room():
@@ -361,6 +384,13 @@ class Verification:
             confine=lambda argv: self.confine(argv, folder),
             start=self.start,
         )
+
+
+def _filling() -> Look:
+    told = (
+        f"The check filled the disk each of the {FILLS} times that it ran; there was room once its files were removed"
+    )
+    return Look(end=End.FAILED, exit_code=None, duration_ms=0, tail=told)
 
 
 def _repeated(first: Look, second: Look) -> tuple[str, ...] | None:

@@ -87,10 +87,14 @@ class Vigil:
         quiet = self._quiet(seen, now)
         due = self._notices.due(holds=seen.holds, all_held=seen.all_held, stopped_by=seen.stopped_by, quiet=quiet)
         for notice in due:
-            self._log(f"notice ({notice.kind.replace('_', ' ')}): {notice.title}")
-            self._sending.put(notice)
+            self._send(notice)
         self._tell_failures()
         self._sign = (self._last_event(), seen.output)  # what we wrote ourselves is no sign of life
+
+    def tell_pause(self) -> None:
+        """Tell that the run waits for room, where there is not even room to write down that this was told."""
+        if self._notices is not None:
+            self._send(self._notices.of_pause(int(self._clock.now().timestamp())))
 
     def tell_sleep(self) -> None:
         """Write down that the machine has slept, before anything counts the time."""
@@ -107,6 +111,10 @@ class Vigil:
         if not self._sending.finish(LAST_ONES_WITHIN_S):
             self._log("the last notices could not be sent in time")
         self._tell_failures()
+
+    def _send(self, notice: Notice) -> None:
+        self._log(f"notice ({notice.kind.replace('_', ' ')}): {notice.title}")
+        self._sending.put(notice)
 
     def _quiet(self, seen: Seen, now: float) -> Quiet | None:
         """Return for how long nothing has moved, once that is too long and nothing explains it."""

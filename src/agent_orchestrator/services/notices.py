@@ -65,6 +65,11 @@ class Notices:
             found.append(self._stuck(quiet))
         return [notice for notice in found if self._is_new(notice)]
 
+    def of_pause(self, number: int) -> Notice:
+        """Return what is told when a run waits for room on the disk; *number* tells one time from another."""
+        text = f"{self._project}: the disk is full; agents go on, and the run does when there is room"
+        return _of_project(NoticeKind.STOPPED, f"disk:{number}", "Waiting: the disk is full", text)
+
     def _news(self) -> list[Event]:
         news = self._store.events.after(self._seq, types=TELLING)
         self._seq = news[-1].seq if news else self._seq
@@ -80,8 +85,7 @@ class Notices:
 
     def _of_event(self, event: Event) -> Notice | None:
         if event.type == "run.paused":
-            text = f"{self._project}: the disk is full; agents go on, and the run does when there is room"
-            return _of_project(NoticeKind.STOPPED, f"disk:{event.seq}", "Waiting: the disk is full", text)
+            return self.of_pause(event.seq)
         if event.goal is None:
             return None
         goal = self._store.goals.get(event.goal)

@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
-from agent_orchestrator.domain.errors import OrchestratorError, WorkspaceProblem
+from agent_orchestrator.domain.errors import DiskFull, OrchestratorError, WorkspaceProblem
 from agent_orchestrator.domain.goal import Isolation
 from agent_orchestrator.domain.ids import AttemptId, GoalId
 from agent_orchestrator.workspaces import (
@@ -208,7 +208,8 @@ class CheckoutWorkspaces:
 
         Its place stays the same. Dependency folders stay too, as long as nothing that names dependencies changed:
         all else that a check or set-up left is removed, since what was built from other sources would be checked
-        instead of these.
+        instead of these. Where the block raises DiskFull, all of it is removed at once: it is a copy, and may be what
+        fills the disk.
         """
         root = self.state / "checks" / "files"
         record = self.state / "checks"
@@ -221,13 +222,17 @@ class CheckoutWorkspaces:
             needs = hashlib.sha256(needed.encode("utf-8", "replace")).hexdigest()  # the set-up holds the user's keys
             keep = DEPENDENCIES if warm.exists() and warm.read_text() == needs else ()
             warm.unlink(missing_ok=True)
-            self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
-            submodules.fill(self.repository, root, commit=commit)
-            self._make_usable(root, setup, index=index)
-            _write(warm, needs)
-            place = root / self.repository.subfolder
-            place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
-            yield place
+            try:
+                self._make(root, base=commit, index=index, again=root.is_dir(), keep=keep)
+                submodules.fill(self.repository, root, commit=commit)
+                self._make_usable(root, setup, index=index)
+                _write(warm, needs)
+                place = root / self.repository.subfolder
+                place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
+                yield place
+            except DiskFull:
+                _delete(root)
+                raise
 
     def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
         """Return *environment* changed so that checks in *checkout* import its code and never the user's."""
