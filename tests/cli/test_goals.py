@@ -225,3 +225,26 @@ def test_who_gets_a_task_by_a_guess_is_told_as_a_guess(call: Caller) -> None:
     assert "a guess" in vague.err and "generalist" in vague.err
     assert "a guess" not in clear.err
     assert "a guess" not in call("submit", "Do the thing", "--agent", "backend").err
+
+
+VAGUE = "Handle time zones in the report"
+"""Neither a word nor a path of it speaks for anybody."""
+
+
+def test_a_goal_that_says_nothing_of_who_does_it_goes_where_a_plan_of_it_would(call: Caller) -> None:
+    (call.folder / "report.rs").write_text("fn main() {}\n")
+
+    submitted = call("submit", VAGUE, "--json").json["plan"]["tasks"][0]
+    planned = call("plan", VAGUE, "--planner", "rules", "--json").json["plan"]["tasks"][0]
+    told = call("specialists", "--route", VAGUE, "--json").json
+
+    assert submitted["agent_type"] == told["specialist"] == planned["agent_type"] == "backend-systems-engineer"
+    assert submitted["routing"] == planned["routing"]
+    assert told["guess"] is True and told["reason"] == planned["routing"]["reason"]
+    assert "a guess" in call("submit", VAGUE).err
+
+
+def test_a_goal_is_queued_in_an_empty_folder_without_git(call: Caller) -> None:
+    answer = call("submit", VAGUE, "--json")
+
+    assert answer.code == 0 and answer.json["goal"]["state"] == "ready"

@@ -60,7 +60,7 @@ def test_a_plan_that_is_not_there_is_answered_with_the_one_that_may_be_meant(cal
 
 def test_a_task_is_looked_at_by_words_of_its_title_and_changed_by_its_name_only(here: App) -> None:
     text = "URGENT: Fix memory leak in payment processing service"
-    plan = here.decomposer(None, look=False).single(text, agent_type=None, verify=None)
+    plan = here.decomposer(None, profiled=False).single(text, agent_type=None, verify=None)
     _, tasks = accept(here, *plan.tasks, text=text)
     id = next(iter(tasks.values())).id
 

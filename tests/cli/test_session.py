@@ -16,6 +16,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from agent_orchestrator.app import App, build
+from agent_orchestrator.cli import typed
 from agent_orchestrator.cli.session import Session
 from agent_orchestrator.cli.terminal import Drawn
 from agent_orchestrator.domain.errors import OrchestratorError
@@ -27,7 +28,7 @@ from agent_orchestrator.planning.planner import Outcome
 from agent_orchestrator.services.plans import SavedPlan
 
 GOAL = "- Add a login page\n- Add a page of orders\n- Send a mail for each order\n- Write the user guide"
-CTRL_C, CTRL_D = "\x03", "\x04"
+CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 
 
 @dataclass
@@ -281,15 +282,61 @@ def test_a_long_paste_is_a_mark_in_the_line_and_whole_in_what_is_said(seat: Seat
     assert max(len(text) for text in drawn) < 100, "a line of 100,000 characters takes half a minute to draw"
 
 
-def test_a_paste_of_another_session_is_not_said_by_its_mark(seat: Seat) -> None:
-    model = Script(says("Read."))
-    talking = (Model(name="claude", complete=model),)
-    seat.types(raw=f"\x1b[200~{'words ' * 1_000}\x1b[201~\r", models=talking)
+def test_a_paste_that_is_recalled_in_the_next_session_is_a_mark_again_and_said_whole(seat: Seat) -> None:
+    model = Script(says("Read."), says("Read again."))
+    log = "a line\n# no comment\n+ no line of a history\n" * 1_000
+    drawn: list[str] = []
+    seat.types(raw=f"look at \x1b[200~{log}\x1b[201~, please\r", models=(Model(name="claude", complete=model),))
 
-    said = seat.types(raw="\x1b[A\r", models=talking)[1]
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        session = Session(seat.app, seat.saved, plain=False)
+        session.planner.models = (Model(name="claude", complete=model),)
+        assert isinstance(session.door, Drawn)
+        session.door._commands.default_buffer.on_text_changed += lambda buffer: drawn.append(buffer.text)
+        keys.send_text(f"{UP} - and again\r{CTRL_D * 3}")
+        session.talk(fresh=False)
+
+    assert drawn[0] == f"[pasted earlier 1: {len(log) + 16:,} characters]"
+    assert max(len(text) for text in drawn) < 100
+    whole = f"look at {log}, please"
+    assert [text for who, text in seat.app.plans.said("mine") if who == "you"] == [whole, f"{whole} - and again"]
+
+
+def test_what_was_pasted_is_kept_in_private_and_without_secrets(seat: Seat) -> None:
+    secret = "sk-ant-" + "x1" * 20
+    seat.types(raw=f"\x1b[200~{'words ' * 1_000}{secret}\x1b[201~\r", models=(talker(),))
+
+    history = seat.app.state / "plans" / "history"
+    assert history.read_text().count("words") == 1_000 and secret not in history.read_text()
+    assert history.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_paste_that_is_too_long_to_be_kept_is_not_said_by_its_mark(seat: Seat) -> None:
+    talking = talker()
+    seat.types(raw=f"\x1b[200~{'words ' * 50_000}\x1b[201~\r", models=(talking,))
+    assert (seat.app.state / "plans" / "history").stat().st_size < 1_000
+
+    said = seat.types(raw=f"{UP}\r", models=(talking,))[1]
 
     assert "what was pasted then is not kept: paste it again" in said
-    assert len(model.prompts) == 1
+    assert len([who for who, _ in seat.app.plans.said("mine") if who == "you"]) == 1
+
+
+def test_a_history_of_many_pastes_stays_small_and_private_and_has_the_newest(
+    tmp_path: Path,
+) -> None:
+    file, long = tmp_path / "plans" / "history", "\n# a + b" * 10_000
+    for number in range(60):
+        typed.history(file, typed.Pastes(), str).append_string(f"{number}{long}")
+        assert file.stat().st_size <= typed.HISTORY_LIMIT_BYTES
+
+    pastes = typed.Pastes()
+    marks = list(typed.history(file, pastes, str).load_history_strings())
+
+    assert 10 < len(marks) < 60
+    assert [pastes.whole(mark) for mark in marks] == [f"{number}{long}" for number in range(59, 59 - len(marks), -1)]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in file.parent.iterdir()] == ["history"]
 
 
 def test_a_short_paste_stands_in_the_line_as_it_is(seat: Seat) -> None:
@@ -397,6 +444,10 @@ class Script:
         if isinstance(answer, BaseException):
             raise answer
         return json.dumps(answer)
+
+
+def talker() -> Model:
+    return Model(name="claude", complete=Script(says("Read."), says("Read.")))
 
 
 def says(words: str, *changes: dict[str, Any]) -> dict[str, Any]:

@@ -178,3 +178,18 @@ def test_a_plain_submit_goes_where_the_user_says_else_where_its_words_say() -> N
     assert (named.tasks[0].verify, named.tasks[0].priority, named.tasks[0].tier) == ("make t", 10, Tier.LIGHT)
     with pytest.raises(NotFound, match="wizard"):
         decomposer.single("Fix it", agent_type="wizard")
+
+
+def test_one_task_goes_by_the_projects_files_unless_its_words_or_the_user_name_somebody() -> None:
+    looked: list[str] = []
+
+    def look() -> tuple[tuple[str, int], ...]:
+        looked.append("looked")
+        return (("Rust", 3),)
+
+    decomposer, vague = TaskDecomposer(roster=ROSTER, look=look), "Handle time zones in the report"
+
+    assert decomposer.single("Fix the React page").tasks[0].agent_type == "frontend-ui-engineer"
+    assert decomposer.single(vague, agent_type="any").tasks[0].agent_type == "generalist"
+    assert not looked
+    assert decomposer.single(vague).tasks[0].agent_type == "backend-systems-engineer"

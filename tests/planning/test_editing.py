@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_orchestrator.domain.errors import BadInput, NotFound, OrchestratorError
-from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, order
+from agent_orchestrator.domain.plan import Plan, PlannedTask, Question, Routing, order
 from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.changes import KEYS
 from agent_orchestrator.planning.comparing import difference, in_words
@@ -301,3 +301,64 @@ def test_whatever_is_asked_gives_a_sound_plan_or_a_reason(asked: list[tuple[str,
             assert error.message
     assert sorted(order(found.tasks)) == sorted(one.id for one in found.tasks)
     assert all(set(one.depends_on) <= set(edges(found)) and one.title for one in found.tasks)
+
+
+QUOTING = f"Add a fine for late books\n\n{OF_GOAL}\n\n- Add a fine for late books\n- Document the command in the README"
+BY_PLACE = Routing(specialist=BACKEND, confidence=0.2, reason="by its place among the parts")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"owns": ["loans/models.py"]}, {"description": QUOTING + "\n"}, {"title": "Add fines for late books"}]
+)
+def test_a_changed_task_is_not_given_to_whom_only_the_rest_of_the_goal_speaks_for(fields: dict[str, Any]) -> None:
+    start = plan(task("a", title="Add a fine for late books", description=QUOTING, routing=BY_PLACE), task("b", "a"))
+
+    changed = do(start, {"op": "modify", "task": "a", "set": fields}).tasks[0]
+
+    assert (changed.agent_type, changed.routing) == (BACKEND, BY_PLACE)
+    assert do(start, {"op": "route", "task": "a"}).tasks[0].agent_type == "generalist"
+
+
+def test_a_changed_task_goes_to_whom_its_new_words_or_files_clearly_speak_for() -> None:
+    start = plan(task("a", title="Add a fine for late books", description=QUOTING, routing=BY_PLACE), task("b", "a"))
+
+    said = {"title": "Write pytest unit tests for the fines"}
+    assert do(start, {"op": "modify", "task": "a", "set": said}).tasks[0].agent_type == "qa-test-engineer"
+    files = {"owns": ["README.md"]}
+    assert do(start, {"op": "modify", "task": "a", "set": files}).tasks[0].agent_type == "documentation-writer"
+
+
+@pytest.mark.parametrize("no", ["none", "None.", "no", "-", "nothing", "keiner"])
+def test_who_answers_that_no_command_checks_the_work_gets_no_check_of_that_name(no: str) -> None:
+    asked = Question(text="Which command checks the work?", default="None.", sets="verify")
+    start = plan(task("a"), task("b", "a", verify="make b"), questions=(asked,))
+
+    denied = do(start, {"op": "answer", "question": 1, "answer": no})
+    changed = do(start, {"op": "answer", "question": 1, "answer": "make t"})
+    taken_back = do(changed, {"op": "answer", "question": 1, "answer": no}, {"op": "add", "title": "More"})
+
+    assert [one.verify for one in denied.tasks] == [None, "make b"]
+    assert [one.verify for one in taken_back.tasks] == [None, "make b", None]
+    assert not any(
+        no in text or "make t" in text for one in (*denied.tasks, *taken_back.tasks) for text in one.acceptance
+    )
+    assert [one.verify for one in do(taken_back, {"op": "answer", "question": 1, "answer": "make u"}).tasks] == [
+        "make u",
+        "make b",
+        "make u",
+    ]
+
+
+@pytest.mark.parametrize("last", ["Test both", "Document all of these"])
+def test_a_part_of_a_divided_task_that_is_about_the_others_waits_for_them(last: str) -> None:
+    parts = ["Store the choice", "Add the switch", last]
+
+    found = do(CHAIN, {"op": "split", "task": "b", "into": parts})
+
+    third = find_task(found, "4")
+    assert {one.id: one.depends_on for one in found.tasks[1:4]} == {
+        "store-the-choice": ("a",),
+        "add-the-switch": ("a",),
+        third.id: ("store-the-choice", "add-the-switch"),
+    }
+    assert edges(found)["c"] == (third.id,)

@@ -215,6 +215,50 @@ def test_several_things_to_build_are_a_task_each_where_each_has_its_article(goal
     assert (tasks[0].title, len(tasks)) == (first, others + 1)
 
 
+def test_a_test_or_a_page_of_all_of_it_waits_for_every_part() -> None:
+    plan = planned("1. Add fines\n2. Show fines on the page\n3. Add mails\n4. Cover all of it with tests")
+
+    assert before(plan, "Cover all of it with tests") == {
+        "Add fines",
+        "Show fines on the page",
+        "Add mails",
+    }
+
+
+@pytest.mark.parametrize(
+    ("goal", "last"),
+    [
+        (
+            "Add to the shell: history, completion, aliases. Then document all of it in the README.",
+            "Document all of it in the README",
+        ),
+        (
+            "The tool needs: expenses, totals per category, charts. Use Python. Write tests for them.",
+            "Write tests for them",
+        ),
+        ("Es fehlen: Ausgaben, Summen, Diagramme. Danach eine Anleitung schreiben.", "Eine Anleitung schreiben"),
+        ("家計簿アプリを作る：支出の入力、カテゴリ別の集計、グラフ。最後にREADMEを書く。", "最後にREADMEを書く"),
+    ],
+)
+def test_what_is_asked_for_after_a_list_of_things_is_a_task_that_waits_for_all_of_them(goal: str, last: str) -> None:
+    plan = planned(goal)
+
+    tasks = [task for task in plan.tasks if task.id != "verify"]
+    assert len(tasks) == 4 and tasks[3].title == last
+    assert tasks[3].depends_on == ("part-1", "part-2", "part-3")
+
+
+def test_a_german_part_with_its_verb_at_the_end_gets_no_english_one_in_front() -> None:
+    titles = {task.title for task in planned("- Tests schreiben\n- Export einbauen\n- Anleitung schreiben").tasks}
+
+    assert titles >= {"Tests schreiben", "Anleitung schreiben"}
+
+
+@pytest.mark.parametrize("goal", ["Add to the shell: history, completion, aliases. Use Go. Keep it small."])
+def test_what_is_only_said_after_a_list_of_things_is_no_task(goal: str) -> None:
+    assert [task.id for task in planned(goal).tasks] == ["part-1", "part-2", "part-3", "verify"]
+
+
 @pytest.mark.parametrize(
     "goal", ["Handle time zones in the report", "The site is available in Spanish", "Support two currencies"]
 )

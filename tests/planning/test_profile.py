@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_orchestrator.planning.profile import profile
+from agent_orchestrator.planning.profile import languages, profile
 from agent_orchestrator.planning.project_tests import find_test
 
 
@@ -183,3 +183,12 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     profile(tmp_path)
 
     assert sorted(tmp_path.rglob("*")) == seen
+
+
+def test_a_glance_tells_the_same_languages_as_a_profile_and_nothing_of_a_folder_that_is_not_there(
+    tmp_path: Path,
+) -> None:
+    here = project(tmp_path, {"a.py": "", "b/c.py": "", "b/d.rs": "", "node_modules/e.js": ""})
+
+    assert languages(here) == profile(here).languages == (("Python", 2), ("Rust", 1))
+    assert languages(here / "nowhere") == ()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent_orchestrator.planning.roster import Roster
-from agent_orchestrator.planning.routing import normal, route
+from agent_orchestrator.planning.routing import normal, route, route_in
 
 ROSTER = Roster()
 
@@ -365,3 +365,20 @@ def test_a_guess_gives_no_program_to_who_leaves_programs_alone(title: str) -> No
 def test_the_form_of_a_goal_says_nothing_of_its_subject(goal: str, never: str) -> None:
     assert route(goal.partition("\n")[0], goal, ROSTER).specialist != never
     assert route("Write user stories with acceptance criteria", "", ROSTER).specialist == "specifications-engineer"
+
+
+@pytest.mark.parametrize(
+    ("title", "paths"), [("Write pytest unit tests for the parser", ()), ("Handle time zones", ("deploy/Dockerfile",))]
+)
+def test_a_projects_files_are_not_looked_at_where_words_or_paths_decide(title: str, paths: tuple[str, ...]) -> None:
+    def look() -> tuple[tuple[str, int], ...]:
+        raise AssertionError("looked")
+
+    assert route_in(look, title, "", ROSTER, paths) == route(title, "", ROSTER, paths)
+    with pytest.raises(AssertionError, match="looked"):
+        route_in(look, "Handle time zones in the report", "", ROSTER)
+
+
+def test_a_word_of_another_language_that_is_spelt_like_an_english_one_only_hints() -> None:
+    assert route("Model fines per loan", "", ROSTER).confidence < 0.3
+    assert route("Entraîner le modèle de prévision", "", ROSTER).specialist == "ml-systems-architect"

@@ -57,7 +57,7 @@ class App(Nouns):
             max_attempts=self.settings.max_attempts,
             task_budget=self.settings.task_budget,
             decompose=self.decompose,
-            single=lambda *words, **more: self.decomposer(None, look=False).single(*words, **more),
+            single=lambda *words, **more: self.decomposer(None, profiled=False).single(*words, **more),
             providers=lambda: self.providers,
             check_provider=lambda name: self.lineup.provider(name),
             specialist=lambda name: self.roster.find(name),
@@ -89,14 +89,15 @@ class App(Nouns):
 
     # Planning
 
-    def decomposer(self, planner: str | None, *, look: bool = True) -> "TaskDecomposer":
+    def decomposer(self, planner: str | None, *, profiled: bool = True) -> "TaskDecomposer":
         """Return what splits a goal, asking the model of *planner*, or the rules when it is None.
 
-        Without *look* the project's files are not walked: one task needs no profile, and a submit must be quick.
+        One task needs no profile, and a submit must be quick: unless *profiled*, the project's files are only glanced
+        at, and only where the task's words leave its specialist open.
         """
         from agent_orchestrator.app import planning
 
-        return planning.decomposer(self, planner, look=look)
+        return planning.decomposer(self, planner, profiled=profiled)
 
     def decompose(self, goal: str) -> "Plan":
         """Split *goal* by the first model that gives a plan, else by rules; the plan says which it was."""

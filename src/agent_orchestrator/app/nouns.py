@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from agent_orchestrator.domain.redaction import Redactor
     from agent_orchestrator.notifiers import Notifier
-    from agent_orchestrator.planning.profile import Profile
+    from agent_orchestrator.planning.profile import Languages, Profile
     from agent_orchestrator.planning.roster import Roster
     from agent_orchestrator.providers import Provider
     from agent_orchestrator.runtime.lineup import Lineup
@@ -252,6 +252,13 @@ class Nouns:
         from agent_orchestrator.planning.profile import profile
 
         return profile(self.folder)
+
+    @cached_property
+    def languages(self) -> "Languages":
+        """What the project's files are written in, at a glance: the profile has the same, and much that takes time."""
+        from agent_orchestrator.planning.profile import languages
+
+        return languages(self.folder)
 
     @cached_property
     def providers(self) -> "dict[str, Provider]":

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from agent_orchestrator.services.questions import Ask, Tell
 
 
-def decomposer(app: "App", planner: str | None, *, look: bool) -> "TaskDecomposer":
-    """Return what splits a goal, asking the model of *planner*; with *look* it knows the project's files."""
+def decomposer(app: "App", planner: str | None, *, profiled: bool) -> "TaskDecomposer":
+    """Return what splits a goal, asking the model of *planner*; *profiled*, it knows the project."""
     from agent_orchestrator.planning.decomposer import TaskDecomposer
 
     return TaskDecomposer(
         roster=app.roster,
-        profile=app.profile if look else None,
+        profile=app.profile if profiled else None,
+        look=lambda: app.languages,
         has_check=bool(app.settings.verify),
         complete=None if planner is None else _model(app, planner),
         source=planner or "rules",

@@ -7,8 +7,8 @@ the table below, each with its module: ``goals``, ``plans``, ``run``, ``agents``
 - Every command: ``doors`` makes the app and answers, ``shared_options`` has what several take, ``completing``
   completes ids in the shell, ``exits`` names exit codes; ``render`` and ``columns`` say how things look.
 - Plans: ``showing`` prints one, ``expectations`` its forecast; ``plan_files`` reads and writes files. A conversation
-  is a ``session`` on a ``terminal``, which shows a ``plan_view``. ``running_plans`` is about plans that are worked
-  on.
+  is a ``session`` on a ``terminal``, which shows a ``plan_view``; ``typed`` keeps what was typed there.
+  ``running_plans`` is about plans that are worked on.
 - Runs: ``running`` leads one and says how it ended.
 - Looking: ``morning`` is the report, ``page`` the same as HTML with its ``drawings``; ``walking`` goes through
   finished work key by key, ``transcripts`` show what agents said, ``chain`` whether the log was changed. Views that

@@ -84,7 +84,8 @@ def specialists(text: str | None, owns: tuple[str, ...], as_json: bool) -> None:
     """The specialists and who would get a task.
 
     Lists each with where its file is, its tier, its model and the limits it sets itself. With --route it says who would
-    get a task, how sure that is, why, and who else came close; files count more than words.
+    get a task, how sure that is, why, and who else came close; files count more than words, and
+    where neither decides, it goes by what the project's files are.
     """
     app = doors.app(create=False)
     if text is None:
@@ -177,10 +178,10 @@ def _notes(app: "App", role: "Specialist") -> list[str]:
 
 
 def _route(app: "App", text: str, owns: tuple[str, ...], as_json: bool) -> None:
-    from agent_orchestrator.planning.routing import route
+    from agent_orchestrator.planning.routing import route_in
 
     title, _, description = text.strip().partition("\n")
-    found = route(title, description, app.roster, owns)
+    found = route_in(lambda: app.languages, title, description, app.roster, owns)
     if as_json:
         doors.stream(
             {

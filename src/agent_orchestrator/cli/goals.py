@@ -18,7 +18,7 @@ from agent_orchestrator.services.submissions import Request
     "-a",
     "--agent",
     metavar="SPECIALIST",
-    help="Who does it: a specialist, or an agent's name such as claude. Without it the goal's words decide.",
+    help="Who does it: a specialist, or an agent's name such as claude. Else the goal's words decide, or the files.",
 )
 @click.option(
     "-p", "--priority", callback=shared_options.priority, metavar="high|normal|low|0-100", help="Low numbers go first."

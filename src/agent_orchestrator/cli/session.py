@@ -108,6 +108,7 @@ class Session:
             state=lambda: (self.planner.version, self.planner.approved, self.keeper.name),
             completions=self.completions,
             history=folder / "history",
+            redact=self.app.redact,
         )
 
     def look(self, columns: int | None = None, rows: int | None = None) -> Look:

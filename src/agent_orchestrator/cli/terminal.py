@@ -4,7 +4,6 @@ The second is for screen readers (``--plain``), dumb terminals and pipes of a te
 """
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -15,18 +14,13 @@ from typing import Any
 
 import click
 
-from agent_orchestrator.cli import render
+from agent_orchestrator.cli import render, typed
 from agent_orchestrator.domain.errors import BadInput
 from agent_orchestrator.domain.text import clean
 from agent_orchestrator.planning.partners import Stopped
 
 COMPLETED_CHARS = 400
 """A longer line is pasted text: nothing in it is completed."""
-
-PASTED_SHOWN_CHARS = 2_000
-"""A longer paste stands in the line as a mark. Drawing one line of 100,000 characters took prompt_toolkit 3.0 half a
-minute, and nobody reads them there."""
-_PASTED = re.compile(r"\[pasted \d+: [\d,]+ characters\]")
 
 ROWS_BESIDES = 3
 """Rows that a prompt and what was typed take, beside the plan and an answer."""
@@ -124,14 +118,13 @@ class Drawn(Plain):
         state: Callable[[], object],
         completions: Callable[[str], Iterable[tuple[str, str]]],
         history: Path,
+        redact: Callable[[str], str],
     ) -> None:
         super().__init__(folder, name, show)
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.history import FileHistory, InMemoryHistory
+        from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.output import ColorDepth
 
-        history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        history.touch(mode=0o600)
         self._view = view
         self._state = state
         """Says by a value what the view shows: a command has changed something when it is another one."""
@@ -139,21 +132,20 @@ class Drawn(Plain):
         self._answer_stays = False
         self._said = 0
         """Lines that were printed since the last prompt."""
-        self._pasted: dict[str, str] = {}
-        """What long pastes were, by the marks that stand for them, also where a line comes back from the history."""
+        self._pastes = typed.Pastes()
         depth = None if render.coloured() else ColorDepth.DEPTH_1_BIT
         self._commands: PromptSession[str] = PromptSession(
             message=self._message,
-            history=FileHistory(str(history)),
+            history=typed.history(history, self._pastes, redact),
             completer=_completer(completions),
             complete_while_typing=False,
             reserve_space_for_menu=4,
             erase_when_done=True,
             color_depth=depth,
-            key_bindings=_pasting(self._pasted),
+            key_bindings=_pasting(self._pastes),
         )
         self._answers: PromptSession[str] = PromptSession(
-            history=InMemoryHistory(), color_depth=depth, key_bindings=_pasting(self._pasted)
+            history=InMemoryHistory(), color_depth=depth, key_bindings=_pasting(self._pastes)
         )
 
     def _message(self) -> Any:
@@ -169,12 +161,13 @@ class Drawn(Plain):
         """Return the next command. Raises KeyboardInterrupt and EOFError."""
         state = self._state()
         self._answer_stays, self._drawn = state == self._drawn, state
-        line = self._whole(self._commands.prompt())
+        shown = self._commands.prompt()
+        line = self._pastes.whole(shown)
         self._said = 0
         if not line.strip():
             self._drawn = None
         self.say([render.paint(f"plan> {render.line(line)}", dim=True)] if line.strip() else [])
-        if len(line) < PASTED_SHOWN_CHARS and _PASTED.search(line):  # a line of the history, from another session
+        if self._pastes.lost(shown):
             self.say(["what was pasted then is not kept: paste it again"])
             return ""
         return line
@@ -194,15 +187,9 @@ class Drawn(Plain):
     def ask(self, question: str, *, default: str = "") -> str:
         """Return the answer to *question*. Ctrl-C breaks it off; Ctrl-D ends the session."""
         try:
-            return self._whole(self._answers.prompt(f"{clean(question)}: ")).strip() or default
+            return self._pastes.whole(self._answers.prompt(f"{clean(question)}: ")).strip() or default
         except KeyboardInterrupt:
             raise Stopped from None
-
-    def _whole(self, line: str) -> str:
-        """Return *line* with what was pasted in the place of its marks."""
-        for mark, text in self._pasted.items():
-            line = line.replace(mark, text)
-        return line
 
 
 def can_draw() -> bool:
@@ -214,8 +201,8 @@ def _harmless(text: str) -> list[str]:
     return [one.expandtabs(4).rstrip() for one in clean(text).splitlines()] or [""]
 
 
-def _pasting(pasted: dict[str, str]) -> Any:
-    """Return key bindings that take a paste in: a long one into *pasted*, with a mark for it into the line."""
+def _pasting(pastes: typed.Pastes) -> Any:
+    """Return key bindings that take a paste in: a long one into *pastes*, with a mark for it into the line."""
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.keys import Keys
 
@@ -224,11 +211,7 @@ def _pasting(pasted: dict[str, str]) -> Any:
     @bindings.add(Keys.BracketedPaste)
     def _(event: KeyPressEvent) -> None:
         text = event.data.replace("\r\n", "\n").replace("\r", "\n")
-        if len(text) > PASTED_SHOWN_CHARS:
-            mark = f"[pasted {len(pasted) + 1}: {len(text):,} characters]"
-            pasted[mark] = text
-            text = mark
-        event.current_buffer.insert_text(text)
+        event.current_buffer.insert_text(pastes.short(text))
 
     return bindings
 

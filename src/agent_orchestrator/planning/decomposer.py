@@ -12,7 +12,7 @@ from agent_orchestrator.domain.task import PRIORITY_DEFAULT, Tier
 from agent_orchestrator.planning.completeness import missing
 from agent_orchestrator.planning.heuristic import plan_by_rules, single_task
 from agent_orchestrator.planning.lint import lint
-from agent_orchestrator.planning.profile import Profile
+from agent_orchestrator.planning.profile import Look, Profile, look_of, unseen
 from agent_orchestrator.planning.prompt import UnreadableAnswer, parse, plan_schema, planning_prompt, repair_prompt
 from agent_orchestrator.planning.roster import Roster
 
@@ -36,6 +36,8 @@ class TaskDecomposer:
     roster: Roster
     profile: Profile | None = None
     """What the project is. None when planning happens outside a project."""
+    look: Look = unseen
+    """How one task that says nothing of who does it learns what the project's files are, where no profile is made."""
     has_check: bool = False
     """Whether the settings name a command that checks tasks which name none; else the project's tests may."""
     complete: Complete | None = None
@@ -93,12 +95,15 @@ class TaskDecomposer:
     ) -> Plan:
         """Return *goal* as a plan of one task, its text untouched, to the specialist named or the one its words name.
 
+        Where they name nobody, the project's files decide as in a plan.
+
         Raises:
             BadInput: *goal* is blank or too long.
             NotFound: there is no specialist *agent_type*.
         """
         _check(goal)
-        task = single_task(goal, self.roster, self.profile)
+        look = self.look if self.profile is None else look_of(self.profile)
+        task = single_task(goal, self.roster, unseen if agent_type is not None else look)
         if agent_type is not None:
             member = self.roster.get(agent_type)
             routing = Routing(specialist=member.name, confidence=1.0, reason="named by the user")

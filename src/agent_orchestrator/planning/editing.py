@@ -14,13 +14,17 @@ from agent_orchestrator.domain.task import Size
 from agent_orchestrator.planning.changes import MODIFIABLE, Change, number_of, op_of, text_of, texts_of
 from agent_orchestrator.planning.document import task_from_json, task_to_json
 from agent_orchestrator.planning.lint import lint
-from agent_orchestrator.planning.quoting import OF_TASK, joined
+from agent_orchestrator.planning.quoting import OF_TASK, joined, own_text
+from agent_orchestrator.planning.references import is_of_all_before
 from agent_orchestrator.planning.roster import Roster
 from agent_orchestrator.planning.routing import route
 from agent_orchestrator.planning.texts import DESCRIPTION_LIMIT, ITEMS_LIMIT, short_title
 
 CHANGES_LIMIT = 500
 """More changes at once are a new plan: bring it as a file."""
+
+_NO_COMMAND = frozenset({"", "no", "none", "nothing", "n/a", "-", "nein", "keine", "keiner", "aucune", "ninguno"})
+"""Answers to the question which command checks the work. As a command each would fail every task."""
 
 
 def changed(plan: Plan, changes: Sequence[Change], roster: Roster) -> Plan:
@@ -140,7 +144,8 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
     if "agent_type" in fields:
         new = replace(new, agent_type=roster.get(new.agent_type).name, routing=_by_user(new.agent_type, roster))
     elif fields.keys() & {"title", "description", "owns"} and old.routing is not None and old.routing.is_guess:
-        new = _routed(new, roster)
+        found = _routed(new, roster)  # a guess goes before another only if more speaks for it
+        new = found if found.routing and found.routing.confidence > old.routing.confidence else new
     if new.id != old.id:
         new = replace(new, id=slug(new.id))
         if not new.id or new.id in _ids(plan):
@@ -154,7 +159,10 @@ def _modify(plan: Plan, change: Change, roster: Roster) -> Plan:
 
 
 def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
-    """Make several tasks of one. Outer edges stay: every part waits for what it waited for, and all are waited for."""
+    """Make several tasks of one. Outer edges stay: every part waits for what it waited for, and all are waited for.
+
+    A part that speaks of all the parts before it waits for those.
+    """
     whole = find_task(plan, text_of(change, "task"))
     into = change["into"]
     if not isinstance(into, list) or len(into) < 2:
@@ -163,8 +171,10 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
     parts: list[PlannedTask] = []
     taken = _ids(plan) - {whole.id}
     for number, given in enumerate(into, start=1):
-        needs = (parts[-1].id,) if in_order and parts else whole.depends_on
-        part = _part(whole, number, given, taken=taken, needs=needs)
+        part = _part(whole, number, given, taken=taken, needs=whole.depends_on)
+        if parts and (in_order or is_of_all_before(part.title)):  # "Test both" cannot begin with what it tests
+            before = parts[-1:] if in_order else parts
+            part = replace(part, depends_on=tuple(one.id for one in before))
         taken.add(part.id)
         parts.append(_assigned(part, whole, roster))
     last = parts[-1]  # what the whole promised is true once its parts are done
@@ -173,7 +183,8 @@ def _split(plan: Plan, change: Change, roster: Roster) -> Plan:
         acceptance=tuple(dict.fromkeys(last.acceptance + whole.acceptance))[:ITEMS_LIMIT],
         verify=last.verify or whole.verify,
     )
-    ends = (parts[-1].id,) if in_order else tuple(part.id for part in parts)
+    waited_for = {need for part in parts for need in part.depends_on}
+    ends = tuple(part.id for part in parts if part.id not in waited_for)
     tasks: list[PlannedTask] = []
     for one in plan.tasks:
         if one.id == whole.id:
@@ -301,18 +312,22 @@ def _answer(plan: Plan, change: Change, roster: Roster) -> Plan:
     plan = replace(plan, questions=answered)
     if question.sets != "verify":
         return plan
+    command, before = _command(answer), _command(question.answer)
     tasks = [
-        _checked_by(task, answer, question.answer)
-        if task.expects_change
-        and task.verify in (None, question.answer)
-        and (not question.tasks or task.id in question.tasks)
+        _checked_by(task, command, before)
+        if task.expects_change and task.verify in (None, before) and (not question.tasks or task.id in question.tasks)
         else task
         for task in plan.tasks
     ]
     return replace(plan, tasks=tuple(tasks))
 
 
-def _checked_by(task: PlannedTask, command: str, before: str | None) -> PlannedTask:
+def _command(answer: str | None) -> str | None:
+    """Return the command that an answer is; None where there is none, or where it says that there is none."""
+    return None if answer is None or answer.strip(" .!").casefold() in _NO_COMMAND else answer
+
+
+def _checked_by(task: PlannedTask, command: str | None, before: str | None) -> PlannedTask:
     """Return *task* with the check *command* instead of *before*, and without what was derived from that."""
     stale = f"`{before}` ends with exit code 0"
     return replace(task, verify=command, acceptance=tuple(text for text in task.acceptance if text != stale))
@@ -320,7 +335,7 @@ def _checked_by(task: PlannedTask, command: str, before: str | None) -> PlannedT
 
 def _with_standing_check(plan: Plan, before: Plan) -> Plan:
     """Return *plan* with the check that a person named for all tasks on those that are new and have none."""
-    command = next((one.answer for one in plan.questions if one.sets == "verify" and not one.tasks), None)
+    command = _command(next((one.answer for one in plan.questions if one.sets == "verify" and not one.tasks), None))
     if command is None:
         return plan
     known = _ids(before)
@@ -373,7 +388,8 @@ def _with(plan: Plan, task: PlannedTask) -> Plan:
 
 
 def _routed(task: PlannedTask, roster: Roster) -> PlannedTask:
-    routing = route(task.title, task.description, roster, task.owns)
+    """Return *task* with the specialist for whom its own words and paths speak, not those of a goal that it quotes."""
+    routing = route(task.title, own_text(task.description), roster, task.owns)
     return replace(task, agent_type=routing.specialist, routing=routing)
 
 

@@ -21,7 +21,7 @@ from agent_orchestrator.planning.archetypes.steps import (
     Step,
 )
 from agent_orchestrator.planning.layers import Layer, layer_of
-from agent_orchestrator.planning.profile import Profile
+from agent_orchestrator.planning.profile import Look, Profile, look_of, unseen
 from agent_orchestrator.planning.quoting import OF_GOAL
 from agent_orchestrator.planning.reading import (
     Form,
@@ -96,13 +96,13 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
     With a *profile*, a project without any user interface gets no screens that the goal does not ask for, and a task
     that says nothing of its specialist goes by the project's files.
     """
-    reading = read_goal(goal)
+    reading, look = read_goal(goal), look_of(profile)
     if _is_inquiry(reading):
-        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, profile, criteria=reading.criteria),))
+        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, look, criteria=reading.criteria),))
     steps = _from_parts(reading) if reading.form in (Form.LIST, Form.REQUESTS) else []
     if reading.form is Form.REQUESTS and all(_BESIDE_IT.match(part.text) for part in reading.parts[1:]):
         steps = _of_kind(reading, profile) or steps  # "Build a shop with …; deploy it": a kind of project knows of both
-    if reading.form is Form.REQUESTS and len(steps) == 2 and len(_agents(steps, reading, roster, profile)) < 2:
+    if reading.form is Form.REQUESTS and len(steps) == 2 and len(_agents(steps, reading, roster, look)) < 2:
         steps = []  # two requests, and nothing says that they take two specialists: one agent does both
     if not steps:
         steps = _of_kind(reading, profile)
@@ -110,8 +110,8 @@ def plan_by_rules(goal: str, roster: Roster, profile: Profile | None = None) -> 
             steps = _from_parts(reading)
     steps = steps or with_tests_and_docs(reading)
     if len(steps) < 2:
-        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, profile, criteria=reading.criteria),))
-    return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster, profile) for step in steps))
+        return Plan(goal=goal, source=SOURCE, tasks=(single_task(goal, roster, look, criteria=reading.criteria),))
+    return Plan(goal=goal, source=SOURCE, tasks=tuple(_task(step, reading, roster, look) for step in steps))
 
 
 def _of_kind(reading: Reading, profile: Profile | None) -> list[Step]:
@@ -125,13 +125,11 @@ def _is_inquiry(reading: Reading) -> bool:
     return _INQUIRY.search(reading.head) is not None
 
 
-def single_task(
-    goal: str, roster: Roster, profile: Profile | None = None, *, criteria: tuple[str, ...] = ()
-) -> PlannedTask:
-    """Return *goal* as one task, its text untouched as the description, routed by its words."""
+def single_task(goal: str, roster: Roster, look: Look = unseen, *, criteria: tuple[str, ...] = ()) -> PlannedTask:
+    """Return *goal* as one task, its text untouched as the description, routed by its words and a *look* at files."""
     first = next((line.strip() for line in goal.splitlines() if line.strip()), goal)
     title = short_title(re.sub(r"^#+\s*", "", visible(first))) or "Do what the description says"
-    routing = route_in(profile, title, goal, roster)
+    routing = route_in(look, title, goal, roster)
     return PlannedTask(
         id=slug(title) or "task",
         title=title,
@@ -143,10 +141,10 @@ def single_task(
     )
 
 
-def _task(step: Step, reading: Reading, roster: Roster, profile: Profile | None) -> PlannedTask:
+def _task(step: Step, reading: Reading, roster: Roster, look: Look) -> PlannedTask:
     known = roster.find(step.agent) if step.agent else None
     if known is None:
-        routing = _routed(step, reading, roster, profile)
+        routing = _routed(step, reading, roster, look)
     else:
         reason = "this kind of project has such a part"
         routing = Routing(specialist=known.name, confidence=BY_KIND, reason=reason)
@@ -164,20 +162,20 @@ def _task(step: Step, reading: Reading, roster: Roster, profile: Profile | None)
     )
 
 
-def _agents(steps: list[Step], reading: Reading, roster: Roster, profile: Profile | None) -> set[str]:
+def _agents(steps: list[Step], reading: Reading, roster: Roster, look: Look) -> set[str]:
     """Return the specialists that something speaks for."""
-    routings = [_routed(step, reading, roster, profile) for step in steps]
+    routings = [_routed(step, reading, roster, look) for step in steps]
     return {routing.specialist for routing in routings if routing.confidence > 0.0}
 
 
-def _routed(step: Step, reading: Reading, roster: Roster, profile: Profile | None) -> Routing:
+def _routed(step: Step, reading: Reading, roster: Roster, look: Look) -> Routing:
     """Route a part by its own words, else by a head that is clear, else by its layer as a guess."""
-    routing = route_in(profile, step.title, step.what, roster)
+    routing = route_in(look, step.title, step.what, roster)
     if routing.confidence >= 0.5:
         return routing
     if reading.form is Form.NONE:  # a part of a program that says little by itself is for who would do the whole
-        return route_in(profile, reading.text.partition("\n")[0], "", roster)
-    by_head = route_in(profile, reading.head, f"{step.title} {step.what}", roster)
+        return route_in(look, reading.text.partition("\n")[0], "", roster)
+    by_head = route_in(look, reading.head, f"{step.title} {step.what}", roster)
     if by_head.confidence > max(routing.confidence, CLEAR_HEAD if routing.confidence >= GUESS else 0.0):
         return by_head
     guessed = _BY_LAYER[layer_of(step.title)]
@@ -225,6 +223,8 @@ def _bundled(parts: tuple[Part, ...]) -> list[Part]:
 def _needs(at: int, parts: list[Part], layers: list[Layer], reading: Reading) -> tuple[str, ...]:
     """Return the keys of the parts that part *at* waits for: those built before it that belong with it."""
     mine = layers[at]
+    if parts[at].after_all:
+        return tuple(f"part-{other + 1}" for other in range(at) if not parts[other].after_all)
     if parts[at].follows and at:
         return (f"part-{at}",)
     if is_of_all_before(parts[at].text) and at:

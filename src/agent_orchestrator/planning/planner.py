@@ -109,7 +109,7 @@ class InteractivePlanner:
             if not self.models:
                 raise BadInput(
                     f"{word[:40]!r} is no command, and there is no model to talk with",
-                    hint="? lists the commands; doctor says what a model needs",
+                    hint="? lists the commands; orchestrate doctor says what a model needs",
                 )
             self._discuss(text)
             return Outcome.GO_ON
@@ -347,7 +347,7 @@ class InteractivePlanner:
         if not self.can_talk:
             raise BadInput(
                 "there is no model to talk with",
-                hint="everything else works: ? lists the commands (with a model: doctor)",
+                hint="everything else works: ? lists the commands (orchestrate doctor says what a model needs)",
             )
         talk = self.keeper.said()
         self.keeper.say("you", said)

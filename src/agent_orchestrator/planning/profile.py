@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,9 @@ from agent_orchestrator.planning.vocabulary import words_of
 
 LIMIT_S = 2.0
 """How long the walk over the files may take. A profile that is not complete says so; a slow plan helps nobody."""
+
+GLANCE_LIMIT_S = 0.1
+"""The same where only the languages are asked for, by a command that is to answer at once: some 15,000 files."""
 
 ENTRIES_LIMIT = 50_000
 README_LIMIT_CHARS = 2_000
@@ -45,14 +48,19 @@ _MANIFESTS = words_of(
     "compose.yaml dbt_project.yml deno.json Package.swift uv.lock poetry.lock pnpm-lock.yaml yarn.lock tox.ini"
 )
 
+Languages = tuple[tuple[str, int], ...]
+"""Language and number of files, most files first."""
+
+Look = Callable[[], Languages]
+"""Look what the files of a project are written in. Called only where that decides something."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What is known of a project before its goal is planned."""
 
     folder: Path
-    languages: tuple[tuple[str, int], ...] = ()
-    """Language and number of files, most files first."""
+    languages: Languages = ()
     manifests: tuple[str, ...] = ()
     """Files that say how it is built, at the root or one folder below, sorted."""
     layout: tuple[str, ...] = ()
@@ -70,6 +78,16 @@ class Profile:
     def has_ui(self) -> bool:
         """Whether any file is of a kind that draws screens."""
         return any(language in _SCREENS for language, _ in self.languages)
+
+
+def unseen() -> Languages:
+    """Look at nothing: for what is planned outside a project, or is decided already."""
+    return ()
+
+
+def look_of(profile: Profile | None) -> Look:
+    """Return the look at a project that was profiled already."""
+    return unseen if profile is None else lambda: profile.languages
 
 
 def ending_of(language: str) -> str:
@@ -90,7 +108,7 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
     readme = next((name for name in names if name.lower().startswith("readme") and not name.endswith("/")), None)
     return Profile(
         folder=folder,
-        languages=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        languages=_most_first(counts),
         manifests=tuple(sorted(manifests)),
         layout=tuple(names[:60]),
         readme=read_small(folder / readme)[:README_LIMIT_CHARS] if readme else "",
@@ -98,6 +116,19 @@ def profile(folder: Path, *, limit_s: float = LIMIT_S) -> Profile:
         test=find_test(folder),
         complete=complete,
     )
+
+
+def languages(folder: Path, *, limit_s: float = GLANCE_LIMIT_S) -> Languages:
+    """Return what the files below *folder* are written in: the part of a profile that routing asks for.
+
+    A folder that is too large for *limit_s* is counted from its root as far as the time goes.
+    """
+    counts, _, _ = _walked(folder, time.monotonic() + limit_s)
+    return _most_first(counts)
+
+
+def _most_first(counts: Counter[str]) -> Languages:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _walked(root: Path, deadline: float) -> tuple[Counter[str], list[str], bool]:

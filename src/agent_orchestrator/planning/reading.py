@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agent_orchestrator.planning.layers import Layer, layer_of
 from agent_orchestrator.planning.references import is_of_others
 from agent_orchestrator.planning.vocabulary import (
     BUILD_VERBS,
@@ -60,7 +61,7 @@ _AND = r"(?:and then|and|then|finally|y|e|et|puis|und|dann|oraz|i)"
 _ORDER = (
     r"(?:(?:and|also|please|bitte|first(?:ly| of all)?|second(?:ly)?|third(?:ly)?|then|next|after that|afterwards|"
     r"finally|lastly|last|zuerst|danach|schließlich|d'abord|ensuite|puis|enfin|primero|luego|después|najpierw|potem|"
-    r"na koniec),?\s+)+"
+    r"na koniec|zum schluss),?\s+)+"
 )
 """What stands before a request to say when its turn is: "First …", "and finally …"."""
 _ORDER_WORDS = re.compile(rf"^{_ORDER}", re.I)
@@ -94,10 +95,12 @@ _BESIDES = re.compile(
 _MODAL = re.compile(r"\b(?:can|could|should|must|is|are|was|will|would|but|which|that|because)\b", re.I)
 _FOLLOWS = re.compile(
     r"^(?:and )?(?:then|finally|afterwards|after that|next|second(?:ly)?|third(?:ly)?|last(?:ly)?|once|luego|después|"
-    r"ensuite|puis|enfin|danach|schließlich|następnie|potem|na koniec)\b|^(?:然后|最后)",
+    r"ensuite|puis|enfin|danach|schließlich|następnie|potem|na koniec|zum schluss)\b|^(?:然后|最后|最後に|その後)",
     re.I,
 )
 
+
+_SENTENCE_END = re.compile(r"(?<=\w[.!])\s+|(?<=。)\s*")
 
 _AN = r"(?:an?|ein|eine|einen|une?|una|um|uma)"
 _EACH_WITH_ARTICLE = re.compile(
@@ -136,6 +139,8 @@ class Part:
     details: str = ""
     follows: bool = False
     """True when its words say that it comes after the part before it."""
+    after_all: bool = False
+    """True when it is about all the things that were listed before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +192,13 @@ def unordered(text: str) -> str:
 
 
 def is_english(text: str) -> bool:
-    """Guess whether English words may be put before *text*: no accents, and no other language's verb in front."""
+    """Guess whether English words may be put before *text*: no accents, and no other language's verb in front.
+
+    Nor one at the end, where German has it: "Tests schreiben".
+    """
     words = _WORD.findall(text.casefold())
-    return text.isascii() and not (words[:1] and words[0] in VERBS and words[0] not in ENGLISH_VERBS)
+    verbs = {*words[:1], *(word for word in words[-1:] if word.endswith("en"))}
+    return text.isascii() and not verbs & (VERBS - ENGLISH_VERBS)
 
 
 def things_named(text: str) -> tuple[str, ...]:
@@ -236,13 +245,27 @@ def _parts(text: str, lead: str, small: bool) -> tuple[Form, str, list[Part], li
     head, requests = _requests(lead)
     before, _, rest = lead.partition(": ") if ": " in lead else lead.partition("：")
     things: list[str] = []
+    first, *sentences = _SENTENCE_END.split(rest.strip())
     if rest and not small and "\n" not in rest.strip() and not _MODAL.search(rest):
-        things = _things(rest.rstrip(" ."))
+        things = _things(first.rstrip(" .。"))
     if len(things) >= 3 and len(things) > len(requests):
-        return Form.THINGS, before.strip(), [Part(text=thing) for thing in things], criteria
+        return Form.THINGS, before.strip(), [Part(text=thing) for thing in things] + _afterwards(sentences), criteria
     if len(requests) >= 2:
         return Form.REQUESTS, head, requests, criteria
     return Form.NONE, "", [], criteria
+
+
+def _afterwards(sentences: list[str]) -> list[Part]:
+    """Return as parts what *sentences* after a list of things ask to be done with them all; what they only say, not."""
+    parts: list[Part] = []
+    for sentence in sentences:
+        plain = unordered(sentence).rstrip(" .!。")
+        follows = _FOLLOWS.match(sentence) is not None
+        words = _WORD.findall(plain.casefold())
+        asks = starts_with_request(plain) or (follows and words and (words[-1] in VERBS or not plain.isascii()))
+        if asks and (follows or layer_of(plain) in (Layer.TEST, Layer.DELIVER, Layer.DOCUMENT)):
+            parts.append(Part(text=_capital(plain), after_all=True))
+    return parts
 
 
 def _list_items(text: str) -> tuple[str, list[Part], list[str]]:

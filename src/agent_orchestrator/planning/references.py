@@ -22,7 +22,7 @@ _OF_EACH = re.compile(
 _WHOLE = re.compile(
     r"\b(?:everything|the (?:whole|result|new \w+s)|(?:all|every|each|both) (?:of )?(?:the |these |those )?(?:\w+ )?"
     r"(?:features?|parts?|items?|changes?|additions?|steps?|options?|commands?|endpoints?|pages?|three|two|four)|"
-    r"for (?:all|them|these|those|each|both))\b",
+    r"for (?:all|them|these|those|each|both)|all of (?:it|this|that|them))\b",
     re.I,
 )
 

@@ -25,7 +25,7 @@ from agent_orchestrator.domain.plan import Routing
 from agent_orchestrator.domain.specialist import GENERALIST, Specialist
 from agent_orchestrator.planning import learned
 from agent_orchestrator.planning.learned import LIKENESS
-from agent_orchestrator.planning.profile import Profile, ending_of
+from agent_orchestrator.planning.profile import Look, ending_of
 from agent_orchestrator.planning.roster import ORIGINS, Roster
 from agent_orchestrator.planning.vocabulary import (
     BUILD_VERBS,
@@ -170,17 +170,20 @@ def route(title: str, description: str, roster: Roster, paths: Sequence[str] = (
     return decided
 
 
-def route_in(profile: Profile | None, title: str, description: str, roster: Roster) -> Routing:
+def route_in(look: Look, title: str, description: str, roster: Roster, paths: Sequence[str] = ()) -> Routing:
     """Return the specialist of *roster* for a task in a project, as :func:`route` does where words or paths decide.
 
     Where none does, likeness to other projects' titles is no reason in a project whose files are known: "Handle time
     zones in the report" is no tester's work. Then it is for whoever has most of the project's files, else for the
-    generalist.
+    generalist. *look* is called only then.
     """
-    found = route(title, description, roster)
-    if profile is None or not profile.languages or not (found.confidence == 0 or found.reason.startswith(LIKENESS)):
+    found = route(title, description, roster, paths)
+    if not (found.confidence == 0 or found.reason.startswith(LIKENESS)):
         return found
-    language, _ = profile.languages[0]
+    languages = look()
+    if not languages:
+        return found
+    language, _ = languages[0]
     index = _index(roster)
     owners = sorted(index.owners(f"any{ending_of(language)}"), key=lambda name: (index.nearness[name], name))
     if not owners:
