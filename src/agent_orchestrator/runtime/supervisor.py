@@ -136,8 +136,8 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
             if self._paused:  # whoever waits for room heeds what came too late for us
-                for number in self._unheeded:
-                    signal.raise_signal(number)
+                for late in self._unheeded:
+                    signal.raise_signal(late)
 
     def _lead(self, leadership: Leadership) -> None:
         """Take over what there is, then turn the loop until nothing is left to do. Raises DiskFull."""
