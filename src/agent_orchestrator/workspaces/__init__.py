@@ -14,7 +14,7 @@ Every method may raise WorkspaceProblem with git's own words in one line.
 - What becomes of work: ``collecting`` makes it a commit, ``delivery`` moves the user's branch, ``forwarding`` where it
   is checked out. ``checkpointing`` takes a ``snapshot`` of work that goes on, ``saves`` keeps it.
 - Git: ``git`` alone runs it. ``resolver`` and ``commits`` each ask a ``standing`` one; ``refs`` remembers what it
-  said.
+  said. ``locking`` waits for a lock.
 - What commands may touch: ``reach`` is the rules, ``sandbox`` makes them hold, where need be by ``landlock``.
 """
 

@@ -5,17 +5,16 @@ killed in between: the user's folder is then half of the old and half of the new
 ref says what is being done, and what was left half done is taken back before anything else.
 """
 
-import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from agent_orchestrator.domain.errors import DiskFull, WorkspaceProblem
 from agent_orchestrator.workspaces.git import TIMEOUT_S, failed, one_line
+from agent_orchestrator.workspaces.locking import take
 from agent_orchestrator.workspaces.repository import Repository
 
 UNDERWAY = "refs/orchestrate/delivering/"
@@ -58,18 +57,10 @@ def alone(repository: Repository) -> Iterator[int]:
     """
     # The folder itself is locked: for a file of its own there may be no room.
     lock = os.open(repository.common, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    patience = time.monotonic() + WAIT_S
     try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > patience:
-                    raise WorkspaceProblem(f"something else moved branches of {repository.root} all along") from error
-                time.sleep(0.02)
-            except OSError:
-                break  # a network's disk that locks no folders: as good as it gets there
+        with suppress(OSError):  # a network's disk that locks no folders: as good as it gets there
+            if not take(lock, WAIT_S):
+                raise WorkspaceProblem(f"something else moved branches of {repository.root} all along")
         yield lock
     finally:
         os.close(lock)

@@ -12,13 +12,11 @@ In the store::
     working/<checkout>/             the index of its last checkpoint, which makes the next one quick
 """
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from agent_orchestrator.domain.errors import RefusedByState, WorkspaceProblem
 from agent_orchestrator.domain.ids import AttemptId
 from agent_orchestrator.workspaces import Checkpoint, Restored
 from agent_orchestrator.workspaces.git import Result, git, start
+from agent_orchestrator.workspaces.locking import take
 from agent_orchestrator.workspaces.repository import Repository
 
 WAIT_S = 300.0
@@ -72,16 +71,9 @@ class Saves:
     def locked(self) -> Iterator[None]:
         """Be the only one who writes, in any process. Raises WorkspaceProblem when another does so for too long."""
         self.store.mkdir(mode=0o700, parents=True, exist_ok=True)
-        patience = time.monotonic() + WAIT_S
         with (self.store / "lock").open("w") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > patience:
-                        raise WorkspaceProblem(f"{self.store} was locked for {WAIT_S:.0f} s") from error
-                    time.sleep(0.02)
+            if not take(lock.fileno(), WAIT_S):
+                raise WorkspaceProblem(f"{self.store} was locked for {WAIT_S:.0f} s")
             yield
 
     def make(self, configuration: str) -> None:
