@@ -90,6 +90,10 @@ class Ground:
         """Return the state of each task by its label, as recorded."""
         return self.ask("SELECT key, state FROM tasks")
 
+    def most_attempts(self) -> int:
+        """Return the most attempts that a task which is not over has used up."""
+        return max(self.ask("SELECT key, attempts FROM tasks WHERE state <> 'done'").values(), default=0)
+
     def term(self) -> int:
         """Return the latest term of a supervisor, 0 before the first."""
         return max(self.ask("SELECT pid, term FROM leadership").values(), default=0)

@@ -31,6 +31,10 @@ BETWEEN_S = 0.3
 OPEN_TASKS = 6
 """So many tasks are kept in the queue: there is always something to be killed at."""
 AGENTS = 4
+ATTEMPTS = 20
+"""Of a task, as many as there may be."""
+SPARED_FROM = 14
+"""With so many behind it a task's agent is spared: where the rest waits for one task, a storm kills that every time."""
 PATIENCE_S = 20
 LAST_RUN_S = 180
 """How long the last run may take with nobody disturbing it. It bounds a hang and measures nothing."""
@@ -339,7 +343,7 @@ class Storm:
             words += ["--depends-on", self.acknowledged[need]]
             needs = f"sh test -e {need.replace('job', 'done')}.txt || touch {self.ground.too_early}/{label}"
         (self.ground.scripts / label).write_text(f"{WORK.format(n=n, needs=needs, manner=manner)}\n")
-        words += [label, "--verify", CHECK.format(n=n), "--max-attempts", "20"]
+        words += [label, "--verify", CHECK.format(n=n), "--max-attempts", str(ATTEMPTS)]
         self.submitter = self._orchestrate(*words, "--json", out=subprocess.PIPE), label
         self._was_full["submitter"] = self._is_full()
 
@@ -366,6 +370,8 @@ class Storm:
         if kind == "submitter" and not self._submitters():
             kind = "supervisor"
         if (kind == "agent" and not agents) or (kind in {"minder", "both"} and not found):
+            kind = "supervisor"
+        if kind in {"agent", "minder", "both"} and self.ground.most_attempts() >= SPARED_FROM:
             kind = "supervisor"
         match kind:
             case "supervisor":
