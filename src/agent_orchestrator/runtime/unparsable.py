@@ -82,21 +82,16 @@ def unparsable(revisions: Sequence[Revision], asked: Asked, read: Read) -> Itera
         yield Concern(
             kind=ConcernKind.UNPARSABLE,
             path=one.path,
-            detail=f"it cannot be read any more: {problem}"
-            if one.before is not None
-            else f"it cannot be read: {problem}",
+            detail=f"it cannot be read as {problem}",
             excuse="the task asks for it" if wanted else "",
         )
 
 
 def _may_be_so(path: str) -> bool:
     place = PurePosixPath(path)
-    if (
-        _MEANT_SO & {part.lower() for part in place.parts[:-1]}
-        or "{{" in path
-        or "{%" in path
-        or _NAMED_SO.search(path)
-    ):
+    if _MEANT_SO & {part.lower() for part in place.parts[:-1]} or "{{" in path or "{%" in path:
+        return True
+    if _NAMED_SO.search(path):
         return True
     if not is_test_material(path):
         return False
@@ -112,7 +107,7 @@ def _json(path: str, text: str, read: Read) -> str:
     except RecursionError:
         return ""
     except ValueError as error:
-        return "" if _is_other_json(text) or _TEMPLATE.search(text) else f"no JSON: {error}"
+        return "" if _is_other_json(text) or _TEMPLATE.search(text) else f"JSON: {error}"
     return ""
 
 
@@ -135,7 +130,7 @@ def _toml(path: str, text: str, read: Read) -> str:
     except RecursionError:
         return ""
     except ValueError as error:
-        return "" if _NEW_TOML.search(text) or _TEMPLATE.search(text) else f"no TOML: {error}"
+        return "" if _NEW_TOML.search(text) or _TEMPLATE.search(text) else f"TOML: {error}"
     return ""
 
 
@@ -151,7 +146,7 @@ def _python(path: str, text: str, read: Read) -> str:
             _is_in_f_string(text, error),
         )
         if not any(doubts) and not _is_for_another(path, read):
-            return f"no Python: {error.msg} (line {error.lineno})"
+            return f"Python: {error.msg} (line {error.lineno})"
     except (ValueError, RecursionError, MemoryError):
         return ""
     return ""
