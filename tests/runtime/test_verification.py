@@ -177,6 +177,20 @@ def test_a_check_that_fills_the_disk_each_time_has_failed_and_does_not_stop_the_
     assert other.result is CheckResult.PASSED
 
 
+def test_a_checkout_that_finds_no_room_is_no_failure_of_a_check(
+    verification: Verification, repository: Repository
+) -> None:
+    @contextmanager
+    def checkouts(_: str) -> Iterator[Path]:
+        raise DiskFull("no room for its dependencies")
+        yield
+
+    full = replace(verification, checkouts=checkouts)
+    for _ in range(3):
+        with pytest.raises(DiskFull):
+            full.check(project("true"), tree=repository.tree({"a": ""}), base=None)
+
+
 def test_a_check_that_is_stopped_because_it_fills_the_disk_is_known_for_that_when_the_run_goes_on(
     verification: Verification, repository: Repository, tmp_path: Path
 ) -> None:

@@ -329,16 +329,18 @@ class Verification:
     def _look(self, command: CheckCommand, tree: str) -> Look:
         """Run in a clean checkout of *tree*, and keep what it showed.
 
-        One after which there is room as soon as its checkout is gone has filled the disk itself. It is tried again; but
+        One after which there is room as soon as what it left is gone has filled the disk itself. It is tried again; but
         after that it has failed, or it would stop the work of a whole night.
         """
         memory, of = self._memory, (command.command, self.tree_of(tree))
         while memory.filled(*of) < FILLS:
+            began = False
             try:
                 with self.checkouts(tree) as folder:
+                    began = True
                     look = self._run(command, folder)
             except DiskFull:
-                if not self.has_room():
+                if not began or not self.has_room():
                     raise
                 memory.note_filled(*of)
                 if self.stop_wished():  # the run pauses, and knows of this when it goes on

@@ -208,8 +208,8 @@ class CheckoutWorkspaces:
 
         Its place stays the same. Dependency folders stay too, as long as nothing that names dependencies changed:
         all else that a check or set-up left is removed, since what was built from other sources would be checked
-        instead of these. Where the block raises DiskFull, all of it is removed at once: it is a copy, and may be what
-        fills the disk.
+        instead of these. Where the block raises DiskFull, what it left is removed at once, for that may be what fills
+        the disk; and all of a checkout for which there was no room.
         """
         root = self.state / "checks" / "files"
         record = self.state / "checks"
@@ -231,7 +231,11 @@ class CheckoutWorkspaces:
                 place.mkdir(parents=True, exist_ok=True)  # the tree may have emptied the project's folder
                 yield place
             except DiskFull:
-                _delete(root)
+                if warm.exists():
+                    with suppress(OrchestratorError):  # the next check's checkout is cleaned too
+                        clone.clean(self.repository, root, keep=DEPENDENCIES)
+                else:
+                    _delete(root)
                 raise
 
     def check_environment(self, checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
