@@ -322,6 +322,14 @@ def test_a_paste_that_is_too_long_to_be_kept_is_not_said_by_its_mark(seat: Seat)
     assert len([who for who, _ in seat.app.plans.said("mine") if who == "you"]) == 1
 
 
+def test_what_is_typed_beside_a_paste_that_is_too_long_is_kept_without_secrets(seat: Seat) -> None:
+    secret = "sk-ant-" + "x1" * 20
+    seat.types(raw=f"{secret} \x1b[200~{'words ' * 50_000}\x1b[201~\r", models=(talker(),))
+
+    kept = (seat.app.state / "plans" / "history").read_text()
+    assert "[pasted 1: 300,000 characters]" in kept and secret not in kept
+
+
 def test_a_history_of_many_pastes_stays_small_and_private_and_has_the_newest(
     tmp_path: Path,
 ) -> None:

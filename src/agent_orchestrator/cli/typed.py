@@ -68,7 +68,7 @@ def history(file: Path, pastes: Pastes, redact: Callable[[str], str]) -> Any:
 
         def store_string(self, string: str) -> None:
             whole = redact(pastes.whole(string))
-            super().store_string(whole if len(whole) <= KEPT_CHARS else string)
+            super().store_string(whole if len(whole) <= KEPT_CHARS else redact(string))
             _cut(file)
 
     return Typed(str(file))

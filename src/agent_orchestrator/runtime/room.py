@@ -5,10 +5,9 @@ what was open is taken over when there is room, by the same code that takes over
 """
 
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from agent_orchestrator.domain.clock import Clock
 from agent_orchestrator.domain.errors import DiskFull, OrchestratorError
 from agent_orchestrator.runtime.minder import free_bytes
 from agent_orchestrator.runtime.process import RESERVE_BYTES
-from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions, heeding_signals
 from agent_orchestrator.services.events import Events
 from agent_orchestrator.stores import Store
 
@@ -122,7 +121,8 @@ def _run(
 ) -> Outlook:
     options = replace(options, began=options.began or clock.now())
     fruitless = 0
-    with _heeding_signals() as wished:  # a supervisor heeds them itself; this is for the time between two
+    wished = threading.Event()
+    with heeding_signals(lambda *_: wished.set()):  # a supervisor heeds them itself; this is for the time between two
         while True:
             began = clock.monotonic()
             try:
@@ -140,19 +140,6 @@ def _run(
             log(f"there is room again after {seconds:.0f} s; the run goes on")
             with suppress(OrchestratorError), store.transaction():  # it is full again: that will be told
                 events.record("run.resumed", reason="disk", seconds=round(seconds, 1))
-
-
-@contextmanager
-def _heeding_signals() -> Iterator[threading.Event]:
-    """Give an event that is set by the signals that end a program; only the main thread may ask for that."""
-    wished = threading.Event()
-    heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, lambda *_: wished.set()) for number in heeded}
-    try:
-        yield wished
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _wait(room: Room, store: Store, clock: Clock, options: RunOptions, wished: threading.Event) -> str:

@@ -1,7 +1,9 @@
 """What a run was asked for, and how it stands: values that every door and the supervisor share."""
 
 import signal
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +12,21 @@ from agent_orchestrator.domain.ids import GoalId
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ask the run to stop; a second one makes it stop at once."""
+
+
+@contextmanager
+def heeding_signals(heed: Callable[[int, object], None]) -> Iterator[None]:
+    """Let *heed* have the signals that end a program; afterwards whoever had them before has them again.
+
+    Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
+    """
+    heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, heed) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,10 @@ dies, the database and the files say how to go on.
 
 import math
 import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -47,7 +46,7 @@ from agent_orchestrator.runtime.masking import mask_files
 from agent_orchestrator.runtime.pieces import Pieces
 from agent_orchestrator.runtime.process import Process
 from agent_orchestrator.runtime.recovery import Recovery
-from agent_orchestrator.runtime.run_options import SIGNALS, Outlook, RunOptions
+from agent_orchestrator.runtime.run_options import Outlook, RunOptions, heeding_signals
 from agent_orchestrator.runtime.scheduling import Decision, Situation, decide, shortly_before
 from agent_orchestrator.runtime.spawner import Launch, run_folder
 from agent_orchestrator.runtime.transcript import Tailer
@@ -109,9 +108,12 @@ class Supervisor:
         if bell is not None:
             self.inbox.watch(bell, Rang())
         try:
-            with self._heeding_signals():
+            with heeding_signals(self._on_signal):
                 self._lead(leadership)
         finally:
+            if self._paused:  # whoever waits for room heeds what came too late for us
+                for late in self._unheeded:
+                    signal.raise_signal(late)
             self._shut_down()
         return self.outlook
 
@@ -121,23 +123,6 @@ class Supervisor:
         return self.pieces.leader.elect(
             max_agents=self.options.max_agents, options={**self.options.recorded(), "set_aside": set_aside}
         )
-
-    @contextmanager
-    def _heeding_signals(self) -> Iterator[None]:
-        """Let the signals that end a program ask the run to stop.
-
-        Only the main thread may set handlers; in another one a Python program stops us by ``supervision.stop()``.
-        """
-        heeded = SIGNALS if threading.current_thread() is threading.main_thread() else ()
-        before = {number: signal.signal(number, self._on_signal) for number in heeded}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            if self._paused:  # whoever waits for room heeds what came too late for us
-                for late in self._unheeded:
-                    signal.raise_signal(late)
 
     def _lead(self, leadership: Leadership) -> None:
         """Take over what there is, then turn the loop until nothing is left to do. Raises DiskFull."""
